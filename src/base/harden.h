@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What every program does before it serves: no core dumps, not traceable, no new privileges, and its
+ * sandbox. The mechanisms are one file each (harden_process.c, landlock_linux.c, seccomp_linux.c).
+ * Warm up lazily loaded things first (crypto_start, json_start).
+ */
+#ifndef BASE_HARDEN_H
+#define BASE_HARDEN_H
+
+#include "base/err.h"
+
+/* RLIMIT_CORE 0, PR_SET_DUMPABLE 0, PR_SET_NO_NEW_PRIVS, umask 077. */
+fallible harden_process(void);
+
+/* From now on the process may touch only these paths; lists are NULL-terminated, either may be NULL.
+ * Where the kernel has no Landlock it returns OK with *enforced false. */
+fallible harden_files(const char *const *readable, const char *const *writable, bool *enforced);
+
+enum sandbox_kind {
+    SANDBOX_COMPUTE, /* read, write, memory, clock, exit: the verify worker, the token issuer. No open, no socket, no fork */
+    SANDBOX_STORE,   /* + files and threads, accept on what is there; no new Internet socket: keyd */
+    SANDBOX_NETWORK  /* + sockets; no exec, no ptrace, no mount, no module, no bpf, no perf: network programs */
+};
+/* seccomp; a refused call kills the process. In a sanitizer build the list is wider by what the runtime needs.
+ * *enforced false where the kernel has no seccomp. */
+fallible harden_syscalls(enum sandbox_kind kind, bool *enforced);
+
+#endif
