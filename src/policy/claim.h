@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The claims that exist: name, type and canonical form of each. One table, from which policies are
+ * linted, docs/claims.md is checked, and verifiers are held to what they may say. Claims are one
+ * flat JSON object; names are those of the hardware's own structures in lower case.
+ *
+ * Canonical forms: bytes are lower-case hex of fixed length; times RFC 3339 in UTC; numbers unsigned.
+ */
+#ifndef POLICY_CLAIM_H
+#define POLICY_CLAIM_H
+
+#include "base/span.h"
+
+enum claim_type { CLAIM_BOOL, CLAIM_NUMBER, CLAIM_TEXT, CLAIM_HEX, CLAIM_TIME, CLAIM_TEXT_LIST };
+
+struct claim_row {
+    const char *name;
+    enum claim_type type;
+    uint32_t size;       /* CLAIM_HEX: bytes; CLAIM_NUMBER: bits; else 0 */
+    const char *values;  /* CLAIM_TEXT with a closed set: "sgx tdx"; else NULL */
+    const char *tees;    /* "sgx tdx": where it appears */
+    const char *meaning; /* one line */
+};
+
+extern const struct claim_row claim_table[]; /* ends with name NULL */
+
+/* NULL when there is no such claim. */
+const struct claim_row *claim_find(struct span name);
+
+#endif

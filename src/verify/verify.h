@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Evidence + collateral + time -> verdict. A pure function: no I/O, no clock, no globals.
+ *
+ * A negative answer is a verdict, never an err: every rule that was looked at is in the result's list
+ * with its outcome and the clause that it enforces, and the verdict is their conjunction. All checks
+ * run; an early bad status hides no later failure. Only "cannot decide" (memory) is an err.
+ * Claims come only from bytes that were verified; a refused result's claims are informational.
+ */
+#ifndef VERIFY_VERIFY_H
+#define VERIFY_VERIFY_H
+
+#include "base/json.h"
+#include "crypto/x509.h"
+
+/* Raw collateral of one platform kind, as served: spans live until collateral_set_load returns.
+ * Empty spans are "not there". */
+struct collateral_raw {
+    struct span tcb_info;             /* JSON, signed */
+    struct span qe_identity;          /* JSON, signed */
+    struct span tcb_signing_chain;    /* PEM: signer, root; of both JSON documents */
+    struct span qe_identity_chain;    /* PEM; empty: as tcb_signing_chain */
+    struct span pck_crl;              /* DER, PEM or hex */
+    struct span pck_crl_issuer_chain; /* PEM: intermediate, root */
+    struct span root_ca_crl;          /* DER, PEM or hex */
+};
+
+/* Which collateral a piece of evidence needs. */
+struct collateral_key {
+    char tee[4];       /* "sgx", "tdx" */
+    char fmspc[13];    /* lower-case hex */
+    char ca[10];       /* "processor", "platform" */
+};
+
+/* Verified and parsed collateral; immutable after loading, shared by threads and forks. */
+struct collateral_set;
+struct verifier; /* roots, and the PCK certificates of platforms seen (bounded) */
+
+/* Roots: the vendor's pinned ones and `extra` (PEM or DER certificates named by the configuration). */
+fallible verifier_new(const struct span *extra, size_t count, struct verifier **out);
+void verifier_free(struct verifier *v);
+OWNED_TYPE(struct verifier, verifier_free)
+
+/* Never fails for bad content: what is wrong with the collateral is remembered and shows in each result as failed checks. */
+fallible collateral_set_load(const struct verifier *v, const struct collateral_raw *raw, struct collateral_set **out);
+void collateral_set_free(struct collateral_set *c);
+OWNED_TYPE(struct collateral_set, collateral_set_free)
+int64_t collateral_set_expires(const struct collateral_set *c); /* earliest end; 0 when it is unusable */
+int64_t collateral_set_issued(const struct collateral_set *c);  /* latest issue date; 0 when unusable */
+uint32_t collateral_set_evaluation_number(const struct collateral_set *c);
+struct span collateral_set_digest(const struct collateral_set *c); /* SHA-256 over all raw parts */
+
+/* What the evidence says of itself, before any verification: for choosing collateral only.
+ * FAIL_INPUT: not evidence of a known type. */
+fallible evidence_needs(struct span evidence, struct collateral_key *out);
+
+enum check_outcome { CHECK_PASSED, CHECK_FAILED, CHECK_NOT_CHECKED };
+struct check {
+    const char *name;   /* stable, snake_case: "pck_chain", "qe_report_data", ... literal */
+    enum check_outcome outcome;
+    const char *clause; /* where the rule comes from; literal */
+    const char *detail; /* literal or NULL: what was wrong */
+};
+
+struct verify_result;
+/* `evidence`: a bare quote, or a CMW bundle (JSON). `report_data`: 64 expected bytes, or an empty span: the check
+ * "report_data" is then not_checked. `collateral` NULL: missing, refused. The verifier may remember the platform (thread-safe). */
+fallible verify_evidence(struct verifier *v, struct span evidence, const struct collateral_set *collateral, int64_t at,
+                         struct span report_data, struct verify_result **out);
+void verify_result_free(struct verify_result *r);
+OWNED_TYPE(struct verify_result, verify_result_free)
+
+bool verify_result_verified(const struct verify_result *r);
+const char *verify_result_type(const struct verify_result *r); /* "sgx", "tdx", "bundle", "unknown" */
+const char *verify_result_reason(const struct verify_result *r); /* first failed check in words; "" when verified */
+const char *verify_result_status(const struct verify_result *r); /* tcb_status or "" */
+size_t verify_result_checks(const struct verify_result *r, const struct check **out);
+const json_t *verify_result_claims(const struct verify_result *r); /* flat object, names of policy/claim.h */
+/* verdict, type, version, tcb_status, advisory_ids, claims, checks, reason: the JSON of `warder verify`. */
+fallible verify_result_json(const struct verify_result *r, json_t **out);
+
+#endif
