@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+/* warder: the command line for administrators, auditors and policy authors. */
+#include "cli/cli.h"
+
+#include "crypto/crypto.h"
+
+static const struct verb verbs[] = {
+    { "dev", cli_dev, "run the whole system on this machine, for development" },
+    { "status", cli_status, "health of every service" },
+    { 0 },
+};
+
+int main(int argc, char **argv)
+{
+    json_start();
+    struct err e = crypto_start(CRYPTO_MEMORY_PLAIN);
+    if (failed(e))
+        return print_failure(e, "start", NULL);
+    return verb_dispatch("warder", "attested key release for confidential computing", verbs, argc, argv);
+}
