@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+# A thin front of meson. `make demo` and `make check` do all their own set-up.
+BUILD   ?= build
+PREFIX  ?= /usr/local
+DESTDIR ?=
+KEYS    ?= vault
+SECONDS ?= 60
+
+.PHONY: all setup build demo check check-fast bench fuzz install format clean
+
+all: build
+
+# Installs what building, testing and benchmarks need (apt and pip). Does nothing where all is there.
+setup:
+	@packaging/setup.sh
+
+$(BUILD)/build.ninja:
+	@meson setup $(BUILD) >/dev/null
+
+build: $(BUILD)/build.ninja
+	@ninja -C $(BUILD) --quiet
+
+demo: setup build
+	@BUILD=$(abspath $(BUILD)) KEYS=$(KEYS) KEEP=$(KEEP) demo/run
+
+# Everything: a -Werror build, unit, replay, layers, headers, system tests, and the same under ASan+UBSan.
+check: setup
+	@tests/run
+
+# The tests that need no started service, in seconds.
+check-fast: build
+	@meson test -C $(BUILD) --suite unit --suite replay --suite layers --suite headers --print-errorlogs
+
+# make bench ONLY=verify|handshake|release
+bench: setup
+	@bench/run $(ONLY)
+
+# make fuzz SECONDS=n: each target for n seconds.
+fuzz: setup
+	@tests/fuzz/run $(SECONDS)
+
+install: build
+	@DESTDIR=$(DESTDIR) packaging/install.sh $(BUILD) $(PREFIX)
+
+clean:
+	@rm -rf build build-*

