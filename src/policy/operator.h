@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The operators: which types of claim each takes, what its value must be, what it means. */
+#ifndef POLICY_OPERATOR_H
+#define POLICY_OPERATOR_H
+
+#include "base/json.h"
+#include "policy/claim.h"
+
+enum operator_kind {
+    OPERATOR_EQUALS,
+    OPERATOR_NOT_EQUALS,
+    OPERATOR_LESS,
+    OPERATOR_LESS_OR_EQUALS,
+    OPERATOR_GREATER,
+    OPERATOR_GREATER_OR_EQUALS,
+    OPERATOR_EXISTS,
+    OPERATOR_IN,
+    OPERATOR_NOT_IN,
+    OPERATOR_CONTAINS_ALL,
+    OPERATOR_SUBSET_OF,
+    OPERATOR_WITHIN_DAYS
+};
+
+enum operand_shape { OPERAND_VALUE, OPERAND_SET, OPERAND_BOOL, OPERAND_DAYS };
+
+struct operator_row {
+    const char *name;
+    enum operator_kind kind;
+    enum operand_shape shape;
+    unsigned types; /* bit (1 << enum claim_type) */
+};
+
+#define OPERATOR_DAYS_MAX 36500
+
+const struct operator_row *operator_find(struct span name);
+/* NULL when `expected` is a value that the operator takes for this claim; else what is wrong with it (literal). */
+const char *operand_check(const struct operator_row *op, const struct claim_row *claim, const json_t *expected);
+/* False for an absent claim (actual NULL) or one of the wrong type, whatever the operator; exists:false aside. */
+bool operator_holds(const struct operator_row *op, const struct claim_row *claim, const json_t *expected,
+                    const json_t *actual, int64_t now);
+
+/* -1, 0, 1 of two values of a type; *comparable is false where either is not a value of it. */
+int claim_compare(const struct claim_row *claim, const json_t *a, const json_t *b, bool *comparable);
+
+#endif

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Conditions on claims: the one policy language of appraisal and transfer policies (docs/policy-language.md).
+ * A closed grammar in JSON, in the shape of Azure's secure key release policies:
+ *   {"version":"1.0.0","anyOf":[{"allOf":[{"claim":"debug","equals":false},{"claim":"isvsvn","min":3}]}]}
+ *
+ * Everything that can be known when a policy is written is an error then: unknown claims and operators, values
+ * that the claim cannot have, empty sets. A claim that is absent satisfies nothing but {"exists": false}.
+ * Every decision explains itself, condition by condition.
+ */
+#ifndef POLICY_POLICY_H
+#define POLICY_POLICY_H
+
+#include "base/json.h"
+
+#define POLICY_DEPTH_MAX 8   /* nested anyOf/allOf */
+#define POLICY_NODES_MAX 512 /* conditions and groups together */
+#define POLICY_SET_MAX 256   /* values of one condition */
+#define POLICY_TEXT_MAX (128U << 10)
+
+struct policy;
+
+/* FAIL_INPUT: `*message` (malloc'ed, may be NULL when memory is short) says where and what:
+ * `anyOf[0].allOf[2]: unknown claim "mrtdd"`. */
+fallible policy_parse(struct span text, struct policy **out, char **message);
+fallible policy_from_json(const json_t *document, struct policy **out, char **message);
+void policy_free(struct policy *p);
+OWNED_TYPE(struct policy, policy_free)
+
+/* Canonical JSON of the document as it was written: what a policy's digest is made of (digest_text() of it). */
+fallible policy_canonical(const struct policy *p, struct buf *out);
+/* The document, borrowed. */
+const json_t *policy_document(const struct policy *p);
+
+/* What parsing cannot say: alternatives that can never be true (errors: do not store such a policy) and
+ * conditions without effect (warnings). */
+struct policy_remark {
+    bool error;
+    const char *path;    /* "anyOf[0].allOf[2]", lives as long as the policy */
+    const char *message; /* literal */
+};
+struct policy_remarks {
+    struct policy_remark *at; /* owned */
+    size_t count;
+};
+fallible policy_lint(const struct policy *p, struct policy_remarks *out);
+void policy_remarks_done(struct policy_remarks *r);
+static inline void policy_remarks_donep(struct policy_remarks *r)
+{
+    policy_remarks_done(r);
+}
+bool policy_remarks_has_error(const struct policy_remarks *r);
+
+/* One condition with what was found. Borrows from the policy and from the claims. */
+struct policy_finding {
+    const char *path;
+    const char *claim;
+    const char *op;
+    const json_t *expected;
+    const json_t *actual; /* NULL: the claim is absent */
+    bool passed;
+};
+struct policy_result {
+    bool met;
+    struct policy_finding *findings; /* owned; every condition, in the order of the document */
+    size_t count;
+};
+/* `claims`: one flat object. `now`: for within_days. All conditions are looked at, whatever the earlier ones said. */
+fallible policy_evaluate(const struct policy *p, const json_t *claims, int64_t now, struct policy_result *out);
+void policy_result_done(struct policy_result *r);
+static inline void policy_result_donep(struct policy_result *r)
+{
+    policy_result_done(r);
+}
+
+/* {"met","findings":[{path,claim,operator,expected,actual,passed}],
+ *  "alternatives":[{"path","met","failed":[finding]}]}. The alternatives are the top group's members; "nearest"
+ * names the one with the fewest failed conditions: the smallest change that would pass. Copies. */
+fallible policy_explain(const struct policy *p, const struct policy_result *r, json_t **out);
+
+#endif

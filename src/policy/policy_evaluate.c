@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "policy/policy_internal.h"
+
+struct walk {
+    const struct policy *policy;
+    const json_t *claims;
+    int64_t now;
+    struct policy_result *result;
+};
+
+static bool condition_holds(struct walk *w, const struct node *n)
+{
+    const json_t *actual = json_object_get(w->claims, n->claim->name);
+    bool passed = operator_holds(n->op, n->claim, n->expected, actual, w->now);
+    w->result->findings[w->result->count++] = (struct policy_finding){
+        .path = n->path,
+        .claim = n->claim->name,
+        .op = n->op->name,
+        .expected = n->expected,
+        .actual = actual,
+        .passed = passed,
+    };
+    return passed;
+}
+
+/* Nested at most POLICY_DEPTH_MAX deep. Every condition is looked at: no short circuit. */
+static bool node_holds(struct walk *w, size_t index)
+{
+    const struct node *n = &w->policy->nodes[index];
+    bool any = false, all = true;
+    switch (n->kind) {
+    case NODE_CONDITION:
+        return condition_holds(w, n);
+    case NODE_ANY:
+    case NODE_ALL:
+        for (size_t i = index + 1; i < n->end; i = w->policy->nodes[i].end) {
+            bool holds = node_holds(w, i);
+            any |= holds;
+            all &= holds;
+        }
+        return n->kind == NODE_ANY ? any : all;
+    }
+    return false;
+}
+
+fallible policy_evaluate(const struct policy *p, const json_t *claims, int64_t now, struct policy_result *out)
+{
+    struct policy_result result = { .findings = calloc(p->count, sizeof(*result.findings)) };
+    if (!result.findings)
+        return FAIL(SYSTEM, "memory for a decision");
+    struct walk w = { .policy = p, .claims = claims, .now = now, .result = &result };
+    result.met = node_holds(&w, 0);
+    *out = result;
+    return OK;
+}
+
+void policy_result_done(struct policy_result *r)
+{
+    free(r->findings);
+    *r = (struct policy_result){ 0 };
+}
+
+static json_t *finding_json(const struct policy_finding *f)
+{
+    json_t *j = json_object();
+    json_set_str(j, "path", f->path);
+    json_set_str(j, "claim", f->claim);
+    json_set_str(j, "operator", f->op);
+    json_object_set_new(j, "expected", json_deep_copy(f->expected));
+    json_object_set_new(j, "actual", f->actual ? json_deep_copy(f->actual) : json_null());
+    json_set_bool(j, "passed", f->passed);
+    return j;
+}
+
+/* Is `path` the path of `group` or of something inside it? The top group's is empty. */
+static bool path_inside(const char *path, const char *group)
+{
+    size_t len = strlen(group);
+    return !len || (!strncmp(path, group, len) && (!path[len] || path[len] == '.'));
+}
+
+static json_t *failed_inside(const struct policy_result *r, const char *group)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < r->count; i++)
+        if (!r->findings[i].passed && path_inside(r->findings[i].path, group))
+            json_array_append_new(list, finding_json(&r->findings[i]));
+    return list;
+}
+
+/* As node_holds, from the findings: `*next` is the finding of the next condition in document order. */
+static bool node_held(const struct policy *p, const struct policy_result *r, size_t index, size_t *next)
+{
+    const struct node *n = &p->nodes[index];
+    if (n->kind == NODE_CONDITION)
+        return r->findings[(*next)++].passed;
+    bool any = false, all = true;
+    for (size_t i = index + 1; i < n->end; i = p->nodes[i].end) {
+        bool held = node_held(p, r, i, next);
+        any |= held;
+        all &= held;
+    }
+    return n->kind == NODE_ANY ? any : all;
+}
+
+static json_t *alternatives_json(const struct policy *p, const struct policy_result *r, const char **nearest)
+{
+    json_t *list = json_array();
+    size_t fewest = SIZE_MAX, next = 0;
+    bool each = p->nodes[0].kind == NODE_ANY;
+    for (size_t i = each ? 1 : 0; i < p->nodes[0].end; i = p->nodes[i].end) {
+        const char *shown = each ? p->nodes[i].path : "allOf";
+        json_t *one = json_object(), *missing = failed_inside(r, p->nodes[i].path);
+        if (json_array_size(missing) < fewest) {
+            fewest = json_array_size(missing);
+            *nearest = shown;
+        }
+        json_set_str(one, "path", shown);
+        json_set_bool(one, "met", node_held(p, r, i, &next));
+        json_object_set_new(one, "failed", missing);
+        json_array_append_new(list, one);
+    }
+    return list;
+}
+
+fallible policy_explain(const struct policy *p, const struct policy_result *r, json_t **out)
+{
+    json_t *j = json_object(), *findings = json_array();
+    const char *nearest = NULL;
+    for (size_t i = 0; i < r->count; i++)
+        json_array_append_new(findings, finding_json(&r->findings[i]));
+    json_set_bool(j, "met", r->met);
+    json_object_set_new(j, "findings", findings);
+    json_object_set_new(j, "alternatives", alternatives_json(p, r, &nearest));
+    if (!r->met)
+        json_set_str(j, "nearest", nearest);
+    if (!j || !json_object_get(j, "alternatives") || !json_object_get(j, "findings")) {
+        json_free(j);
+        return FAIL(SYSTEM, "memory for an explanation");
+    }
+    *out = j;
+    return OK;
+}

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+/* A parsed policy: its nodes in document order, each before its children. */
+#ifndef POLICY_POLICY_INTERNAL_H
+#define POLICY_POLICY_INTERNAL_H
+
+#include "policy/operator.h"
+#include "policy/policy.h"
+
+enum node_kind { NODE_ANY, NODE_ALL, NODE_CONDITION };
+
+struct node {
+    enum node_kind kind;
+    size_t end; /* index past the last node inside it */
+    char *path;
+    /* of a condition */
+    const struct claim_row *claim;
+    const struct operator_row *op;
+    const json_t *expected; /* borrowed from the document */
+};
+
+struct policy {
+    json_t *document;
+    struct node *nodes; /* nodes[0] is the top group */
+    size_t count;
+    bool has_authority;
+};
+
+#endif
