@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * warder dev: a system under one folder (docs/protocol.md, "Files of a system"), loopback only.
+ * dev.c has the verbs, dev_process.c starts and stops programs, dev_config.c writes their
+ * configuration, dev_identity.c makes certificates, users and tokens, dev_openbao.c sets up Vault.
+ */
+#ifndef CLI_DEV_H
+#define CLI_DEV_H
+
+#include <sys/types.h>
+
+#include "base/buf.h"
+#include "cli/cli.h"
+
+#define DEV_ARGS_MAX 24
+
+struct dev {
+    char dir[512];     /* absolute */
+    char bin[512];     /* folder of this program */
+    const char *keys;  /* "embedded" or "vault" */
+    const char *tee;   /* teesim's --tee; NULL: no simulator */
+    const char *teesim, *bao; /* programs; NULL: looked for */
+    uint16_t base;     /* first of the ports; services use the fixed offsets below */
+    bool quiet;
+};
+
+/* Ports: the defaults of docs/protocol.md when base is 0, else base + offset. */
+enum dev_port { DEV_TCS, DEV_QVS, DEV_AS, DEV_KBS, DEV_AAS, DEV_CMS, DEV_PCS, DEV_VAULT, DEV_PORTS };
+uint16_t dev_port(const struct dev *d, enum dev_port which);
+
+/* "DIR/<format...>"; the text lives in `out`. */
+const char *dev_path(const struct dev *d, char out[1024], const char *format, ...) __attribute__((format(printf, 3, 4)));
+fallible dev_write(const struct dev *d, const char *relative, struct span text, mode_t mode);
+void dev_say(const struct dev *d, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Where one of our programs is: beside this one when installed, in the build tree otherwise. FAIL_ABSENT. */
+fallible dev_program(const struct dev *d, const char *name, char out[1024]);
+
+/* Runs to the end; its stdout is appended to `out` (may be NULL). A non-zero status is FAIL_SYSTEM, its stderr in DIR/log/dev.log. */
+fallible dev_run(const struct dev *d, const char *const *argv, struct buf *out);
+/* In the background: stderr to DIR/log/NAME.log, pid in DIR/run/NAME.pid. */
+fallible dev_spawn(const struct dev *d, const char *name, const char *const *argv);
+bool dev_alive(const struct dev *d, const char *name, pid_t *pid);
+void dev_stop(const struct dev *d, const char *name);
+/* Until connect(2) to 127.0.0.1:port or to the Unix socket works and the program lives; 15 s. */
+fallible dev_wait_port(const struct dev *d, const char *name, uint16_t port);
+fallible dev_wait_socket(const struct dev *d, const char *name, const char *path);
+
+fallible dev_write_configs(const struct dev *d);
+fallible dev_make_certificates(const struct dev *d);
+fallible dev_make_administrator(const struct dev *d); /* before aasd runs */
+fallible dev_make_users(const struct dev *d);         /* with aasd running */
+fallible dev_start_openbao(const struct dev *d);
+
+#endif
