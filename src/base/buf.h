@@ -16,7 +16,7 @@
 struct buf {
     uint8_t *at;
     size_t len, room, max;
-    bool failed;
+    bool failed, starved; /* starved: memory was short, not the maximum */
 };
 
 /* struct buf b owned(buf_done) = buf_of(MAX); */

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/base64.h"
+
+static const char plain_alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+static const char url_alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+static void encode(struct buf *b, struct span in, const char *alphabet, bool pad)
+{
+    if (in.len > SIZE_MAX / 4) {
+        b->failed = true;
+        return;
+    }
+    size_t left = in.len % 3;
+    size_t len = in.len / 3 * 4 + (left == 0 ? 0 : pad ? 4 : left + 1);
+    uint8_t *to = buf_extend(b, len);
+    if (!to)
+        return;
+    size_t o = 0;
+    for (size_t i = 0; i < in.len; i += 3) {
+        size_t have = in.len - i < 3 ? in.len - i : 3;
+        uint32_t group = (uint32_t)in.at[i] << 16;
+
+        if (have > 1)
+            group |= (uint32_t)in.at[i + 1] << 8;
+        if (have > 2)
+            group |= in.at[i + 2];
+        for (size_t k = 0; k < have + 1; k++)
+            to[o++] = (uint8_t)alphabet[group >> (18 - 6 * k) & 63];
+    }
+    while (o < len)
+        to[o++] = '=';
+}
+
+void base64_add(struct buf *b, struct span bytes)
+{
+    encode(b, bytes, plain_alphabet, true);
+}
+
+void base64url_add(struct buf *b, struct span bytes)
+{
+    encode(b, bytes, url_alphabet, false);
+}
+
+/* 0 to 63, or -1. */
+static int digit_value(uint8_t c, bool url)
+{
+    if (c >= 'A' && c <= 'Z')
+        return c - 'A';
+    if (c >= 'a' && c <= 'z')
+        return c - 'a' + 26;
+    if (c >= '0' && c <= '9')
+        return c - '0' + 52;
+    if (c == (url ? '-' : '+'))
+        return 62;
+    if (c == (url ? '_' : '/'))
+        return 63;
+    return -1;
+}
+
+/* `text` without padding; `out` has decoded_size(text.len) bytes. */
+static size_t decoded_size(size_t len)
+{
+    return len / 4 * 3 + (len % 4 ? len % 4 - 1 : 0);
+}
+
+static fallible decode(struct span text, bool url, uint8_t *out)
+{
+    uint32_t group = 0;
+    unsigned bits = 0;
+    size_t o = 0;
+
+    for (size_t i = 0; i < text.len; i++) {
+        int v = digit_value(text.at[i], url);
+
+        if (v < 0)
+            return FAIL(INPUT, "not base64: a character outside the alphabet");
+        group = group << 6 | (uint32_t)v;
+        bits += 6;
+        if (bits < 8)
+            continue;
+        bits -= 8;
+        out[o++] = (uint8_t)(group >> bits);
+        group &= (1U << bits) - 1;
+    }
+    if (group != 0)
+        return FAIL(INPUT, "base64 with bits past the end");
+    return OK;
+}
+
+/* Appends, or leaves `out` as it was. */
+static fallible decode_to_buf(struct span text, bool url, struct buf *out)
+{
+    size_t before = out->len;
+
+    if (text.len % 4 == 1)
+        return FAIL(INPUT, "base64 of impossible length");
+    uint8_t *to = buf_extend(out, decoded_size(text.len));
+    TRY(buf_check(out));
+    struct err e = decode(text, url, to);
+    if (failed(e)) {
+        memset(to, 0, out->len - before);
+        out->len = before;
+    }
+    return e;
+}
+
+fallible base64url_parse(struct span text, struct buf *out)
+{
+    return decode_to_buf(text, true, out);
+}
+
+fallible base64_parse(struct span text, struct buf *out)
+{
+    size_t pad = 0;
+
+    if (text.len % 4)
+        return FAIL(INPUT, "base64 without its padding");
+    while (pad < 2 && pad < text.len && text.at[text.len - 1 - pad] == '=')
+        pad++;
+    return decode_to_buf(span_head(text, text.len - pad), false, out);
+}
+
+fallible base64url_parse_exact(struct span text, uint8_t *out, size_t len)
+{
+    struct buf b owned(buf_done) = buf_of(len);
+
+    if (text.len % 4 == 1 || decoded_size(text.len) != len)
+        return FAIL(INPUT, "base64url of the wrong length");
+    TRY(base64url_parse(text, &b));
+    if (len)
+        memcpy(out, b.at, len);
+    return OK;
+}
+
+static char *encode_dup(struct span bytes, const char *alphabet, bool pad)
+{
+    struct buf b owned(buf_done) = buf_of(SIZE_MAX / 4);
+
+    encode(&b, bytes, alphabet, pad);
+    return buf_take_str(&b);
+}
+
+char *base64_dup(struct span bytes)
+{
+    return encode_dup(bytes, plain_alphabet, true);
+}
+
+char *base64url_dup(struct span bytes)
+{
+    return encode_dup(bytes, url_alphabet, false);
+}
