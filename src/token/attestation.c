@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "token/attestation.h"
+
+#include "base/options.h"
+#include "token/ear.h"
+
+static void set_given(json_t *j, const char *name, struct span s)
+{
+    if (s.len)
+        json_set_span(j, name, s);
+}
+
+static json_t *thumbprint_json(struct span jkt)
+{
+    json_t *j = json_object();
+    json_set_span(j, "jkt", jkt);
+    return j;
+}
+
+static json_t *warder_json(const struct attestation_facts *f)
+{
+    json_t *w = json_object();
+    json_set_span(w, "tenant", f->tenant);
+    json_set_str(w, "verdict", f->verified ? "verified" : "refused");
+    json_object_set_new(w, "claims", f->claims ? json_deep_copy(f->claims) : json_object());
+    json_object_set_new(w, "policies", f->policies ? json_deep_copy(f->policies) : json_array());
+    if (f->encryption_jkt.len)
+        json_object_set_new(w, "enc", thumbprint_json(f->encryption_jkt));
+    set_given(w, "challenge", f->challenge);
+    set_given(w, "evidence_digest", f->evidence_digest);
+    set_given(w, "collateral_digest", f->collateral_digest);
+    if (f->verified)
+        return w;
+    json_set_str(w, "reason", f->reason ? f->reason : "refused");
+    json_object_set_new(w, "failed", f->failed ? json_deep_copy(f->failed) : json_array());
+    return w;
+}
+
+static struct span first_policy(const json_t *policies)
+{
+    const json_t *id = json_object_get(json_array_get(policies, 0), "id");
+    return span_from(json_string_value(id), json_string_length(id));
+}
+
+fallible attestation_decision(const struct attestation_facts *f, json_t **out)
+{
+    owned(json_free) json_t *j = json_object(), *submods = json_object();
+    json_object_set_new(submods, "tee", ear_submodule(f->claims, f->verified, first_policy(f->policies)));
+    json_object_set(j, "submods", submods);
+    json_object_set_new(j, "warder", warder_json(f));
+    if (f->verified && f->signing_jkt.len)
+        json_object_set_new(j, "cnf", thumbprint_json(f->signing_jkt));
+    if (!json_object_get(submods, "tee") || !json_object_get(j, "submods") || !json_object_get(j, "warder"))
+        return FAIL(SYSTEM, "memory for a decision");
+    *out = TAKE(j);
+    return OK;
+}
+
+/* "affirming" or "warning" exactly when verified. */
+static bool status_fits(const json_t *decision, bool verified)
+{
+    const json_t *tee = json_object_get(json_object_get(decision, "submods"), "tee");
+    const char *status = json_string_value(json_object_get(tee, "ear.status"));
+    if (!status)
+        return false;
+    return strcmp(status, "contraindicated") == 0 ? !verified : verified;
+}
+
+static fallible decision_check(const json_t *decision, bool *verified)
+{
+    static const char *const members[] = { "cnf", "submods", "warder", NULL };
+    const json_t *warder;
+    struct span verdict;
+    TRY(json_only(decision, members));
+    TRY(json_get_object(decision, "warder", "decision: warder", &warder));
+    TRY(json_get_str(warder, "verdict", "decision: verdict", &verdict));
+    bool good = span_equal_str(verdict, "verified");
+    if (!good && !span_equal_str(verdict, "refused"))
+        return FAIL(INPUT, "decision: verdict");
+    if (!status_fits(decision, good) || (!good && json_object_get(decision, "cnf")))
+        return FAIL(INPUT, "decision contradicts itself");
+    *verified = good;
+    return OK;
+}
+
+fallible attestation_issue(const struct key *k, const json_t *decision, int64_t now, int64_t lifetime,
+                           struct buf *out, bool *refusal)
+{
+    bool verified;
+    TRY(decision_check(decision, &verified));
+    owned(json_free) json_t *claims = json_copy((json_t *)decision), *verifier = json_object();
+    if (!claims || !verifier)
+        return FAIL(SYSTEM, "memory for a token");
+    json_set_str(verifier, "developer", "https://warder.dev");
+    json_set_str(verifier, "build", "warder " WARDER_VERSION);
+    json_object_set(claims, "ear.verifier-id", verifier);
+    json_set_str(claims, "eat_profile", ATTESTATION_PROFILE);
+    TRY(jwt_stamp(claims, ATTESTATION_ISSUER, ATTESTATION_AUDIENCE, now, lifetime));
+    TRY(jwt_sign(k, verified ? ATTESTATION_TYP : REFUSAL_TYP, claims, out));
+    *refusal = !verified;
+    return OK;
+}
+
+static fallible read_thumbprint(const json_t *j, const char *name, struct span *out)
+{
+    const json_t *holder = json_object_get(j, name);
+    if (!holder)
+        return OK;
+    TRY(json_get_str(holder, "jkt", "token: thumbprint", out));
+    return out->len == THUMBPRINT_TEXT_SIZE - 1 ? OK : FAIL(INPUT, "token: thumbprint");
+}
+
+static fallible read_warder(const json_t *w, struct attestation *a)
+{
+    struct span verdict;
+    TRY(json_get_str(w, "tenant", "token: tenant", &a->tenant));
+    TRY(json_get_str(w, "verdict", "token: verdict", &verdict));
+    TRY(json_get_object(w, "claims", "token: claims", &a->claims));
+    TRY(json_get_array(w, "policies", "token: policies", &a->policies));
+    TRY(json_opt_str(w, "challenge", "token: challenge", &a->challenge));
+    TRY(json_opt_str(w, "evidence_digest", "token: evidence digest", &a->evidence_digest));
+    TRY(json_opt_str(w, "collateral_digest", "token: collateral digest", &a->collateral_digest));
+    TRY(json_opt_str(w, "reason", "token: reason", &a->reason));
+    TRY(read_thumbprint(w, "enc", &a->encryption_jkt));
+    a->failed = json_object_get(w, "failed");
+    a->verified = span_equal_str(verdict, "verified");
+    if (!a->verified && !span_equal_str(verdict, "refused"))
+        return FAIL(INPUT, "token: verdict");
+    return OK;
+}
+
+static fallible read_all(struct attestation *a, bool verified)
+{
+    const json_t *warder;
+    struct span profile;
+    uint64_t issued, expires;
+    TRY(json_get_str(a->all, "eat_profile", "token: profile", &profile));
+    TRY(json_get_str(a->all, "jti", "token: jti", &a->jti));
+    TRY(json_get_u64(a->all, "iat", INT64_MAX / 2, "token: iat", &issued));
+    TRY(json_get_u64(a->all, "exp", INT64_MAX / 2, "token: exp", &expires));
+    TRY(json_get_object(a->all, "warder", "token: warder", &warder));
+    TRY(read_warder(warder, a));
+    TRY(read_thumbprint(a->all, "cnf", &a->signing_jkt));
+    if (!span_equal_str(profile, ATTESTATION_PROFILE) || a->verified != verified || !status_fits(a->all, verified))
+        return FAIL(INPUT, "token: profile or status");
+    a->issued = (int64_t)issued;
+    a->expires = (int64_t)expires;
+    return OK;
+}
+
+static fallible statement_verify(struct span text, const struct jwks *keys, bool verified, int64_t now,
+                                 struct attestation *out, enum jwt_fault *fault)
+{
+    struct attestation a owned(attestation_done) = { 0 };
+    TRY(jwt_verify(text, keys, verified ? ATTESTATION_TYP : REFUSAL_TYP, ATTESTATION_ISSUER, ATTESTATION_AUDIENCE,
+                   now, &a.all, fault));
+    struct err e = read_all(&a, verified);
+    if (failed(e)) {
+        if (fault)
+            *fault = JWT_MALFORMED;
+        return e;
+    }
+    *out = a;
+    a = (struct attestation){ 0 };
+    return OK;
+}
+
+fallible attestation_verify(struct span text, const struct jwks *keys, int64_t now, struct attestation *out,
+                            enum jwt_fault *fault)
+{
+    return statement_verify(text, keys, true, now, out, fault);
+}
+
+fallible refusal_verify(struct span text, const struct jwks *keys, int64_t now, struct attestation *out,
+                        enum jwt_fault *fault)
+{
+    return statement_verify(text, keys, false, now, out, fault);
+}
+
+void attestation_done(struct attestation *a)
+{
+    json_free(a->all);
+    *a = (struct attestation){ 0 };
+}
+
+bool attestation_has_policy(const struct attestation *a, struct span id)
+{
+    for (size_t i = 0; i < json_array_size(a->policies); i++) {
+        const json_t *one = json_object_get(json_array_get(a->policies, i), "id");
+        if (json_is_string(one) && span_equal(span_from(json_string_value(one), json_string_length(one)), id))
+            return true;
+    }
+    return false;
+}
