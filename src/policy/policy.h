@@ -75,7 +75,7 @@ static inline void policy_result_donep(struct policy_result *r)
 
 /* {"met","findings":[{path,claim,operator,expected,actual,passed}],
  *  "alternatives":[{"path","met","failed":[finding]}]}. The alternatives are the top group's members; "nearest"
- * names the one with the fewest failed conditions: the smallest change that would pass. Copies. */
+ * names the one that the fewest changed conditions would make pass. Copies. */
 fallible policy_explain(const struct policy *p, const struct policy_result *r, json_t **out);
 
 #endif

@@ -88,19 +88,20 @@ static json_t *failed_inside(const struct policy_result *r, const char *group)
     return list;
 }
 
-/* As node_holds, from the findings: `*next` is the finding of the next condition in document order. */
-static bool node_held(const struct policy *p, const struct policy_result *r, size_t index, size_t *next)
+/* How many conditions must change, at the least, for the node to hold; `*next` is the finding of the next
+ * condition in document order. */
+static size_t node_cost(const struct policy *p, const struct policy_result *r, size_t index, size_t *next)
 {
     const struct node *n = &p->nodes[index];
     if (n->kind == NODE_CONDITION)
-        return r->findings[(*next)++].passed;
-    bool any = false, all = true;
+        return r->findings[(*next)++].passed ? 0 : 1;
+    size_t least = SIZE_MAX, sum = 0;
     for (size_t i = index + 1; i < n->end; i = p->nodes[i].end) {
-        bool held = node_held(p, r, i, next);
-        any |= held;
-        all &= held;
+        size_t cost = node_cost(p, r, i, next);
+        least = cost < least ? cost : least;
+        sum += cost;
     }
-    return n->kind == NODE_ANY ? any : all;
+    return n->kind == NODE_ANY ? least : sum;
 }
 
 static json_t *alternatives_json(const struct policy *p, const struct policy_result *r, const char **nearest)
@@ -111,12 +112,13 @@ static json_t *alternatives_json(const struct policy *p, const struct policy_res
     for (size_t i = each ? 1 : 0; i < p->nodes[0].end; i = p->nodes[i].end) {
         const char *shown = each ? p->nodes[i].path : "allOf";
         json_t *one = json_object(), *missing = failed_inside(r, p->nodes[i].path);
-        if (json_array_size(missing) < fewest) {
-            fewest = json_array_size(missing);
+        size_t cost = node_cost(p, r, i, &next);
+        if (cost < fewest) {
+            fewest = cost;
             *nearest = shown;
         }
         json_set_str(one, "path", shown);
-        json_set_bool(one, "met", node_held(p, r, i, &next));
+        json_set_bool(one, "met", cost == 0);
         json_object_set_new(one, "failed", missing);
         json_array_append_new(list, one);
     }
