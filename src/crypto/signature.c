@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "crypto/signature.h"
+
+#include <openssl/err.h>
+#include <openssl/rsa.h>
+
+#include "crypto/der_internal.h"
+#include "crypto/digest_internal.h"
+#include "crypto/key_internal.h"
+#include "crypto/openssl_internal.h"
+
+#define ECDSA_DER_MAX 160
+
+static bool suits(const struct key *k, enum signature_scheme scheme)
+{
+    return (scheme == SIGNATURE_ECDSA) == (k->kind != KEY_RSA);
+}
+
+static bool set_rsa(EVP_PKEY_CTX *ctx, enum signature_scheme scheme, enum digest_kind digest)
+{
+    int padding = scheme == SIGNATURE_RSA_PSS ? RSA_PKCS1_PSS_PADDING : RSA_PKCS1_PADDING;
+
+    if (EVP_PKEY_CTX_set_rsa_padding(ctx, padding) != 1 ||
+        EVP_PKEY_CTX_set_signature_md(ctx, digest_object(digest)) != 1)
+        return false;
+    return scheme != SIGNATURE_RSA_PSS || EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, RSA_PSS_SALTLEN_DIGEST) == 1;
+}
+
+static fallible verify_rsa(const struct key *k, enum signature_scheme scheme, enum digest_kind digest, struct span hash,
+                           struct span signature, bool *good)
+{
+    EVP_PKEY_CTX *ctx owned(EVP_PKEY_CTX_free) = EVP_PKEY_CTX_new_from_pkey(NULL, key_pkey(k), NULL);
+
+    if (!ctx || EVP_PKEY_verify_init(ctx) != 1 || !set_rsa(ctx, scheme, digest))
+        return FAIL(SYSTEM, "RSA verification failed to run");
+    *good = EVP_PKEY_verify(ctx, signature.at, signature.len, hash.at, hash.len) == 1;
+    if (!*good)
+        ERR_clear_error();
+    return OK;
+}
+
+fallible signature_verify(const struct key *k, enum signature_scheme scheme, enum digest_kind digest,
+                          struct span message, struct span signature, bool *good)
+{
+    uint8_t hash[DIGEST_MAX];
+    struct span h = span_from(hash, digest_size(digest));
+
+    if (!suits(k, scheme)) {
+        *good = false;
+        return OK;
+    }
+    TRY(digest_of(digest, message, hash));
+    if (scheme == SIGNATURE_ECDSA)
+        return ec_verifier_check(k->verifier, curve_of(k->kind), h, signature, good);
+    return verify_rsa(k, scheme, digest, h, signature, good);
+}
+
+/* Ecdsa-Sig-Value to r || s. */
+static fallible add_raw(struct span der, const struct curve *c, struct buf *out)
+{
+    static const uint8_t zeros[COORDINATE_MAX];
+    struct reader outer = reader_of(der);
+    struct reader r = der_enter(&outer, DER_SEQUENCE);
+    struct span parts[2];
+
+    parts[0] = der_unsigned(&r);
+    parts[1] = der_unsigned(&r);
+    TRY(reader_end(&r, "ECDSA signature"));
+    for (size_t i = 0; i < 2; i++) {
+        if (parts[i].len > c->size)
+            return FAIL(SYSTEM, "ECDSA signature too long");
+        buf_add(out, span_from(zeros, c->size - parts[i].len));
+        buf_add(out, parts[i]);
+    }
+    return buf_check(out);
+}
+
+fallible signature_make_prehashed(const struct key *k, enum signature_scheme scheme, enum digest_kind digest,
+                                  struct span hash, struct buf *out)
+{
+    uint8_t made[SIGNATURE_MAX > ECDSA_DER_MAX ? SIGNATURE_MAX : ECDSA_DER_MAX];
+    size_t len = sizeof made;
+
+    if (!k->is_private || !suits(k, scheme))
+        return FAIL(INPUT, "the key cannot make this kind of signature");
+    if (hash.len != digest_size(digest))
+        return FAIL(INPUT, "hash of the wrong length");
+    EVP_PKEY_CTX *ctx owned(EVP_PKEY_CTX_free) = EVP_PKEY_CTX_new_from_pkey(NULL, key_pkey(k), NULL);
+    if (!ctx || EVP_PKEY_sign_init(ctx) != 1 || (scheme != SIGNATURE_ECDSA && !set_rsa(ctx, scheme, digest)) ||
+        EVP_PKEY_sign(ctx, made, &len, hash.at, hash.len) != 1)
+        return FAIL(SYSTEM, "cannot sign");
+    if (scheme == SIGNATURE_ECDSA)
+        return add_raw(span_from(made, len), curve_of(k->kind), out);
+    buf_add(out, span_from(made, len));
+    return buf_check(out);
+}
+
+fallible signature_make(const struct key *k, enum signature_scheme scheme, enum digest_kind digest,
+                        struct span message, struct buf *out)
+{
+    uint8_t hash[DIGEST_MAX];
+
+    TRY(digest_of(digest, message, hash));
+    return signature_make_prehashed(k, scheme, digest, span_from(hash, digest_size(digest)), out);
+}
