@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * HTTP/1.1 server over TLS 1.3 (libevent's evhttp and OpenSSL bufferevents): one event base a thread with
- * SO_REUSEPORT, handlers on a pool of threads, so a handler may block.
+ * HTTP/1.1 server over TLS 1.3: one event base (libevent) a thread with SO_REUSEPORT, handlers on a pool of
+ * threads, so a handler may block. Requests are read by our own strict parser, not evhttp's: that one has no hook
+ * before a request is complete, so neither a deadline for the whole of it nor our own error documents were possible.
  *
  * Bounded everywhere: connections, header and body sizes, one deadline for the whole of a request (a slow
  * drip is cut), a queue for the pool (full: 503 with Retry-After). The handler sees only complete requests.
@@ -77,6 +78,8 @@ void http_answer_json(struct http_exchange *x, int status, json_t *body); /* tak
 void http_answer_empty(struct http_exchange *x, int status);
 /* problem+json; 503 and 429 get Retry-After: 1. */
 void http_answer_problem(struct http_exchange *x, int status, const char *code, const char *detail);
+/* The same with a document of the caller's (problem_json with further members); takes the reference. */
+void http_answer_problem_json(struct http_exchange *x, int status, json_t *problem);
 void http_answer_failure(struct http_exchange *x, struct err e, const char *code); /* status by kind, detail e.what */
 void http_answer_header(struct http_exchange *x, const char *name, const char *value); /* before the answer */
 

@@ -1,0 +1,424 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "http/client.h"
+
+#include <arpa/inet.h>
+#include <curl/curl.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <signal.h>
+#include <time.h>
+
+#include "crypto/secret.h"
+#include "http/request_head_internal.h"
+
+#define POOLED_MAX 64
+#define REPLY_HEADERS_MAX (64U << 10)
+#define TIMEOUT_DEFAULT_MS 10000
+#define BODY_DEFAULT_MAX (4U << 20)
+#define URL_TEXT_MAX 8192
+#define HEADER_LINE_MAX (64U << 10)
+
+struct http_client {
+    struct http_client_config config; /* strings are copies */
+    pthread_mutex_t lock;
+    CURL *pooled[POOLED_MAX]; /* the last one used is the first taken: its connection is the warmest */
+    size_t count;
+};
+
+static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
+static CURLcode curl_started;
+
+static void start_curl(void)
+{
+    curl_started = curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
+static bool copy_text(const char **s)
+{
+    if (!*s)
+        return true;
+    *s = strdup(*s);
+    return *s != NULL;
+}
+
+fallible http_client_new(const struct http_client_config *config, struct http_client **out)
+{
+    struct http_client *c = calloc(1, sizeof(*c));
+
+    pthread_once(&curl_once, start_curl);
+    if (!c || curl_started != CURLE_OK) {
+        free(c);
+        return FAIL(SYSTEM, "the HTTP client cannot start");
+    }
+    c->config = *config;
+    if (!c->config.timeout_ms)
+        c->config.timeout_ms = TIMEOUT_DEFAULT_MS;
+    if (!c->config.body_max)
+        c->config.body_max = BODY_DEFAULT_MAX;
+    pthread_mutex_init(&c->lock, NULL);
+    bool copied = copy_text(&c->config.ca_file);
+    copied = copy_text(&c->config.certificate) && copied;
+    copied = copy_text(&c->config.key) && copied;
+    if (!copied) {
+        http_client_free(c);
+        return FAIL(SYSTEM, "out of memory for the HTTP client");
+    }
+    *out = c;
+    return OK;
+}
+
+void http_client_free(struct http_client *c)
+{
+    if (!c)
+        return;
+    for (size_t i = 0; i < c->count; i++)
+        curl_easy_cleanup(c->pooled[i]);
+    pthread_mutex_destroy(&c->lock);
+    free((char *)c->config.ca_file);
+    free((char *)c->config.certificate);
+    free((char *)c->config.key);
+    free(c);
+}
+
+void http_reply_done(struct http_reply *r)
+{
+    buf_done(&r->body);
+    buf_done(&r->headers);
+}
+
+struct span http_reply_header(const struct http_reply *r, const char *name)
+{
+    struct span rest = buf_span(&r->headers);
+
+    while (rest.len) {
+        size_t end = span_find(rest, SPAN("\n"));
+        struct span line = span_head(rest, end);
+        size_t colon = span_find(line, SPAN(": "));
+        if (colon < line.len && span_equal_nocase(span_head(line, colon), name))
+            return span_tail(line, colon + 2);
+        rest = end < rest.len ? span_tail(rest, end + 1) : span_tail(rest, rest.len);
+    }
+    return (struct span){ 0 };
+}
+
+/* What is set once; the call's own options are set each time. */
+static bool handle_setup(CURL *h, const struct http_client_config *f)
+{
+    CURLcode rc[] = {
+        curl_easy_setopt(h, CURLOPT_NOSIGNAL, 1L),
+        curl_easy_setopt(h, CURLOPT_FOLLOWLOCATION, 0L),
+        curl_easy_setopt(h, CURLOPT_PROXY, ""), /* also not by the environment */
+        curl_easy_setopt(h, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED),
+        curl_easy_setopt(h, CURLOPT_PROTOCOLS_STR, f->plain_loopback ? "https,http" : "https"),
+        curl_easy_setopt(h, CURLOPT_SSLVERSION, (long)(f->tls12 ? CURL_SSLVERSION_TLSv1_2 : CURL_SSLVERSION_TLSv1_3)),
+        curl_easy_setopt(h, CURLOPT_SSL_VERIFYPEER, 1L),
+        curl_easy_setopt(h, CURLOPT_SSL_VERIFYHOST, 2L),
+        curl_easy_setopt(h, CURLOPT_SSL_SESSIONID_CACHE, 0L),
+        curl_easy_setopt(h, CURLOPT_TCP_NODELAY, 1L),
+        curl_easy_setopt(h, CURLOPT_TCP_KEEPALIVE, 1L),
+        curl_easy_setopt(h, CURLOPT_TIMEOUT_MS, (long)f->timeout_ms),
+        curl_easy_setopt(h, CURLOPT_CONNECTTIMEOUT_MS, (long)f->timeout_ms),
+        curl_easy_setopt(h, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)f->body_max),
+        curl_easy_setopt(h, CURLOPT_USERAGENT, "warder"),
+        f->ca_file ? curl_easy_setopt(h, CURLOPT_CAINFO, f->ca_file) : CURLE_OK,
+        f->ca_file ? curl_easy_setopt(h, CURLOPT_CAPATH, NULL) : CURLE_OK, /* else the system's folder counts too */
+        f->certificate ? curl_easy_setopt(h, CURLOPT_SSLCERT, f->certificate) : CURLE_OK,
+        f->key ? curl_easy_setopt(h, CURLOPT_SSLKEY, f->key) : CURLE_OK,
+    };
+
+    for (size_t i = 0; i < sizeof(rc) / sizeof(rc[0]); i++)
+        if (rc[i] != CURLE_OK)
+            return false;
+    return true;
+}
+
+static CURL *handle_take(struct http_client *c)
+{
+    CURL *h = NULL;
+
+    pthread_mutex_lock(&c->lock);
+    if (c->count)
+        h = c->pooled[--c->count];
+    pthread_mutex_unlock(&c->lock);
+    if (h)
+        return h;
+    h = curl_easy_init();
+    if (h && !handle_setup(h, &c->config)) {
+        curl_easy_cleanup(h);
+        return NULL;
+    }
+    return h;
+}
+
+static void handle_give_back(struct http_client *c, CURL *h)
+{
+    pthread_mutex_lock(&c->lock);
+    bool kept = c->count < POOLED_MAX;
+    if (kept)
+        c->pooled[c->count++] = h;
+    pthread_mutex_unlock(&c->lock);
+    if (!kept)
+        curl_easy_cleanup(h);
+}
+
+static bool is_loopback(const char *host)
+{
+    struct in_addr v4;
+    struct in6_addr v6;
+    char bare[INET6_ADDRSTRLEN + 2];
+
+    if (strcmp(host, "localhost") == 0) /* curl itself resolves this one, to loopback addresses only */
+        return true;
+    if (inet_pton(AF_INET, host, &v4) == 1)
+        return (ntohl(v4.s_addr) >> 24) == 127;
+    size_t len = strlen(host);
+    if (len < 3 || len >= sizeof(bare) || host[0] != '[' || host[len - 1] != ']')
+        return false;
+    (void)snprintf(bare, sizeof(bare), "%.*s", (int)len - 2, host + 1);
+    return inet_pton(AF_INET6, bare, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+}
+
+static fallible check_scheme(const struct http_client *c, const struct http_call *call, CURLU *url)
+{
+    char *scheme = NULL, *host = NULL;
+    struct err e = FAIL(INPUT, "the URL is not one that we call");
+
+    if (curl_url_get(url, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
+        curl_url_get(url, CURLUPART_HOST, &host, 0) == CURLUE_OK) {
+        if (strcmp(scheme, "https") == 0)
+            e = OK;
+        else if (strcmp(scheme, "http") == 0)
+            e = c->config.plain_loopback && !call->connect_to && is_loopback(host)
+                    ? OK
+                    : FAIL(DENIED, "plain HTTP is only for loopback addresses, where it is switched on");
+    }
+    curl_free(scheme);
+    curl_free(host);
+    return e;
+}
+
+static fallible check_url(const struct http_client *c, const struct http_call *call)
+{
+    if (strlen(call->url) > URL_TEXT_MAX)
+        return FAIL(INPUT, "the URL is too long");
+    CURLU *url = curl_url();
+    if (!url)
+        return FAIL(SYSTEM, "out of memory for the HTTP client");
+    struct err e = FAIL(INPUT, "the URL is malformed");
+    if (curl_url_set(url, CURLUPART_URL, call->url, CURLU_DISALLOW_USER) == CURLUE_OK)
+        e = check_scheme(c, call, url);
+    curl_url_cleanup(url);
+    return e;
+}
+
+struct lists {
+    struct curl_slist *headers, *connect_to;
+};
+
+static void lists_done(struct lists *l)
+{
+    for (struct curl_slist *s = l->headers; s; s = s->next)
+        wipe(s->data, strlen(s->data)); /* the bearer token is in one */
+    curl_slist_free_all(l->headers);
+    curl_slist_free_all(l->connect_to);
+}
+static void lists_donep(struct lists *l)
+{
+    lists_done(l);
+}
+
+static fallible list_add(struct curl_slist **list, const char *line)
+{
+    struct curl_slist *longer = strpbrk(line, "\r\n") ? NULL : curl_slist_append(*list, line);
+
+    if (!longer)
+        return FAIL(INPUT, "a request header that cannot be sent");
+    *list = longer;
+    return OK;
+}
+
+static fallible list_add_pair(struct curl_slist **list, const char *name, const char *value)
+{
+    struct buf line owned(buf_done) = buf_of(HEADER_LINE_MAX);
+
+    buf_addf(&line, "%s%s", name, value);
+    TRY(buf_check(&line));
+    struct err e = list_add(list, buf_str(&line));
+    wipe(line.at, line.len);
+    return e;
+}
+
+static fallible lists_fill(const struct http_call *call, struct lists *l)
+{
+    TRY(list_add(&l->headers, "Expect:")); /* curl would ask before larger bodies: a round trip */
+    if (call->body.len)
+        TRY(list_add_pair(&l->headers, "Content-Type: ",
+                          call->content_type ? call->content_type : "application/json"));
+    if (call->bearer)
+        TRY(list_add_pair(&l->headers, "Authorization: Bearer ", call->bearer));
+    for (const char *const *h = call->headers; h && *h; h++)
+        TRY(list_add(&l->headers, *h));
+    if (call->connect_to)
+        TRY(list_add(&l->connect_to, call->connect_to));
+    return OK;
+}
+
+static size_t on_body(char *at, size_t size, size_t count, void *arg)
+{
+    struct buf *body = arg;
+
+    buf_add(body, span_from(at, size * count));
+    return failed(buf_check(body)) ? 0 : size * count;
+}
+
+static void add_header_line(struct buf *headers, struct span line)
+{
+    size_t colon = span_find(line, SPAN(":"));
+    struct span value = span_tail(line, colon + 1);
+
+    for (size_t i = 0; i < colon; i++)
+        buf_add_u8(headers, line.at[i] >= 'A' && line.at[i] <= 'Z' ? line.at[i] | 0x20 : line.at[i]);
+    while (value.len && (value.at[0] == ' ' || value.at[0] == '\t'))
+        value = span_tail(value, 1);
+    buf_add(headers, SPAN(": "));
+    buf_add(headers, value);
+    buf_add(headers, SPAN("\n"));
+}
+
+static size_t on_header(char *at, size_t size, size_t count, void *arg)
+{
+    struct buf *headers = arg;
+    struct span line = span_from(at, size * count);
+
+    while (line.len && (line.at[line.len - 1] == '\n' || line.at[line.len - 1] == '\r'))
+        line = span_head(line, line.len - 1);
+    if (span_starts(line, SPAN("HTTP/")))
+        buf_clear(headers); /* the headers of an interim answer do not count */
+    else if (span_find(line, SPAN(":")) < line.len)
+        add_header_line(headers, line);
+    return failed(buf_check(headers)) ? 0 : size * count;
+}
+
+static bool call_setup(CURL *h, const struct http_call *call, const struct lists *l, struct http_reply *r)
+{
+    bool get = strcmp(call->method, "GET") == 0, has_body = call->body.len || strcmp(call->method, "POST") == 0;
+    CURLcode rc[] = {
+        curl_easy_setopt(h, CURLOPT_URL, call->url),
+        curl_easy_setopt(h, CURLOPT_HTTPGET, 1L),
+        has_body ? curl_easy_setopt(h, CURLOPT_POST, 1L) : CURLE_OK,
+        curl_easy_setopt(h, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body.len),
+        has_body ? curl_easy_setopt(h, CURLOPT_POSTFIELDS, call->body.len ? (const char *)call->body.at : "")
+                 : CURLE_OK,
+        curl_easy_setopt(h, CURLOPT_CUSTOMREQUEST, get && !has_body ? NULL : call->method),
+        curl_easy_setopt(h, CURLOPT_NOBODY, strcmp(call->method, "HEAD") == 0 ? 1L : 0L),
+        curl_easy_setopt(h, CURLOPT_HTTPHEADER, l->headers),
+        curl_easy_setopt(h, CURLOPT_CONNECT_TO, l->connect_to),
+        curl_easy_setopt(h, CURLOPT_FRESH_CONNECT, call->fresh ? 1L : 0L),
+        curl_easy_setopt(h, CURLOPT_FORBID_REUSE, call->fresh ? 1L : 0L),
+        curl_easy_setopt(h, CURLOPT_WRITEFUNCTION, on_body),
+        curl_easy_setopt(h, CURLOPT_WRITEDATA, &r->body),
+        curl_easy_setopt(h, CURLOPT_HEADERFUNCTION, on_header),
+        curl_easy_setopt(h, CURLOPT_HEADERDATA, &r->headers),
+    };
+
+    for (size_t i = 0; i < sizeof(rc) / sizeof(rc[0]); i++)
+        if (rc[i] != CURLE_OK)
+            return false;
+    return true;
+}
+
+/* Nothing of the call may stay behind in a pooled handle. */
+static void call_forget(CURL *h)
+{
+    curl_easy_setopt(h, CURLOPT_HTTPHEADER, NULL);
+    curl_easy_setopt(h, CURLOPT_CONNECT_TO, NULL);
+    curl_easy_setopt(h, CURLOPT_POSTFIELDS, NULL);
+    curl_easy_setopt(h, CURLOPT_CUSTOMREQUEST, NULL);
+    curl_easy_setopt(h, CURLOPT_WRITEDATA, NULL);
+    curl_easy_setopt(h, CURLOPT_HEADERDATA, NULL);
+}
+
+static fallible failure_of(CURLcode rc, bool too_large)
+{
+    if (too_large)
+        return FAIL(UPSTREAM, "the answer is too large");
+    switch ((int)rc) {
+    case CURLE_OK:
+        return OK;
+    case CURLE_COULDNT_RESOLVE_HOST:
+        return FAIL(UPSTREAM, "the server's name does not resolve");
+    case CURLE_COULDNT_CONNECT:
+        return FAIL(UPSTREAM, "cannot connect to the server");
+    case CURLE_OPERATION_TIMEDOUT:
+        return FAIL(UPSTREAM, "the server did not answer in time");
+    case CURLE_PEER_FAILED_VERIFICATION:
+        return FAIL(UPSTREAM, "the server's certificate is not trusted, or not for its name");
+    case CURLE_SSL_CONNECT_ERROR:
+        return FAIL(UPSTREAM, "the TLS handshake with the server failed");
+    case CURLE_SSL_CACERT_BADFILE:
+        return FAIL(SYSTEM, "the file of trusted CAs cannot be read");
+    case CURLE_SSL_CERTPROBLEM:
+        return FAIL(SYSTEM, "the client certificate or its key cannot be used");
+    case CURLE_FILESIZE_EXCEEDED:
+        return FAIL(UPSTREAM, "the answer is too large");
+    case CURLE_OUT_OF_MEMORY:
+        return FAIL(SYSTEM, "out of memory for the HTTP client");
+    case CURLE_UNSUPPORTED_PROTOCOL:
+    case CURLE_URL_MALFORMAT:
+        return FAIL(INPUT, "the URL is not one that we call");
+    default:
+        return FAIL(UPSTREAM, "the connection to the server broke");
+    }
+}
+
+/* With NOSIGNAL curl leaves SIGPIPE to us: hold it back in this thread, and drop one that came. */
+static CURLcode perform_without_sigpipe(CURL *h)
+{
+    const struct timespec at_once = { 0 };
+    sigset_t pipe, old;
+
+    sigemptyset(&pipe);
+    sigaddset(&pipe, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &pipe, &old);
+    CURLcode rc = curl_easy_perform(h);
+    if (!sigismember(&old, SIGPIPE)) {
+        sigtimedwait(&pipe, NULL, &at_once);
+        pthread_sigmask(SIG_SETMASK, &old, NULL);
+    }
+    return rc;
+}
+
+static fallible perform(CURL *h, const struct http_call *call, struct http_reply *r)
+{
+    struct lists l owned(lists_done) = { 0 };
+    long status = 0;
+
+    TRY(lists_fill(call, &l));
+    struct err e = FAIL(SYSTEM, "out of memory for the HTTP client");
+    if (call_setup(h, call, &l, r)) {
+        CURLcode rc = perform_without_sigpipe(h);
+        e = failure_of(rc, failed(buf_check(&r->body)) || failed(buf_check(&r->headers)));
+    }
+    curl_easy_getinfo(h, CURLINFO_RESPONSE_CODE, &status);
+    r->status = (int)status;
+    call_forget(h);
+    return e;
+}
+
+fallible http_send(struct http_client *c, const struct http_call *call, struct http_reply *reply)
+{
+    struct http_reply r owned(http_reply_done) = { .body = buf_of(c->config.body_max),
+                                                   .headers = buf_of(REPLY_HEADERS_MAX) };
+
+    TRY(check_url(c, call));
+    CURL *h = handle_take(c);
+    if (!h)
+        return FAIL(SYSTEM, "out of memory for the HTTP client");
+    struct err e = perform(h, call, &r);
+    handle_give_back(c, h);
+    TRY(e);
+    http_reply_done(reply);
+    *reply = r;
+    r = (struct http_reply){ 0 }; /* given away */
+    return OK;
+}
