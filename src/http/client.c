@@ -254,6 +254,8 @@ static fallible lists_fill(const struct http_call *call, struct lists *l)
     if (call->body.len)
         TRY(list_add_pair(&l->headers, "Content-Type: ",
                           call->content_type ? call->content_type : "application/json"));
+    else
+        TRY(list_add(&l->headers, "Content-Type:")); /* curl would say that it is a form */
     if (call->bearer)
         TRY(list_add_pair(&l->headers, "Authorization: Bearer ", call->bearer));
     for (const char *const *h = call->headers; h && *h; h++)
