@@ -11,26 +11,8 @@
 #define VERIFY_VERIFY_H
 
 #include "base/json.h"
+#include "collateral/raw.h"
 #include "crypto/x509.h"
-
-/* Raw collateral of one platform kind, as served: spans live until collateral_set_load returns.
- * Empty spans are "not there". */
-struct collateral_raw {
-    struct span tcb_info;             /* JSON, signed */
-    struct span qe_identity;          /* JSON, signed */
-    struct span tcb_signing_chain;    /* PEM: signer, root; of both JSON documents */
-    struct span qe_identity_chain;    /* PEM; empty: as tcb_signing_chain */
-    struct span pck_crl;              /* DER, PEM or hex */
-    struct span pck_crl_issuer_chain; /* PEM: intermediate, root */
-    struct span root_ca_crl;          /* DER, PEM or hex */
-};
-
-/* Which collateral a piece of evidence needs. */
-struct collateral_key {
-    char tee[4];       /* "sgx", "tdx" */
-    char fmspc[13];    /* lower-case hex */
-    char ca[10];       /* "processor", "platform" */
-};
 
 /* Verified and parsed collateral; immutable after loading, shared by threads and forks. */
 struct collateral_set;
@@ -41,7 +23,12 @@ fallible verifier_new(const struct span *extra, size_t count, struct verifier **
 void verifier_free(struct verifier *v);
 OWNED_TYPE(struct verifier, verifier_free)
 
-/* Never fails for bad content: what is wrong with the collateral is remembered and shows in each result as failed checks. */
+/* Makes a platform known beforehand, for a process that is forked for each request: `pck_chain` is the PEM of a verified
+ * quote (verify_result_pck_chain). It is verified here again; a chain that is not authentic is FAIL_DENIED. */
+fallible verifier_remember(struct verifier *v, struct span pck_chain);
+
+/* A set belongs to the verifier that it was loaded for, which must outlive it.
+ * Never fails for bad content: what is wrong with the collateral is remembered and shows in each result as failed checks. */
 fallible collateral_set_load(const struct verifier *v, const struct collateral_raw *raw, struct collateral_set **out);
 void collateral_set_free(struct collateral_set *c);
 OWNED_TYPE(struct collateral_set, collateral_set_free)
@@ -75,7 +62,10 @@ const char *verify_result_type(const struct verify_result *r); /* "sgx", "tdx", 
 const char *verify_result_reason(const struct verify_result *r); /* first failed check in words; "" when verified */
 const char *verify_result_status(const struct verify_result *r); /* tcb_status or "" */
 size_t verify_result_checks(const struct verify_result *r, const struct check **out);
-const json_t *verify_result_claims(const struct verify_result *r); /* flat object, names of policy/claim.h */
+/* Flat object, names of policy/claim.h; made at the first call, NULL when memory is short. */
+const json_t *verify_result_claims(const struct verify_result *r);
+/* PEM as in the quote, when the chain is authentic; else empty. */
+struct span verify_result_pck_chain(const struct verify_result *r);
 /* verdict, type, version, tcb_status, advisory_ids, claims, checks, reason: the JSON of `warder verify`. */
 fallible verify_result_json(const struct verify_result *r, json_t **out);
 

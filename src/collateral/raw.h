@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Collateral as its vendor serves it: signed bytes that nobody has looked at yet. */
+#ifndef COLLATERAL_RAW_H
+#define COLLATERAL_RAW_H
+
+#include "base/span.h"
+
+#define COLLATERAL_PART_MAX (2U << 20)
+
+/* Raw collateral of one platform kind, as served. Empty spans are "not there". */
+struct collateral_raw {
+    struct span tcb_info;             /* JSON, signed */
+    struct span qe_identity;          /* JSON, signed */
+    struct span tcb_signing_chain;    /* PEM: signer, root; of both JSON documents */
+    struct span qe_identity_chain;    /* PEM; empty: as tcb_signing_chain */
+    struct span pck_crl;              /* DER, PEM or hex */
+    struct span pck_crl_issuer_chain; /* PEM: intermediate, root */
+    struct span root_ca_crl;          /* DER, PEM or hex */
+};
+
+/* Which collateral a piece of evidence needs. */
+struct collateral_key {
+    char tee[4];    /* "sgx", "tdx" */
+    char fmspc[13]; /* lower-case hex */
+    char ca[10];    /* "processor", "platform" */
+};
+
+#endif

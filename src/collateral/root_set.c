@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "collateral/root_set.h"
+
+#include "base/reader.h"
+
+static fallible root_parse(struct span text, struct cert **out)
+{
+    struct chain chain owned(chain_done) = { 0 };
+    struct reader r = reader_of(text);
+
+    if (reader_u8(&r) == 0x30)
+        return cert_from_der(text, out);
+    TRY(chain_from_pem(text, &chain));
+    if (chain.count != 1)
+        return FAIL(INPUT, "a root of trust is a file with exactly one certificate");
+    *out = cert_ref(chain.certs[0]);
+    return OK;
+}
+
+static fallible root_check(const struct cert *c)
+{
+    bool good = false;
+
+    if (!cert_is_ca(c) || !cert_may_sign_certs(c) || !span_equal(cert_subject(c), cert_issuer(c)))
+        return FAIL(INPUT, "a root of trust is not a self-issued CA certificate");
+    TRY(cert_signed_by(c, cert_key(c), &good));
+    return good ? OK : FAIL(INPUT, "a root of trust is not signed by itself");
+}
+
+static fallible root_add(struct root_set *s, struct span text)
+{
+    struct cert *c owned(cert_free) = NULL;
+
+    if (s->count == ROOTS_MAX)
+        return FAIL(LIMIT, "more than 7 further roots of trust");
+    TRY(root_parse(text, &c));
+    TRY(root_check(c));
+    if (root_set_find(s, c) == ROOT_NONE)
+        s->certs[s->count++] = TAKE(c);
+    return OK;
+}
+
+fallible root_set_init(struct root_set *s, const struct span *extra, size_t count)
+{
+    struct root_set set = { 0 };
+    struct err e = root_add(&set, intel_root_der);
+
+    for (size_t i = 0; i < count && !failed(e); i++)
+        e = root_add(&set, extra[i]);
+    if (failed(e)) {
+        root_set_done(&set);
+        return e;
+    }
+    *s = set;
+    return OK;
+}
+
+void root_set_done(struct root_set *s)
+{
+    for (size_t i = 0; i < s->count; i++)
+        cert_free(s->certs[i]);
+    *s = (struct root_set){ 0 };
+}
+
+size_t root_set_find(const struct root_set *s, const struct cert *c)
+{
+    for (size_t i = 0; i < s->count; i++)
+        if (cert_equal(s->certs[i], c))
+            return i;
+    return ROOT_NONE;
+}

@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "crypto/signature.h"
+#include "verify/verify_internal.h"
+
+static const uint8_t intel_vendor[] = { 0x93, 0x9a, 0x72, 0x33, 0xf7, 0x9c, 0x4c, 0xa9,
+                                        0x94, 0x0a, 0x0d, 0xb3, 0x95, 0x7f, 0x06, 0x07 };
+
+/* One quote under verification. */
+struct subject {
+    struct verifier *verifier;
+    const struct collateral_set *collateral; /* NULL: missing */
+    int64_t at;
+    struct quote quote;
+    struct sgx_report qe;     /* the quoting enclave's report */
+    struct sgx_report enclave; /* SGX: the body */
+    struct td_report td;       /* TDX: the body */
+    struct verify_result *r;
+};
+
+static const char *certification_check(const struct quote *q)
+{
+    switch (q->certification_type) {
+    case QUOTE_CERT_PCK_CHAIN:
+        return NULL;
+    case QUOTE_CERT_PPID_PLAIN:
+        return "certification data is of type 1 (plain PPID): it carries no PCK certificate chain";
+    case QUOTE_CERT_PPID_RSA2048:
+        return "certification data is of type 2 (encrypted PPID, RSA-2048): it carries no PCK certificate chain";
+    case QUOTE_CERT_PPID_RSA3072:
+        return "certification data is of type 3 (encrypted PPID, RSA-3072): it carries no PCK certificate chain";
+    case QUOTE_CERT_PCK_LEAF:
+        return "certification data is of type 4 (PCK certificate alone): it carries no chain";
+    case QUOTE_CERT_PLATFORM_MANIFEST:
+        return "certification data is of type 7 (platform manifest): it is for registration, not for verification";
+    default:
+        return "certification data is of an unknown type";
+    }
+}
+
+static fallible bodies_parse(struct subject *s)
+{
+    TRY(sgx_report_parse(s->quote.qe_report, &s->qe));
+    return s->quote.tee == QUOTE_SGX ? sgx_report_parse(s->quote.body, &s->enclave) : td_report_parse(s->quote.body, &s->td);
+}
+
+static void platform_check(struct subject *s)
+{
+    const struct platform *p = s->r->platform;
+    struct check_list *l = &s->r->list;
+
+    check_record(l, CHECK_PCK_CHAIN, p->chain_wrong);
+    if (p->chain.count)
+        check_record(l, CHECK_PCK_VALIDITY,
+                     window_check(p->window, s->at, "the PCK certificate chain is not yet valid",
+                                  "the PCK certificate chain has expired"));
+    if (!p->chain_wrong)
+        check_record(l, CHECK_PCK_EXTENSION, p->extension_wrong);
+}
+
+/* The PCK CRL must be that of the CA that issued this PCK certificate, under the same root. */
+static const char *crl_fits(const struct subject *s)
+{
+    const struct crl_set *crls = &s->collateral->crls;
+    const struct chain *chain = &s->r->platform->chain;
+    const struct cert *ca = crls->issuer.certs[0];
+
+    if (s->r->platform->root != s->collateral->root)
+        return "the PCK certificate rests on another root of trust than the collateral";
+    if (!span_equal(cert_issuer(chain->certs[0]), crl_issuer(crls->pck.crl)))
+        return "the PCK CRL is of another CA than the PCK certificate's";
+    if (!cert_equal(ca, chain->certs[1]) && !key_same_public(cert_key(ca), cert_key(chain->certs[1])))
+        return "the PCK CRL is by another key than the PCK certificate's";
+    return NULL;
+}
+
+static void revocation_check(struct subject *s)
+{
+    struct check_list *l = &s->r->list;
+
+    if (!check_passed(l, CHECK_PCK_CHAIN) || !check_passed(l, CHECK_ROOT_CRL) || !check_passed(l, CHECK_PCK_CRL))
+        return;
+    const struct crl_set *crls = &s->collateral->crls;
+    const struct chain *chain = &s->r->platform->chain;
+    const char *wrong = crl_fits(s);
+    if (!wrong && crl_lists(crls->pck.crl, cert_serial(chain->certs[0])))
+        wrong = "the PCK certificate is revoked";
+    if (!wrong && crl_lists(crls->root.crl, cert_serial(chain->certs[1])))
+        wrong = "the CA of the PCK certificate is revoked";
+    if (!wrong && crl_lists(crls->root.crl, cert_serial(crls->issuer.certs[0])))
+        wrong = "the issuer of the PCK CRL is revoked";
+    check_record(l, CHECK_PCK_REVOCATION, wrong);
+}
+
+static void fmspc_check(struct subject *s)
+{
+    const struct tcb_info *info = s->collateral->tcb_info;
+    const struct pck_extension *pck = &s->r->platform->extension;
+    const char *wrong = NULL;
+
+    if (!info || !check_passed(&s->r->list, CHECK_PCK_EXTENSION))
+        return;
+    if (info->is_tdx != (s->quote.tee == QUOTE_TDX))
+        wrong = "TCB info is for the other kind of TEE";
+    else if (!span_equal(SPAN_OF(info->fmspc), SPAN_OF(pck->fmspc)))
+        wrong = "TCB info is for another FMSPC";
+    else if (!span_equal(SPAN_OF(info->pce_id), SPAN_OF(pck->pce_id)))
+        wrong = "TCB info is for another PCE";
+    check_record(&s->r->list, CHECK_FMSPC_MATCH, wrong);
+}
+
+static fallible qe_signature_check(struct subject *s)
+{
+    const struct cert *leaf = platform_leaf(s->r->platform);
+    bool good = false;
+
+    if (!leaf)
+        return OK;
+    if (key_kind_of(cert_key(leaf)) == KEY_P256)
+        TRY(signature_verify(cert_key(leaf), SIGNATURE_ECDSA, DIGEST_SHA256, s->quote.qe_report,
+                             s->quote.qe_report_signature, &good));
+    check_record(&s->r->list, CHECK_QE_REPORT_SIGNATURE, good ? NULL : "the quoting enclave's report has a wrong signature");
+    return OK;
+}
+
+static fallible qe_binding_check(struct subject *s)
+{
+    const struct span bound[] = { s->quote.attestation_key, s->quote.qe_auth_data };
+    uint8_t hash[SHA256_SIZE];
+    const char *wrong = NULL;
+
+    TRY(digest_of_all(DIGEST_SHA256, bound, 2, hash));
+    if (!span_equal(span_head(s->qe.report_data, SHA256_SIZE), SPAN_OF(hash)))
+        wrong = "the quoting enclave's report does not bind the attestation key";
+    else if (!span_is_zero(span_tail(s->qe.report_data, SHA256_SIZE)))
+        wrong = "the quoting enclave's report data does not end with zeros";
+    check_record(&s->r->list, CHECK_QE_REPORT_DATA, wrong);
+    return OK;
+}
+
+static bool masked_equal(struct span have, struct span mask, struct span want)
+{
+    struct reader h = reader_of(have), m = reader_of(mask), w = reader_of(want);
+
+    for (size_t i = 0; i < want.len; i++) {
+        uint8_t masked = reader_u8(&h) & reader_u8(&m);
+        if (masked != reader_u8(&w))
+            return false;
+    }
+    return !h.failed && !m.failed;
+}
+
+static const char *identity_compare(const struct qe_identity *id, const struct sgx_report *qe, enum quote_tee tee)
+{
+    if (id->id != (tee == QUOTE_SGX ? ENCLAVE_QE : ENCLAVE_TD_QE))
+        return "the enclave identity is not that of the quoting enclave of this TEE";
+    if (!span_equal(qe->mrsigner, SPAN_OF(id->mrsigner)))
+        return "the quoting enclave has another signer";
+    if (qe->isvprodid != id->isvprodid)
+        return "the quoting enclave has another product id";
+    if (!masked_equal(qe->miscselect, SPAN_OF(id->miscselect_mask), SPAN_OF(id->miscselect)))
+        return "the quoting enclave has another MISCSELECT";
+    if (!masked_equal(qe->attributes, SPAN_OF(id->attributes_mask), SPAN_OF(id->attributes)))
+        return "the quoting enclave has other attributes";
+    return sgx_report_debug(qe) ? "the quoting enclave is in debug mode" : NULL;
+}
+
+static void identity_check(struct subject *s)
+{
+    const struct qe_identity *id = s->collateral->qe_identity;
+    const char *wrong;
+
+    if (!id)
+        return;
+    check_record(&s->r->list, CHECK_QE_IDENTITY_MATCH, identity_compare(id, &s->qe, s->quote.tee));
+    tcb_select_qe(id, s->qe.isvsvn, &s->r->tcb, &wrong);
+    check_record(&s->r->list, CHECK_QE_TCB_LEVEL, wrong);
+}
+
+static fallible quote_signature_check(struct subject *s)
+{
+    struct key *key owned(key_free) = NULL;
+    const char *wrong = NULL;
+    bool good = false;
+
+    struct err e = key_from_p256_xy(s->quote.attestation_key, &key);
+    if (e.kind == FAIL_SYSTEM)
+        return e;
+    if (failed(e))
+        wrong = "the attestation key is not a point of the curve";
+    else
+        TRY(signature_verify(key, SIGNATURE_ECDSA, DIGEST_SHA256, s->quote.signed_bytes, s->quote.signature, &good));
+    if (!good && !wrong)
+        wrong = "the quote has a wrong signature";
+    check_record(&s->r->list, CHECK_QUOTE_SIGNATURE, wrong);
+    return OK;
+}
+
+static void tcb_check(struct subject *s)
+{
+    const struct tcb_info *info = s->collateral->tcb_info;
+    struct verify_result *r = s->r;
+    bool tdx = s->quote.tee == QUOTE_TDX;
+    const char *wrong;
+
+    /* Without the right TCB info or the QE's level there is nothing to compare with. */
+    if (!check_passed(&r->list, CHECK_FMSPC_MATCH))
+        return;
+    if (tdx)
+        check_record(&r->list, CHECK_TDX_MODULE, tdx_module_check(info, &s->td));
+    if (!check_passed(&r->list, CHECK_QE_TCB_LEVEL))
+        return;
+    tcb_evaluate(info, &r->platform->extension, tdx ? &s->td : NULL, &r->tcb, &wrong);
+    check_record(&r->list, CHECK_TCB_LEVEL, wrong);
+    if (!wrong)
+        check_record(&r->list, CHECK_TCB_STATUS, r->tcb.status == TCB_REVOKED ? "the platform's TCB is revoked" : NULL);
+}
+
+static void report_data_check(struct subject *s, struct span expected)
+{
+    struct span have = s->quote.tee == QUOTE_SGX ? s->enclave.report_data : s->td.report_data;
+
+    if (expected.len)
+        check_record(&s->r->list, CHECK_REPORT_DATA, span_equal(have, expected) ? NULL : "the report data is not what was expected");
+}
+
+/* What the collateral says of this platform and this quote. */
+static void collateral_check(struct subject *s)
+{
+    check_record(&s->r->list, CHECK_COLLATERAL, s->collateral ? NULL : "there is no collateral for this platform");
+    if (!s->collateral)
+        return;
+    collateral_set_check(s->collateral, s->at, &s->r->list);
+    if (s->r->platform) {
+        revocation_check(s);
+        fmspc_check(s);
+    }
+    identity_check(s);
+    tcb_check(s);
+}
+
+static void result_keep(const struct subject *s)
+{
+    struct verify_result *r = s->r;
+    struct reader body = reader_of(s->quote.body);
+
+    r->has_quote = true;
+    r->version = s->quote.version;
+    r->tee = s->quote.tee;
+    r->body_len = s->quote.body.len;
+    reader_copy(&body, r->body, r->body_len);
+    r->qe_isvsvn = s->qe.isvsvn;
+    r->collateral = s->collateral ? collateral_set_ref(s->collateral) : NULL;
+}
+
+fallible quote_verify(struct verifier *v, struct span bytes, const struct collateral_set *collateral, int64_t at,
+                      struct span report_data, struct verify_result *r)
+{
+    struct subject s = { .verifier = v, .collateral = collateral, .at = at, .r = r };
+    struct err e = quote_parse(bytes, &s.quote);
+
+    if (!failed(e))
+        e = bodies_parse(&s);
+    check_record(&r->list, CHECK_QUOTE_FORMAT, failed(e) ? e.what : NULL);
+    if (failed(e))
+        return OK;
+    result_keep(&s);
+    check_record(&r->list, CHECK_QUOTE_VENDOR,
+                 span_equal(s.quote.vendor_id, SPAN_OF(intel_vendor)) ? NULL : "the quoting enclave is not Intel's by its vendor id");
+    const char *wrong = certification_check(&s.quote);
+    check_record(&r->list, CHECK_QUOTE_CERTIFICATION, wrong);
+    if (!wrong) {
+        TRY(platform_of(&v->platforms, s.quote.certification_data, &v->roots, collateral ? &collateral->crls : NULL, &r->platform));
+        platform_check(&s);
+        TRY(qe_signature_check(&s));
+    }
+    TRY(qe_binding_check(&s));
+    TRY(quote_signature_check(&s));
+    collateral_check(&s);
+    report_data_check(&s, report_data);
+    return OK;
+}

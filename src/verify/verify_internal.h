@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What the files of verify/ know of each other. */
+#ifndef VERIFY_VERIFY_INTERNAL_H
+#define VERIFY_VERIFY_INTERNAL_H
+
+#include "collateral/qe_identity.h"
+#include "collateral/tcb_info.h"
+#include "crypto/digest.h"
+#include "evidence/quote.h"
+#include "verify/check_list.h"
+#include "verify/platform.h"
+#include "verify/tcb_rule.h"
+
+struct verifier {
+    struct root_set roots;
+    struct platform_map platforms;
+};
+
+/* A signed JSON document: what is wrong with its signature or its content, or NULL. The content is not read
+ * before the signature is good. */
+struct signed_part {
+    const char *signature_wrong, *format_wrong;
+    const char *chain_wrong;
+    struct chain chain; /* signer, root */
+    size_t root;
+    struct window signer_window, window;
+};
+
+struct collateral_set {
+    atomic_uint refs;
+    const struct verifier *verifier;
+    uint8_t digest[SHA256_SIZE];
+    size_t root; /* on which all of it rests, or ROOT_NONE */
+    struct signed_part tcb_part, identity_part;
+    struct tcb_info *tcb_info;       /* NULL unless its signature is good */
+    struct qe_identity *qe_identity; /* likewise */
+    struct crl_set crls;
+    struct window window; /* of everything */
+};
+struct collateral_set *collateral_set_ref(const struct collateral_set *c);
+/* The checks that rest on the collateral alone. */
+void collateral_set_check(const struct collateral_set *c, int64_t at, struct check_list *l);
+
+#define RESULT_BODY_MAX TD_REPORT_15EX_SIZE
+
+struct verify_result {
+    struct check_list list;
+    struct check rows[CHECK_COUNT]; /* of the list, those that apply */
+    size_t row_count;
+    bool verified, bundle;
+    const char *reason;
+    bool has_quote; /* what follows is of a quote that could be read */
+    uint16_t version;
+    enum quote_tee tee;
+    bool genuine; /* every signature from a trusted root down to the body is good */
+    uint8_t body[RESULT_BODY_MAX];
+    size_t body_len;
+    uint16_t qe_isvsvn;
+    struct platform *platform;
+    struct collateral_set *collateral;
+    struct tcb_result tcb;
+    bool has_tcb; /* every check up to the status passed */
+    json_t *claims;
+};
+fallible claims_make(const struct verify_result *r, json_t **out);
+/* The array of advisory ids of the selected levels. NULL when memory is short. */
+json_t *advisories_make(const struct verify_result *r);
+
+/* One quote against one set: fills the list and what the result keeps. */
+fallible quote_verify(struct verifier *v, struct span bytes, const struct collateral_set *collateral, int64_t at,
+                      struct span report_data, struct verify_result *r);
+
+#endif
