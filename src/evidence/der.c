@@ -33,7 +33,7 @@ struct span der_expect(struct reader *r, uint8_t tag)
     return r->failed ? (struct span){ 0 } : v.content;
 }
 
-uint32_t der_unsigned(struct reader *r, uint8_t tag, uint32_t max)
+uint32_t der_small_number(struct reader *r, uint8_t tag, uint32_t max)
 {
     struct reader in = reader_of(der_expect(r, tag));
     size_t len = in.rest.len;

@@ -29,7 +29,7 @@ struct der_value der_next(struct reader *r);
 /* The content of the next value, whose tag must be this one. */
 struct span der_expect(struct reader *r, uint8_t tag);
 /* A non-negative INTEGER or ENUMERATED of at most `max`, minimally encoded. */
-uint32_t der_unsigned(struct reader *r, uint8_t tag, uint32_t max);
+uint32_t der_small_number(struct reader *r, uint8_t tag, uint32_t max);
 bool der_boolean(struct reader *r);
 /* An OCTET STRING of exactly `len` bytes, copied; zeros on failure. */
 void der_octets(struct reader *r, void *to, size_t len);

@@ -38,9 +38,9 @@ static void tcb_read(struct reader *r, struct pck_extension *x)
         struct reader entry = reader_of(der_expect(&list, DER_SEQUENCE));
         uint8_t number = entry_number(&entry, 2, ENTRY_TCB, &seen);
         if (number >= 1 && number <= SGX_COMPONENTS)
-            x->components[number - 1] = (uint8_t)der_unsigned(&entry, DER_INTEGER, UINT8_MAX);
+            x->components[number - 1] = (uint8_t)der_small_number(&entry, DER_INTEGER, UINT8_MAX);
         else if (number == 17)
-            x->pce_svn = (uint16_t)der_unsigned(&entry, DER_INTEGER, UINT16_MAX);
+            x->pce_svn = (uint16_t)der_small_number(&entry, DER_INTEGER, UINT16_MAX);
         else if (number == 18)
             der_octets(&entry, x->cpusvn, sizeof(x->cpusvn));
         reader_require(r, !entry.failed && !entry.rest.len);
@@ -86,7 +86,7 @@ static void value_read(struct reader *r, uint8_t number, struct pck_extension *x
         der_octets(r, x->fmspc, sizeof(x->fmspc));
         break;
     case ENTRY_SGX_TYPE:
-        x->sgx_type = der_unsigned(r, DER_ENUMERATED, UINT8_MAX);
+        x->sgx_type = der_small_number(r, DER_ENUMERATED, UINT8_MAX);
         break;
     case ENTRY_INSTANCE:
         der_octets(r, x->instance_id, sizeof(x->instance_id));
