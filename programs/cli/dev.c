@@ -1,9 +1,306 @@
 // SPDX-License-Identifier: Apache-2.0
-/* warder dev: the whole system on one machine. */
-#include "cli/cli.h"
+/* warder dev: the whole system on this machine, loopback only. */
+#include "cli/dev.h"
+
+#include <limits.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "http/client.h"
+
+static const uint16_t default_ports[DEV_PORTS] = { 9000, 12000, 12001, 9443, 8444, 8445, 8080, 8200 };
+
+/* In the order of their start; they stop in the reverse one. */
+static const char *const programs[] = { "openbao", "teesim", "aasd", "cmsd", "attestd", "keyd", "kbsd", "skc-agent" };
+#define PROGRAMS (sizeof(programs) / sizeof(*programs))
+
+uint16_t dev_port(const struct dev *d, enum dev_port which)
+{
+    return d->base ? (uint16_t)(d->base + 2 * which) : default_ports[which]; /* Vault takes two */
+}
+
+static fallible make_folders(const struct dev *d)
+{
+    static const char *const folders[] = { "etc/tls", "etc/keys", "var/dev", "var/aasd", "var/cmsd", "var/attestd",
+                                           "var/keyd", "var/teesim", "run", "log" };
+    char path[1024];
+    for (size_t i = 0; i < sizeof(folders) / sizeof(*folders); i++)
+        TRY(file_make_dir(dev_path(d, path, "%s", folders[i]), 0700));
+    if (d->mount)
+        TRY(file_make_dir(dev_path(d, path, "run/tsm"), 0755));
+    return OK;
+}
+
+static fallible start_daemon(const struct dev *d, const char *name)
+{
+    char program[1024], config[1024];
+    TRY(dev_program(d, name, program));
+    return dev_spawn(d, name, (const char *const[]){ program, "--config", dev_path(d, config, "etc/%s.conf", name), NULL });
+}
+
+static fallible start_teesim(const struct dev *d)
+{
+    char dir[1024], socket[1024], control[1024], mount[1024], port[8];
+    const char *argv[DEV_ARGS_MAX] = { d->teesim, "run", "--dir", dev_path(d, dir, "var/teesim"), "--tee", d->tee,
+                                       "--socket", dev_path(d, socket, "run/evidence.sock"),
+                                       "--control", dev_path(d, control, "run/teesim.sock"), "--pcs-port", port };
+    snprintf(port, sizeof(port), "%u", dev_port(d, DEV_PCS));
+    if (d->mount) {
+        argv[12] = "--mount";
+        argv[13] = dev_path(d, mount, "run/tsm");
+    }
+    TRY(dev_spawn(d, "teesim", argv));
+    TRY(dev_wait_socket(d, "teesim", control));
+    return dev_wait_port(d, "teesim", dev_port(d, DEV_PCS));
+}
+
+static fallible start_one(const struct dev *d, const char *name)
+{
+    char socket[1024];
+    pid_t pid;
+
+    if (dev_alive(d, name, &pid))
+        return OK;
+    if (!strcmp(name, "skc-agent"))
+        return OK; /* the PKCS#11 module starts it */
+    if (!strcmp(name, "openbao"))
+        return strcmp(d->keys, "vault") ? OK : dev_start_openbao(d);
+    if (!strcmp(name, "teesim"))
+        return start_teesim(d);
+    if (!strcmp(name, "aasd"))
+        TRY(dev_make_administrator(d));
+    TRY(start_daemon(d, name));
+    if (!strcmp(name, "keyd"))
+        return dev_wait_socket(d, name, dev_path(d, socket, "run/keyd.sock"));
+    const enum dev_port port = !strcmp(name, "aasd") ? DEV_AAS : !strcmp(name, "cmsd") ? DEV_CMS : !strcmp(name, "kbsd") ? DEV_KBS : DEV_AS;
+    TRY(dev_wait_port(d, name, dev_port(d, port)));
+    return strcmp(name, "aasd") ? OK : dev_make_users(d);
+}
+
+/* An appraisal policy for the simulator's root, beside the built-in `default`, which refuses it. */
+static int add_dev_policy(const struct dev *d)
+{
+    static const char policy[] =
+        "{\"name\":\"dev\",\"policy\":{\"version\":\"1.0.0\",\"anyOf\":[{\"allOf\":["
+        "{\"claim\":\"debug\",\"equals\":false},{\"claim\":\"tcb_status\",\"equals\":\"UpToDate\"},"
+        "{\"claim\":\"root\",\"in\":[\"vendor\",\"configured\"]}]}]}}";
+    char config[1024];
+    struct session_options options = { .config = dev_path(d, config, "etc/cli.conf") };
+    struct session s owned(session_close) = { 0 };
+    json_t *body owned(json_free) = NULL, *answer owned(json_free) = NULL, *known owned(json_free) = NULL;
+    size_t i;
+    json_t *row;
+
+    int rc = session_open(&options, &s);
+    if (!rc)
+        rc = session_call(&s, SERVICE_AS, "GET", "/as/v1/policies", NULL, &known);
+    if (rc)
+        return rc;
+    json_array_foreach (known, i, row)
+        if (span_equal_str(span_str(json_string_value(json_object_get(row, "name"))), "dev"))
+            return EXIT_OK;
+    struct err e = json_parse(span_str(policy), &body);
+    if (failed(e))
+        return print_failure(e, "appraisal policy", NULL);
+    return session_call(&s, SERVICE_AS, "POST", "/as/v1/policies", body, &answer);
+}
+
+static void stop_all(const struct dev *d)
+{
+    for (size_t i = PROGRAMS; i-- > 0;)
+        dev_stop(d, programs[i]);
+}
+
+static int bring_up(const struct dev *d)
+{
+    struct err e = make_folders(d);
+    if (!failed(e))
+        e = dev_write_configs(d);
+    if (!failed(e))
+        e = dev_make_certificates(d);
+    for (size_t i = 0; !failed(e) && i < PROGRAMS; i++) {
+        dev_say(d, "starting %s", programs[i]);
+        e = start_one(d, programs[i]);
+        if (failed(e)) {
+            char path[1024];
+            int rc = print_failure(e, programs[i], dev_path(d, path, "log/%s.log", programs[i]));
+            stop_all(d);
+            return rc;
+        }
+    }
+    if (failed(e))
+        return print_failure(e, "set-up", "DIR/log/dev.log has what the programs said");
+    int rc = add_dev_policy(d);
+    if (rc) {
+        stop_all(d);
+        return rc;
+    }
+    dev_say(d, "\nThe system is up. Its command line:\n  export WARDER_CONFIG=%s/etc/cli.conf\n  warder status\n"
+               "For nginx and others: OPENSSL_CONF=%s/etc/openssl-pkcs11.cnf WARDER_MODULE_CONF=%s/etc/pkcs11.conf,\n"
+               "keys in %s/etc/keys.txt. Stop it: warder dev down --dir %s", d->dir, d->dir, d->dir, d->dir, d->dir);
+    return EXIT_OK;
+}
+
+/* Absolute folder of the system and of this program. */
+static int locate(struct dev *d, const char *dir)
+{
+    char self[PATH_MAX] = "", full[PATH_MAX];
+    ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
+    char *slash = len > 0 ? strrchr(self, '/') : NULL;
+    struct err e = file_make_dir(dir, 0700);
+
+    if (failed(e))
+        return print_failure(e, dir, "choose another folder with --dir");
+    if (!slash || !realpath(dir, full) || strlen(full) >= 80) {
+        fprintf(stderr, "warder: %.200s: the folder's path must be shorter than 80 characters (sockets live in it)\n", dir);
+        return EXIT_USAGE;
+    }
+    *slash = '\0';
+    snprintf(d->dir, sizeof(d->dir), "%s", full);
+    snprintf(d->bin, sizeof(d->bin), "%.*s", (int)sizeof(d->bin) - 1, self);
+    return EXIT_OK;
+}
+
+/* bao from --bao or the PATH. */
+static bool find_in_path(const char *name, char out[1024])
+{
+    const char *path = options_env("PATH");
+    for (struct span rest = span_str(path); rest.len;) {
+        size_t len = span_find(rest, SPAN(":"));
+        snprintf(out, 1024, "%.*s/%s", (int)len, (const char *)rest.at, name);
+        if (access(out, X_OK) == 0)
+            return true;
+        rest = span_tail(rest, len + 1);
+    }
+    return false;
+}
+
+static int find_peers(struct dev *d, char teesim[1024], char bao[1024])
+{
+    if (!d->teesim && !failed(dev_program(d, "teesim", teesim)))
+        d->teesim = teesim;
+    if (!d->teesim) {
+        fprintf(stderr, "warder: there is no teesim to play the TEE; it is in the build tree: --teesim PATH\n");
+        return EXIT_ERROR;
+    }
+    if (!strcmp(d->keys, "vault") && !d->bao && find_in_path("bao", bao))
+        d->bao = bao;
+    if (!strcmp(d->keys, "vault") && !d->bao) {
+        fprintf(stderr, "warder: no OpenBao server (bao) in the PATH; give --bao PATH or --keys embedded\n");
+        return EXIT_ERROR;
+    }
+    return EXIT_OK;
+}
+
+static int dev_up(int argc, char **argv)
+{
+    struct dev d = { .keys = "embedded", .tee = "tdx4" };
+    const char *dir = "warder-dev";
+    uint64_t base = 0;
+    bool no_fuse = false;
+    const struct option_row rows[] = {
+        { "dir", 0, OPTION_TEXT, "DIR", "folder of the system (default ./warder-dev)", &dir },
+        { "keys", 0, OPTION_TEXT, "KIND", "key manager: embedded (default) or vault (starts an OpenBao server)", &d.keys },
+        { "tee", 0, OPTION_TEXT, "KIND", "simulated hardware: tdx4 (default), tdx5 or sgx3", &d.tee },
+        { "ports", 0, OPTION_NUMBER, "N", "first of 17 ports (default: each service's usual one)", &base },
+        { "teesim", 0, OPTION_TEXT, "PATH", "the simulator", &d.teesim },
+        { "bao", 0, OPTION_TEXT, "PATH", "the OpenBao server", &d.bao },
+        { "no-fuse", 0, OPTION_FLAG, NULL, "evidence by socket even where /dev/fuse is there", &no_fuse },
+        { "quiet", 'q', OPTION_FLAG, NULL, "say nothing while it goes well", &d.quiet },
+        { 0 },
+    };
+    const struct command_help help = { "warder dev up", "", "start the whole system on this machine, loopback only",
+                                       "Certificates, users and tokens are made at the first start and kept in DIR.\n"
+                                       "What runs already is left alone, so it can be run again. For development: its\n"
+                                       "secrets lie in files of DIR, and its TEE is a simulator." };
+    char teesim[1024], bao[1024];
+    int rest;
+    switch (options_parse(argc, argv, rows, &help, &rest)) {
+    case OPTIONS_DONE:
+        return EXIT_OK;
+    case OPTIONS_USAGE:
+        return EXIT_USAGE;
+    case OPTIONS_GO:
+        break;
+    }
+    if ((strcmp(d.keys, "embedded") && strcmp(d.keys, "vault")) || base > 65000) {
+        fprintf(stderr, "warder: --keys takes embedded or vault, --ports a number up to 65000\n");
+        return EXIT_USAGE;
+    }
+    d.base = (uint16_t)base;
+    d.mount = !no_fuse && strcmp(d.tee, "sgx3") && access("/dev/fuse", R_OK | W_OK) == 0;
+    int rc = locate(&d, dir);
+    if (!rc)
+        rc = find_peers(&d, teesim, bao);
+    return rc ? rc : bring_up(&d);
+}
+
+static int dev_folder_option(int argc, char **argv, struct dev *d, const struct command_help *help, const char **output)
+{
+    const char *dir = "warder-dev";
+    const struct option_row rows[] = {
+        { "dir", 0, OPTION_TEXT, "DIR", "folder of the system (default ./warder-dev)", &dir },
+        { "output", 'o', OPTION_TEXT, "text|json", "form of the answer", output },
+        { 0 },
+    };
+    int rest;
+    switch (options_parse(argc, argv, rows, help, &rest)) {
+    case OPTIONS_DONE:
+        return -1;
+    case OPTIONS_USAGE:
+        return EXIT_USAGE;
+    case OPTIONS_GO:
+        break;
+    }
+    return locate(d, dir);
+}
+
+static int dev_down(int argc, char **argv)
+{
+    const struct command_help help = { "warder dev down", "", "stop the system; its files stay", NULL };
+    const char *output = NULL;
+    struct dev d = { 0 };
+    int rc = dev_folder_option(argc, argv, &d, &help, &output);
+
+    if (rc)
+        return rc < 0 ? EXIT_OK : rc;
+    stop_all(&d);
+    return EXIT_OK;
+}
+
+static int dev_status(int argc, char **argv)
+{
+    const struct command_help help = { "warder dev status", "", "which programs run", "Exit status: 0 all run, 4 one does not." };
+    const char *output = NULL;
+    struct dev d = { 0 };
+    int rc = dev_folder_option(argc, argv, &d, &help, &output);
+    json_t *all owned(json_free) = json_array();
+
+    if (rc)
+        return rc < 0 ? EXIT_OK : rc;
+    for (size_t i = 0; i < PROGRAMS; i++) {
+        pid_t pid = 0;
+        bool alive = dev_alive(&d, programs[i], &pid);
+        json_t *row = json_object();
+        json_set_str(row, "program", programs[i]);
+        json_set_str(row, "status", alive ? "running" : "not running");
+        if (alive)
+            json_set_int(row, "pid", pid);
+        json_array_append_new(all, row);
+        bool optional = !strcmp(programs[i], "openbao") || !strcmp(programs[i], "skc-agent");
+        rc = alive || optional ? rc : EXIT_UNAVAILABLE;
+    }
+    if (output && !strcmp(output, "json"))
+        print_json(all);
+    else
+        print_table(all, (const struct column[]){ { "program", "PROGRAM" }, { "status", "STATUS" }, { "pid", "PID" }, { 0 } });
+    return rc;
+}
 
 int cli_dev(int argc, char **argv)
 {
-    static const struct verb verbs[] = { { 0 } };
+    static const struct verb verbs[] = {
+        { "up", dev_up, "start it" }, { "down", dev_down, "stop it" }, { "status", dev_status, "which programs run" }, { 0 }
+    };
     return verb_dispatch("warder dev", "the whole system on this machine, for development", verbs, argc, argv);
 }

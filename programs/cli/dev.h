@@ -21,6 +21,7 @@ struct dev {
     const char *tee;   /* teesim's --tee; NULL: no simulator */
     const char *teesim, *bao; /* programs; NULL: looked for */
     uint16_t base;     /* first of the ports; services use the fixed offsets below */
+    bool mount; /* evidence by a configfs-tsm tree (FUSE), else by socket */
     bool quiet;
 };
 

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The configuration files of a development system. One template a file: @DIR@ is the system's folder, @KBS@ and
+ * the like are ports, @BIN:NAME@ is the path of one of our programs.
+ */
+#include "cli/dev.h"
+
+#include "base/file.h"
+
+#define TEXT_MAX (16U << 10)
+
+static const struct template {
+    const char *file;
+    mode_t mode;
+    const char *text;
+} templates[] = {
+    { "etc/cmsd.conf", 0600,
+      "[server]\naddress = 127.0.0.1\nport = @CMS@\ncertificate = @DIR@/etc/tls/cmsd.pem\nkey = @DIR@/etc/tls/cmsd.key\n"
+      "[store]\nfolder = @DIR@/var/cmsd\n"
+      "[ca]\ncertificate = @DIR@/etc/tls/ca.pem\n"
+      "[token]\naas_jwks = @DIR@/etc/keys/aas-jwks.json\n" },
+    { "etc/aasd.conf", 0600,
+      "[server]\naddress = 127.0.0.1\nport = @AAS@\ncertificate = @DIR@/etc/tls/aasd.pem\nkey = @DIR@/etc/tls/aasd.key\n"
+      "[store]\nfolder = @DIR@/var/aasd\n"
+      "[token]\njwks_file = @DIR@/etc/keys/aas-jwks.json\nminutes = 720\n" },
+    { "etc/attestd.conf", 0600,
+      "[tls]\ncertificate = @DIR@/etc/tls/attestd.pem\nkey = @DIR@/etc/tls/attestd.key\n"
+      "[tcs]\nenabled = yes\naddress = 127.0.0.1\nport = @TCS@\nstore = sqlite:@DIR@/var/attestd/tcs.db\n"
+      "upstream = http://127.0.0.1:@PCS@\nupstream_plain_loopback = yes\n"
+      "upstream_root_crl = http://127.0.0.1:@PCS@/IntelSGXRootCA.der\n"
+      "[qvs]\nenabled = yes\naddress = 127.0.0.1\nport = @QVS@\n"
+      "[as]\nenabled = yes\naddress = 127.0.0.1\nport = @AS@\nstore = sqlite:@DIR@/var/attestd/as.db\n"
+      "signing_key = @DIR@/var/attestd/token.key\njwks_file = @DIR@/etc/keys/as-jwks.json\n"
+      "aas_jwks = @DIR@/etc/keys/aas-jwks.json\n"
+      "[verify]\nroot = @DIR@/var/teesim/pki/root_ca.pem\n" },
+    { "etc/kbsd.conf", 0600,
+      "[server]\naddress = 127.0.0.1\nport = @KBS@\ncertificate = @DIR@/etc/tls/kbsd.pem\nkey = @DIR@/etc/tls/kbsd.key\n"
+      "endpoint_url = https://localhost:@KBS@/kbs/v1\n"
+      "[keyd]\nsocket = @DIR@/run/keyd.sock\n"
+      "[attestation]\nurl = https://localhost:@AS@\nca = @DIR@/etc/tls/ca.pem\n" },
+    { "etc/cli.conf", 0600,
+      "[services]\nkbs = https://localhost:@KBS@\naas = https://localhost:@AAS@\ncms = https://localhost:@CMS@\n"
+      "as = https://localhost:@AS@\nqvs = https://localhost:@QVS@\ntcs = https://localhost:@TCS@\n"
+      "[tls]\nca = @DIR@/etc/tls/ca.pem\n[login]\ntoken_file = @DIR@/etc/cli.token\nusername = admin\n" },
+    { "etc/skc-agent.conf", 0600,
+      "[agent]\nsocket = @DIR@/run/agent.sock\nkeys_file = @DIR@/etc/keys.txt\npid_file = @DIR@/run/skc-agent.pid\n"
+      "log_file = @DIR@/log/skc-agent.log\n"
+      "[kbs]\nhostname = localhost\nip = 127.0.0.1\nport = @KBS@\nca_file = @DIR@/etc/tls/ca.pem\n"
+      "release_keys = @DIR@/etc/keys/release-jwks.json\ntoken_file = @DIR@/etc/skc.token\n"
+      "[evidence]\nattester = @ATTESTER@\ntsm_path = @DIR@/run/tsm/report\nevidence_socket = @DIR@/run/evidence.sock\n" },
+    { "etc/pkcs11.conf", 0644,
+      "agent_socket = @DIR@/run/agent.sock\nagent_start = @BIN:skc-agent@\nagent_config = @DIR@/etc/skc-agent.conf\n" },
+    { "etc/keys.txt", 0600,
+      "# One line a key: pkcs11:token=KMS;id=<Key ID>;object=RSAKEY;type=private;pin-value=1234\n" },
+    { "etc/openssl-pkcs11.cnf", 0644,
+      "openssl_conf = openssl_def\n[openssl_def]\nengines = engine_section\n[engine_section]\npkcs11 = pkcs11_section\n"
+      "[pkcs11_section]\nengine_id = pkcs11\ndynamic_path = @ENGINE@\nMODULE_PATH = @MODULE@\ninit = 1\n" },
+};
+
+static const struct {
+    const char *name;
+    enum dev_port port;
+} port_names[] = { { "TCS", DEV_TCS }, { "QVS", DEV_QVS }, { "AS", DEV_AS },   { "KBS", DEV_KBS },
+                   { "AAS", DEV_AAS }, { "CMS", DEV_CMS }, { "PCS", DEV_PCS }, { "VAULT", DEV_VAULT } };
+
+/* The engine where Debian's multiarch folders have it. */
+static const char *engine_path(void)
+{
+    static const char *const places[] = { "/usr/lib/x86_64-linux-gnu/engines-3/pkcs11.so",
+                                          "/usr/lib/aarch64-linux-gnu/engines-3/pkcs11.so", "/usr/lib64/engines-3/pkcs11.so" };
+    for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++)
+        if (access(places[i], R_OK) == 0)
+            return places[i];
+    return places[0];
+}
+
+static fallible module_path(const struct dev *d, char out[1024])
+{
+    static const char *const places[] = { "../pkcs11", "../lib", "../lib/x86_64-linux-gnu" };
+    for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
+        snprintf(out, 1024, "%s/%s/libpkcs11-api.so", d->bin, places[i]);
+        if (access(out, R_OK) == 0)
+            return OK;
+    }
+    return FAIL(ABSENT, "libpkcs11-api.so is neither installed beside warder nor in its build tree");
+}
+
+static fallible add_value(const struct dev *d, struct buf *out, struct span name)
+{
+    char path[1024];
+
+    for (size_t i = 0; i < sizeof(port_names) / sizeof(*port_names); i++)
+        if (span_equal_str(name, port_names[i].name)) {
+            buf_addf(out, "%u", dev_port(d, port_names[i].port));
+            return OK;
+        }
+    if (span_equal_str(name, "DIR")) {
+        buf_add_str(out, d->dir);
+        return OK;
+    }
+    if (span_equal_str(name, "ATTESTER")) {
+        buf_add_str(out, d->mount ? "tsm" : "socket");
+        return OK;
+    }
+    if (span_equal_str(name, "ENGINE")) {
+        buf_add_str(out, engine_path());
+        return OK;
+    }
+    if (span_equal_str(name, "MODULE"))
+        TRY(module_path(d, path));
+    else
+        TRY(dev_program(d, "skc-agent", path));
+    buf_add_str(out, path);
+    return OK;
+}
+
+static fallible expand(const struct dev *d, const char *text, struct buf *out)
+{
+    struct span rest = span_str(text);
+
+    while (rest.len) {
+        size_t at = span_find(rest, SPAN("@"));
+        buf_add(out, span_head(rest, at));
+        if (at == rest.len)
+            break;
+        rest = span_tail(rest, at + 1);
+        size_t end = span_find(rest, SPAN("@"));
+        TRY(add_value(d, out, span_head(rest, end)));
+        rest = span_tail(rest, end + 1);
+    }
+    return buf_check(out);
+}
+
+static fallible write_keyd(const struct dev *d)
+{
+    struct buf text owned(buf_done) = buf_of(TEXT_MAX);
+    bool vault = !strcmp(d->keys, "vault");
+
+    TRY(expand(d,
+               "[keyd]\nsocket = @DIR@/run/keyd.sock\nfolder = @DIR@/var/keyd\n"
+               "[tokens]\naas_jwks = @DIR@/etc/keys/aas-jwks.json\nas_jwks = @DIR@/etc/keys/as-jwks.json\n"
+               "[release]\njwks_file = @DIR@/etc/keys/release-jwks.json\n",
+               &text));
+    TRY(expand(d,
+               vault ? "[keys]\nmanager = vault\n[vault]\nurl = https://127.0.0.1:@VAULT@\nca = @DIR@/etc/tls/ca.pem\n"
+                       "token_file = @DIR@/etc/vault.token\nmount = keybroker\n"
+                     : "[keys]\nmanager = embedded\n",
+               &text));
+    return dev_write(d, "etc/keyd.conf", buf_span(&text), 0600);
+}
+
+fallible dev_write_configs(const struct dev *d)
+{
+    for (size_t i = 0; i < sizeof(templates) / sizeof(*templates); i++) {
+        struct buf text owned(buf_done) = buf_of(TEXT_MAX);
+        char path[1024];
+        if (!strcmp(templates[i].file, "etc/keys.txt") && file_exists(dev_path(d, path, "%s", templates[i].file)))
+            continue; /* the user's own lines stay */
+        TRY(expand(d, templates[i].text, &text));
+        TRY(dev_write(d, templates[i].file, buf_span(&text), templates[i].mode));
+    }
+    return write_keyd(d);
+}
