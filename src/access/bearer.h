@@ -43,6 +43,11 @@ const char *bearer_problem(enum bearer_verdict verdict);
 bool bearer_allows(const struct bearer *b, const char *service, const char *needed,
                    struct span context);
 
+/* The same of claims that the caller has read from the store itself:
+ * {"permissions":[{service,context,rules}]}. */
+bool claims_allow(const json_t *claims, const char *service, const char *needed,
+                  struct span context);
+
 struct bearer_role {
     struct span service, name, context;
 };

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The signing keys of aasd as a relying program pins them: a JWKS file, read at start and again
- * when the file changes or a token names an unknown key (at most once a second, so that strangers
- * cannot make us read). A file that becomes unreadable or malformed keeps the keys that were there.
- * Safe for many threads.
+ * The signing keys of aasd as a relying program pins them: a JWKS file, read at start and again as
+ * soon as it changes. A file that becomes unreadable or malformed leaves the keys that were there.
+ * Safe for many threads. A sandbox must let its folder be read, since the file is replaced by
+ * renaming.
  */
 #ifndef ACCESS_PINNED_KEYS_H
 #define ACCESS_PINNED_KEYS_H

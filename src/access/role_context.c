@@ -14,7 +14,7 @@ static struct span trim(struct span s)
     return s;
 }
 
-bool list_next(struct span *list, struct span *entry)
+bool context_list_next(struct span *list, struct span *entry)
 {
     if (!list->len)
         return false;
@@ -24,11 +24,11 @@ bool list_next(struct span *list, struct span *entry)
     return true;
 }
 
-bool list_has(struct span list, struct span item)
+bool context_list_has(struct span list, struct span item)
 {
     struct span entry;
 
-    while (list_next(&list, &entry)) {
+    while (context_list_next(&list, &entry)) {
         if (entry.len && span_equal(entry, item))
             return true;
     }
@@ -41,7 +41,7 @@ static bool list_valid(struct span list)
 
     if (!list.len || list.at[list.len - 1] == ',')
         return false;
-    while (list_next(&list, &entry)) {
+    while (context_list_next(&list, &entry)) {
         if (!entry.len)
             return false;
     }

@@ -31,8 +31,8 @@ fallible role_context_parse(struct span text, struct role_context *out);
 struct span role_context_get(const struct role_context *c, const char *key);
 
 /* Takes the next entry from the front of a comma list; false at its end. */
-bool list_next(struct span *list, struct span *entry);
+bool context_list_next(struct span *list, struct span *entry);
 /* An entry equals `item`, byte by byte: an item with a comma or `*` is never more than itself. */
-bool list_has(struct span list, struct span item);
+bool context_list_has(struct span list, struct span item);
 
 #endif

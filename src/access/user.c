@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "access/user.h"
+
+#include "access/name_internal.h"
+#include "access/store_guard_internal.h"
+#include "base/clock.h"
+
+#define USER_COLUMNS                                                                               \
+    "user_id, username, password_hash, password_changed_at, version, created_at, updated_at"
+
+bool user_name_valid(struct span name)
+{
+    if (!name_of_charset(name, "_.@-", USER_NAME_MAX) || uuid_valid(name))
+        return false;
+    if (!name_of_charset(span_head(name, 1), "", 1))
+        return false;
+    return !name_equal_nocase(name, SPAN("changepassword")); /* a path of its own */
+}
+
+/* What uniqueness and look-up go by. */
+static void key_of(struct span name, char out[USER_NAME_MAX + 1])
+{
+    size_t len = name.len < USER_NAME_MAX ? name.len : USER_NAME_MAX;
+
+    for (size_t i = 0; i < len; i++)
+        out[i] = name_lower((char)name.at[i]);
+    out[len] = 0;
+}
+
+static bool copy_text(struct span from, char *to, size_t room)
+{
+    if (from.len >= room)
+        return false;
+    memcpy(to, from.at, from.len);
+    to[from.len] = 0;
+    return true;
+}
+
+static fallible read_row(struct statement *q, struct user *out)
+{
+    struct user u = { 0 };
+
+    if (!copy_text(column_text(q, 0), u.id, sizeof(u.id)) ||
+        !copy_text(column_text(q, 1), u.name, sizeof(u.name)) ||
+        !copy_text(column_text(q, 2), u.password_hash, sizeof(u.password_hash)))
+        return FAIL(SYSTEM, "store: a user's row is malformed");
+    u.password_changed_at = column_int(q, 3);
+    u.version = column_int(q, 4);
+    u.created_at = column_int(q, 5);
+    u.updated_at = column_int(q, 6);
+    *out = u;
+    return OK;
+}
+
+static fallible insert(struct store *s, const char *tenant, const struct user *u)
+{
+    struct statement *q;
+    char key[USER_NAME_MAX + 1];
+
+    key_of(span_str(u->name), key);
+    TRY(store_query(s,
+                    "INSERT INTO users (tenant, user_id, username, username_key, password_hash,"
+                    " password_changed_at, version, created_at, updated_at)"
+                    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, ?6, ?6)",
+                    &q));
+    bind_str(q, 1, tenant);
+    bind_str(q, 2, u->id);
+    bind_str(q, 3, u->name);
+    bind_str(q, 4, key);
+    bind_str(q, 5, u->password_hash);
+    bind_int(q, 6, u->created_at);
+    return store_run(q);
+}
+
+fallible user_create(struct store *s, const char *tenant, struct span name,
+                     const char *password_hash, int64_t now, struct user *out)
+{
+    struct user u = {
+        .password_changed_at = now, .version = 1, .created_at = now, .updated_at = now
+    };
+
+    if (!user_name_valid(name))
+        return FAIL(INPUT, "user name: 1 to 128 of A-Z a-z 0-9 _ . @ -, a letter or digit first");
+    if (!copy_text(name, u.name, sizeof(u.name)) ||
+        !copy_text(span_str(password_hash), u.password_hash, sizeof(u.password_hash)))
+        return FAIL(LIMIT, "user: too long");
+    TRY(random_uuid(u.id));
+    struct store *guard owned(store_guard) = store_guarded(s);
+    TRY(insert(guard, tenant, &u));
+    *out = u;
+    return OK;
+}
+
+static fallible find(struct store *s, const char *tenant, struct span id_or_name, struct user *out)
+{
+    struct statement *q;
+    char key[USER_NAME_MAX + 1];
+    bool row = false;
+
+    key_of(id_or_name, key);
+    if (uuid_valid(id_or_name))
+        TRY(store_query(s, "SELECT " USER_COLUMNS " FROM users WHERE tenant = ?1 AND user_id = ?2",
+                        &q));
+    else
+        TRY(store_query(
+            s, "SELECT " USER_COLUMNS " FROM users WHERE tenant = ?1 AND username_key = ?2", &q));
+    bind_str(q, 1, tenant);
+    bind_str(q, 2, key);
+    TRY(store_step(q, &row));
+    struct err e = row ? read_row(q, out) : FAIL(ABSENT, "no such user");
+    store_reset(q);
+    return e;
+}
+
+fallible user_find(struct store *s, const char *tenant, struct span id_or_name, struct user *out)
+{
+    if (!uuid_valid(id_or_name) && !user_name_valid(id_or_name))
+        return FAIL(ABSENT, "no such user");
+    struct store *guard owned(store_guard) = store_guarded(s);
+    return find(guard, tenant, id_or_name, out);
+}
+
+static fallible one_changed(struct store *s)
+{
+    return store_changes(s) == 1 ? OK : FAIL(ABSENT, "no such user");
+}
+
+fallible user_set_password(struct store *s, const char *tenant, const char *id,
+                           const char *password_hash, int64_t now)
+{
+    struct store *guard owned(store_guard) = store_guarded(s);
+    struct statement *q;
+
+    TRY(store_query(
+        guard,
+        "UPDATE users SET password_hash = ?3, password_changed_at = ?4, updated_at = ?4,"
+        " version = version + 1 WHERE tenant = ?1 AND user_id = ?2",
+        &q));
+    bind_str(q, 1, tenant);
+    bind_str(q, 2, id);
+    bind_str(q, 3, password_hash);
+    bind_int(q, 4, now);
+    TRY(store_run(q));
+    return one_changed(guard);
+}
+
+fallible user_rehash(struct store *s, const char *tenant, const char *id, const char *old_hash,
+                     const char *new_hash)
+{
+    struct store *guard owned(store_guard) = store_guarded(s);
+    struct statement *q;
+
+    /* Only over the hash that was checked: a password changed meanwhile stays changed. */
+    TRY(store_query(guard,
+                    "UPDATE users SET password_hash = ?4 WHERE tenant = ?1 AND user_id = ?2 AND "
+                    "password_hash = ?3",
+                    &q));
+    bind_str(q, 1, tenant);
+    bind_str(q, 2, id);
+    bind_str(q, 3, old_hash);
+    bind_str(q, 4, new_hash);
+    return store_run(q);
+}
+
+fallible user_delete(struct store *s, const char *tenant, const char *id)
+{
+    struct store *guard owned(store_guard) = store_guarded(s);
+    struct statement *q;
+
+    TRY(store_query(guard, "DELETE FROM users WHERE tenant = ?1 AND user_id = ?2", &q));
+    bind_str(q, 1, tenant);
+    bind_str(q, 2, id);
+    TRY(store_run(q));
+    return one_changed(guard);
+}
+
+json_t *user_json(const struct user *u)
+{
+    json_t *j = json_object();
+    char time[CLOCK_TEXT_MAX];
+
+    json_set_str(j, "user_id",
+                 u->id); /* scripts of old systems rely on these two coming first, in this order */
+    json_set_str(j, "username", u->name);
+    json_set_int(j, "version", u->version);
+    json_set_str(j, "created_at", clock_format(u->created_at, time));
+    json_set_str(j, "updated_at", clock_format(u->updated_at, time));
+    return j;
+}
+
+fallible user_list(struct store *s, const char *tenant, struct span name, struct span after,
+                   json_t **out)
+{
+    owned(json_free) json_t *list = json_array();
+    char name_key[USER_NAME_MAX + 1], after_key[USER_NAME_MAX + 1];
+    struct statement *q;
+    bool row = false;
+
+    key_of(name, name_key);
+    key_of(after, after_key);
+    struct store *guard owned(store_guard) = store_guarded(s);
+    TRY(store_query(guard,
+                    "SELECT " USER_COLUMNS
+                    " FROM users WHERE tenant = ?1 AND (?2 = '' OR username_key = ?2)"
+                    " AND username_key > ?3 ORDER BY username_key LIMIT ?4",
+                    &q));
+    bind_str(q, 1, tenant);
+    bind_str(q, 2, name_key);
+    bind_str(q, 3, after_key);
+    bind_int(q, 4, USER_LIST_MAX);
+    for (;;) {
+        struct user u;
+        TRY(store_step(q, &row));
+        if (!row)
+            break;
+        struct err e = read_row(q, &u);
+        if (failed(e) || json_array_append_new(list, user_json(&u))) {
+            store_reset(q);
+            return failed(e) ? e : FAIL(SYSTEM, "memory for a list of users");
+        }
+    }
+    *out = TAKE(list);
+    return OK;
+}
