@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The authentication and authorisation service: what its handlers share. One file per resource. */
+#ifndef AASD_AAS_H
+#define AASD_AAS_H
+
+#include "access/bearer.h"
+#include "access/login.h"
+#include "access/schema.h"
+#include "base/options.h"
+#include "http/server.h"
+
+struct aas_settings {
+    char *address, *certificate, *key; /* [server] */
+    uint64_t port, workers;
+    char *folder, *store_url; /* [store] */
+    char *jwks_file;          /* [token] */
+    uint64_t token_minutes;
+    uint64_t attempts, window_seconds, lockout_seconds; /* [login] */
+    uint64_t memory_kib, passes, hashing;
+};
+/* Fills the defaults; rows point into `s`. */
+#define AAS_SETTINGS_MAX 16
+void aas_settings_init(struct aas_settings *s, struct setting rows[AAS_SETTINGS_MAX]);
+void aas_settings_done(struct aas_settings *s);
+fallible aas_settings_check(const struct aas_settings *s);
+
+struct aas {
+    struct store *store;
+    struct login *login;
+    struct key *key;   /* signs tokens */
+    struct jwks *keys; /* its public part, as relying programs have it */
+    struct buf jwks_text;
+    unsigned token_minutes;
+};
+/* Store, signing key (made at the first start) and public key file. */
+fallible aas_open(const struct aas_settings *s, struct aas *out);
+void aas_close(struct aas *a);
+static inline void aas_closep(struct aas *a)
+{
+    aas_close(a);
+}
+
+/* --init-admin: the user and roles with all permissions in each service. */
+fallible aas_make_administrator(struct aas *a, const char *name, const char *password_file,
+                                int64_t now);
+
+extern const struct http_route aas_routes[];
+
+/* Who asks, as the store knows it now: a token says who, the store says what they may, so that a
+ * role taken away or a changed password counts from the next request on. */
+struct caller {
+    char tenant[TENANT_NAME_MAX + 1];
+    struct user user;
+};
+/* Answers 401 or 403 itself and returns false. `needed`: "users:create" of service AAS. */
+bool aas_authorise(struct http_exchange *x, struct aas *a, const char *needed, struct caller *out);
+
+/* The body with these members only, or a 400; false: answered. */
+bool aas_body(struct http_exchange *x, const char *const *members, json_t **out);
+/* A password out of a body: copied to where secrets live, the JSON text is wiped. False: answered
+ * 400. */
+bool aas_take_password(struct http_exchange *x, json_t *body, const char *member,
+                       struct secret **out);
+/* Status by kind; `noun` makes the code: "user" gives user_exists, user_not_found. Logs what is
+ * ours to mend. */
+void aas_answer_failure(struct http_exchange *x, struct err e, const char *noun);
+
+http_handler aas_token_create, aas_password_change, aas_jwks, aas_version, aas_health;
+http_handler aas_user_create, aas_user_list, aas_user_show, aas_user_update, aas_user_delete;
+http_handler aas_role_create, aas_role_list, aas_role_show, aas_role_update, aas_role_delete;
+http_handler aas_user_role_grant, aas_user_role_list, aas_user_role_show, aas_user_role_revoke,
+    aas_user_permissions;
+
+#endif

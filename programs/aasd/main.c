@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+/* aasd: users, roles and bearer tokens. */
+#include "aasd/aas.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "crypto/crypto.h"
+#include "daemon/daemon.h"
+
+enum { EXIT_USAGE = 2 };
+
+struct aasd_options {
+    struct daemon_options daemon;
+    const char *administrator, *password_file;
+};
+
+static int fail(struct err e, const char *what)
+{
+    log_err(e, what);
+    return EXIT_FAILURE;
+}
+
+static fallible serve(const struct aas_settings *s, struct aas *a)
+{
+    struct http_server *server = NULL;
+    const char *const readable[] = { s->certificate, s->key, NULL };
+    const char *const writable[] = { s->folder, NULL };
+    const struct http_server_config config = {
+        .address = s->address,
+        .port = (uint16_t)s->port,
+        .tls = { .certificate = s->certificate, .key = s->key },
+        .workers = (unsigned)s->workers,
+        .body_max = 64U << 10,
+        .routes = aas_routes,
+        .context = a,
+    };
+
+    TRY(daemon_confine(readable, writable, SANDBOX_NETWORK));
+    TRY(http_server_start(&config, &server));
+    daemon_wait("aas", s->address, http_server_port(server));
+    http_server_stop(server);
+    return OK;
+}
+
+static int run(const struct aasd_options *o, const struct aas_settings *s)
+{
+    struct aas a owned(aas_close) = { 0 };
+
+    struct err e = aas_open(s, &a);
+    if (failed(e))
+        return fail(e, "start");
+    if (o->administrator) {
+        e = aas_make_administrator(&a, o->administrator, o->password_file, clock_now());
+        if (failed(e))
+            return fail(e, "make the first administrator");
+        log_info("user added", "user", o->administrator, "by", "aasd --init-admin");
+        return EXIT_SUCCESS;
+    }
+    e = serve(s, &a);
+    return failed(e) ? fail(e, "serve") : EXIT_SUCCESS;
+}
+
+static int configured(const struct aasd_options *o)
+{
+    struct aas_settings s;
+    struct setting rows[AAS_SETTINGS_MAX];
+    int status = EXIT_FAILURE;
+
+    aas_settings_init(&s, rows);
+    enum daemon_go go = daemon_configure(&o->daemon, rows);
+    struct err e = aas_settings_check(&s);
+    if (go != DAEMON_BAD && failed(e))
+        fprintf(stderr, "%s: %s\n", o->daemon.config, e.what);
+    else if (go == DAEMON_DONE)
+        status = EXIT_SUCCESS;
+    else if (go == DAEMON_GO)
+        status = run(o, &s);
+    aas_settings_done(&s);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    struct aasd_options o = { .daemon = { .config = "/etc/warder/aasd.conf" } };
+    const struct option_row rows[] = {
+        DAEMON_OPTIONS(o.daemon),
+        { "init-admin", 0, OPTION_TEXT, "NAME",
+          "make the first administrator, or set its password anew, and exit", &o.administrator },
+        { "password-file", 0, OPTION_TEXT, "FILE", "its password, one line, a file of mode 0600",
+          &o.password_file },
+        { 0 },
+    };
+    const struct command_help help = {
+        "aasd", "", "authentication and authorisation: users, roles, bearer tokens",
+        "Exit status: 0 stopped or done, 1 failure, 2 wrong usage."
+    };
+    int rest = 0;
+
+    struct err e = crypto_start(CRYPTO_MEMORY_LOCKED);
+    switch (options_parse(argc, argv, rows, &help, &rest)) {
+    case OPTIONS_DONE:
+        return EXIT_SUCCESS;
+    case OPTIONS_USAGE:
+        return EXIT_USAGE;
+    case OPTIONS_GO:
+        break;
+    }
+    if (rest < argc || !o.administrator != !o.password_file) {
+        fprintf(stderr, "aasd: --init-admin NAME and --password-file FILE go together; nothing "
+                        "else is taken\n");
+        return EXIT_USAGE;
+    }
+    log_start("aasd", LOG_INFO);
+    json_start();
+    if (failed(e))
+        return fail(e, "start");
+    daemon_block_signals();
+    return configured(&o);
+}

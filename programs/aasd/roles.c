@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+/* /aas/v1/roles */
+#include "access/role.h"
+
+#include "aasd/aas.h"
+#include "base/clock.h"
+#include "base/log.h"
+
+static bool read_spec(struct http_exchange *x, const json_t *body, struct role_spec *out)
+{
+    struct role_spec s = { .permissions = json_object_get(body, "permissions") };
+
+    struct err e = json_get_str(body, "service", "service", &s.service);
+    if (!failed(e))
+        e = json_get_str(body, "name", "name", &s.name);
+    if (!failed(e))
+        e = json_opt_str(body, "context", "context", &s.context);
+    if (failed(e))
+        http_answer_problem(x, 400, "malformed_request",
+                            "a role has the strings service, name and context");
+    else
+        *out = s;
+    return !failed(e);
+}
+
+void aas_role_create(struct http_exchange *x, void *context)
+{
+    static const char *const members[] = { "service", "name", "context", "permissions", NULL };
+    struct aas *a = context;
+    owned(json_free) json_t *body = NULL;
+    json_t *role = NULL;
+    struct role_spec spec;
+    struct caller c;
+
+    if (!aas_authorise(x, a, "roles:create", &c) || !aas_body(x, members, &body) ||
+        !read_spec(x, body, &spec))
+        return;
+    struct err e = role_create(a->store, c.tenant, &spec, clock_now(), &role);
+    if (failed(e)) {
+        aas_answer_failure(x, e.kind == FAIL_CONFLICT ? FAIL(CONFLICT, "same role exists") : e,
+                           "role");
+        return;
+    }
+    log_info("role added", "role", json_string_value(json_object_get(role, "role_id")), "by",
+             c.user.name, "request", http_request_id(x));
+    http_answer_json(x, 201, role);
+}
+
+void aas_role_list(struct http_exchange *x, void *context)
+{
+    struct aas *a = context;
+    struct caller c;
+    json_t *list = NULL;
+    const struct role_filter filter = { .service = http_query(x, "service"),
+                                        .name = http_query(x, "name"),
+                                        .context = http_query(x, "context"),
+                                        .context_part = http_query(x, "contextContains") };
+
+    if (!aas_authorise(x, a, "roles:search", &c))
+        return;
+    struct err e = role_list(a->store, c.tenant, &filter, &list);
+    if (failed(e))
+        aas_answer_failure(x, e, "role");
+    else
+        http_answer_json(x, 200, list);
+}
+
+static void answer_role(struct http_exchange *x, struct aas *a, const struct caller *c)
+{
+    json_t *role = NULL;
+
+    struct err e = role_find(a->store, c->tenant, http_param(x, "id"), &role);
+    if (failed(e))
+        aas_answer_failure(x, e, "role");
+    else
+        http_answer_json(x, 200, role);
+}
+
+void aas_role_show(struct http_exchange *x, void *context)
+{
+    struct aas *a = context;
+    struct caller c;
+
+    if (aas_authorise(x, a, "roles:retrieve", &c))
+        answer_role(x, a, &c);
+}
+
+void aas_role_update(struct http_exchange *x, void *context)
+{
+    static const char *const members[] = { "permissions", NULL };
+    struct aas *a = context;
+    owned(json_free) json_t *body = NULL;
+    const json_t *permissions;
+    struct caller c;
+
+    if (!aas_authorise(x, a, "roles:store", &c) || !aas_body(x, members, &body))
+        return;
+    struct err e =
+        json_get_array(body, "permissions", "permissions is a list of rules", &permissions);
+    if (!failed(e))
+        e = role_set_permissions(a->store, c.tenant, http_param(x, "id"), permissions, clock_now());
+    if (failed(e)) {
+        aas_answer_failure(x, e, "role");
+        return;
+    }
+    log_info("privilege modified", "by", c.user.name, "request", http_request_id(x));
+    answer_role(x, a, &c);
+}
+
+void aas_role_delete(struct http_exchange *x, void *context)
+{
+    struct aas *a = context;
+    struct caller c;
+
+    if (!aas_authorise(x, a, "roles:delete", &c))
+        return;
+    struct err e = role_delete(a->store, c.tenant, http_param(x, "id"));
+    if (failed(e)) {
+        aas_answer_failure(x, e, "role");
+        return;
+    }
+    log_info("role deleted", "by", c.user.name, "request", http_request_id(x));
+    http_answer_empty(x, 204);
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "aasd/aas.h"
+
+const struct http_route aas_routes[] = {
+    { "GET", "/health", ROUTE_OPEN, aas_health },
+    { "GET", "/aas/v1/version", ROUTE_OPEN, aas_version },
+    { "GET", "/aas/v1/jwks", ROUTE_OPEN, aas_jwks },
+    { "POST", "/aas/v1/token", ROUTE_OPEN, aas_token_create },
+    { "PATCH", "/aas/v1/users/changepassword", ROUTE_OPEN, aas_password_change },
+    { "POST", "/aas/v1/users", ROUTE_BEARER, aas_user_create },
+    { "GET", "/aas/v1/users", ROUTE_BEARER, aas_user_list },
+    { "GET", "/aas/v1/users/{id}", ROUTE_BEARER, aas_user_show },
+    { "PATCH", "/aas/v1/users/{id}", ROUTE_BEARER, aas_user_update },
+    { "DELETE", "/aas/v1/users/{id}", ROUTE_BEARER, aas_user_delete },
+    { "POST", "/aas/v1/users/{id}/roles", ROUTE_BEARER, aas_user_role_grant },
+    { "GET", "/aas/v1/users/{id}/roles", ROUTE_BEARER, aas_user_role_list },
+    { "GET", "/aas/v1/users/{id}/permissions", ROUTE_BEARER, aas_user_permissions },
+    { "GET", "/aas/v1/users/{id}/roles/{role}", ROUTE_BEARER, aas_user_role_show },
+    { "DELETE", "/aas/v1/users/{id}/roles/{role}", ROUTE_BEARER, aas_user_role_revoke },
+    { "POST", "/aas/v1/roles", ROUTE_BEARER, aas_role_create },
+    { "GET", "/aas/v1/roles", ROUTE_BEARER, aas_role_list },
+    { "GET", "/aas/v1/roles/{id}", ROUTE_BEARER, aas_role_show },
+    { "PATCH", "/aas/v1/roles/{id}", ROUTE_BEARER, aas_role_update },
+    { "DELETE", "/aas/v1/roles/{id}", ROUTE_BEARER, aas_role_delete },
+    { 0 },
+};
+
+void aas_jwks(struct http_exchange *x, void *context)
+{
+    const struct aas *a = context;
+
+    http_answer(x, 200, "application/jwk-set+json", buf_span(&a->jwks_text));
+}
+
+void aas_version(struct http_exchange *x, void *context)
+{
+    (void)context;
+    http_answer(x, 200, "text/plain", SPAN("Warder aasd " WARDER_VERSION "\n"));
+}
+
+static bool store_answers(struct aas *a)
+{
+    struct statement *q;
+    bool row = false;
+
+    store_lock(a->store);
+    struct err e = store_query(a->store, "SELECT 1", &q);
+    if (!failed(e)) {
+        e = store_step(q, &row);
+        store_reset(q);
+    }
+    store_unlock(a->store);
+    return !failed(e) && row;
+}
+
+void aas_health(struct http_exchange *x, void *context)
+{
+    bool good = store_answers(context);
+    json_t *body = json_object();
+    json_t *parts = json_object();
+
+    json_set_str(body, "service", "aas");
+    json_set_str(body, "status", good ? "ok" : "degraded");
+    json_set_str(body, "version", WARDER_VERSION);
+    json_set_str(parts, "store", good ? "ok" : "failing");
+    json_object_set_new(body, "parts", parts);
+    http_answer_json(x, good ? 200 : 503, body);
+}

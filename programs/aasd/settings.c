@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "aasd/aas.h"
+
+#define PASSWORD_WAITING 8
+
+void aas_settings_init(struct aas_settings *s, struct setting rows[AAS_SETTINGS_MAX])
+{
+    const struct password_cost cost = PASSWORD_COST_DEFAULT;
+    const struct lockout_rule lockout = LOCKOUT_RULE_DEFAULT;
+
+    *s = (struct aas_settings){
+        .address = strdup("127.0.0.1"),
+        .certificate = strdup("/etc/warder/tls/aasd.pem"),
+        .key = strdup("/etc/warder/tls/aasd.key"),
+        .port = 8444,
+        .workers = 16,
+        .folder = strdup("/var/lib/warder/aasd"),
+        .token_minutes = 120,
+        .attempts = lockout.attempts,
+        .window_seconds = lockout.window,
+        .lockout_seconds = lockout.duration,
+        .memory_kib = cost.memory_kib,
+        .passes = cost.passes,
+        .hashing = 2,
+    };
+    const struct setting list[AAS_SETTINGS_MAX] = {
+        { "server", "address", OPTION_TEXT, &s->address, "numeric address to listen on" },
+        { "server", "port", OPTION_NUMBER, &s->port, "0: any free one, named in the log" },
+        { "server", "certificate", OPTION_TEXT, &s->certificate,
+          "TLS certificate chain, PEM, leaf first" },
+        { "server", "key", OPTION_TEXT, &s->key, "its private key, PEM, mode 0600" },
+        { "server", "workers", OPTION_NUMBER, &s->workers, "requests handled at once" },
+        { "store", "folder", OPTION_TEXT, &s->folder,
+          "state of this program alone: signing key, database" },
+        { "store", "url", OPTION_TEXT, &s->store_url, "database; without: sqlite:FOLDER/aasd.db" },
+        { "token", "minutes", OPTION_NUMBER, &s->token_minutes, "life of a bearer token" },
+        { "token", "jwks_file", OPTION_TEXT, &s->jwks_file,
+          "where the public keys are written for others to pin" },
+        { "login", "attempts", OPTION_NUMBER, &s->attempts,
+          "failures of one name before it is locked" },
+        { "login", "window_seconds", OPTION_NUMBER, &s->window_seconds, "within which they count" },
+        { "login", "lockout_seconds", OPTION_NUMBER, &s->lockout_seconds,
+          "how long the name stays locked" },
+        { "login", "memory_kib", OPTION_NUMBER, &s->memory_kib,
+          "Argon2id memory of one password, at least 19456" },
+        { "login", "passes", OPTION_NUMBER, &s->passes, "Argon2id passes, at least 2" },
+        { "login", "hashing", OPTION_NUMBER, &s->hashing, "passwords hashed at once; 8 more wait" },
+        { 0 },
+    };
+    memcpy(rows, list, sizeof(list));
+}
+
+void aas_settings_done(struct aas_settings *s)
+{
+    free(s->address);
+    free(s->certificate);
+    free(s->key);
+    free(s->folder);
+    free(s->store_url);
+    free(s->jwks_file);
+    *s = (struct aas_settings){ 0 };
+}
+
+fallible aas_settings_check(const struct aas_settings *s)
+{
+    if (!s->address || !s->certificate || !s->key || !s->folder)
+        return FAIL(SYSTEM, "memory for settings");
+    if (s->port > UINT16_MAX)
+        return FAIL(LIMIT, "[server] port is at most 65535");
+    if (!s->workers || s->workers > 256)
+        return FAIL(LIMIT, "[server] workers is 1 to 256");
+    if (!s->token_minutes || s->token_minutes > 24 * 60)
+        return FAIL(LIMIT, "[token] minutes is 1 to 1440");
+    if (!s->attempts || s->attempts > 1000 || !s->window_seconds || s->window_seconds > 86400 ||
+        !s->lockout_seconds || s->lockout_seconds > 86400)
+        return FAIL(LIMIT, "[login] attempts is 1 to 1000, seconds are 1 to 86400");
+    if (!s->hashing || s->hashing + PASSWORD_WAITING > s->workers)
+        return FAIL(LIMIT,
+                    "[login] hashing is at least 1, and 8 less than [server] workers at most");
+    if (s->memory_kib > PASSWORD_MEMORY_MAX_KIB || s->passes > PASSWORD_PASSES_MAX)
+        return FAIL(LIMIT, "[login] memory_kib is at most 1048576, passes at most 16");
+    return password_cost_check(
+        (struct password_cost){ (uint32_t)s->memory_kib, (uint32_t)s->passes });
+}

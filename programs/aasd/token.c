@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+/* POST /aas/v1/token and PATCH /aas/v1/users/changepassword: the two open doors, behind the same
+ * lock-out. */
+#include "aasd/aas.h"
+
+#include "access/role.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "http/problem.h"
+#include "token/jwt.h"
+
+/* In a header of at most 16 KiB, with room for the rest. */
+#define TOKEN_MAX (12U << 10)
+
+struct credentials {
+    char tenant[TENANT_NAME_MAX + 1];
+    struct span name; /* into the body */
+    struct secret *password;
+};
+static void credentials_donep(struct credentials *c)
+{
+    secret_free(c->password);
+}
+
+static bool read_credentials(struct http_exchange *x, json_t *body, const char *password_member,
+                             struct credentials *out)
+{
+    struct span tenant = SPAN(TENANT_DEFAULT);
+
+    if (failed(json_get_str(body, "username", "username", &out->name)) || !out->name.len ||
+        out->name.len > USER_NAME_MAX || failed(json_opt_str(body, "tenant", "tenant", &tenant)) ||
+        !tenant_name_valid(tenant)) {
+        http_answer_problem(x, 400, "malformed_request", "username is a string of 1 to 128 bytes");
+        return false;
+    }
+    memcpy(out->tenant, tenant.at, tenant.len);
+    return aas_take_password(x, body, password_member, &out->password);
+}
+
+static void answer_locked(struct http_exchange *x, unsigned wait)
+{
+    char seconds[16];
+    owned(json_free) json_t *problem = problem_json(
+        429, "too_many_attempts", "too many failed logins of this name", http_request_id(x));
+
+    snprintf(seconds, sizeof(seconds), "%u", wait);
+    json_set_int(problem, "retry_after", wait);
+    char *text owned(free) = json_text(problem);
+    http_answer_header(x, "Retry-After", seconds);
+    http_answer(x, 429, "application/problem+json", span_str(text));
+}
+
+/* The user, or an answer: the same for an unknown name and for a wrong password. */
+static bool log_in(struct http_exchange *x, struct aas *a, const struct credentials *c,
+                   struct user *out)
+{
+    struct login_answer answer = { 0 };
+
+    struct err e = login_check(a->login, c->tenant, c->name, c->password, clock_now(), &answer);
+    if (failed(e)) {
+        aas_answer_failure(x, e, "user");
+        return false;
+    }
+    switch (answer.outcome) {
+    case LOGIN_GOOD:
+        *out = answer.user;
+        return true;
+    case LOGIN_REFUSED: /* an unknown name is not logged: it is sometimes a password */
+        log_warn("user authentication failed", "user", answer.known ? answer.user.name : NULL,
+                 "peer", http_peer(x), "request", http_request_id(x));
+        http_answer_problem(x, 401, "credentials_refused", "user name or password is wrong");
+        return false;
+    case LOGIN_LOCKED:
+        log_warn("login locked", "peer", http_peer(x), "request", http_request_id(x));
+        answer_locked(x, answer.wait);
+        return false;
+    case LOGIN_BUSY:
+        http_answer_problem(x, 503, "busy", "too many logins at once");
+        return false;
+    }
+    return false;
+}
+
+static fallible make_token(struct aas *a, const char *tenant, const struct user *u, int64_t now,
+                           struct buf *out)
+{
+    owned(json_free) json_t *claims = NULL;
+
+    TRY(user_role_claims(a->store, tenant, u->id, &claims));
+    TRY(jwt_stamp(claims, BEARER_ISSUER, BEARER_AUDIENCE, now, (int64_t)a->token_minutes * 60));
+    json_set_str(claims, "sub", u->name);
+    json_set_str(claims, "tenant", tenant);
+    TRY(jwt_sign(a->key, "JWT", claims, out));
+    return buf_check(out);
+}
+
+/* Old scripts ask for application/json or application/jwt and take either; only an explicit wish
+ * for JSON alone gives the object. */
+static bool wants_json(struct span accept)
+{
+    return span_find(accept, SPAN("application/json")) < accept.len &&
+           span_find(accept, SPAN("application/jwt")) == accept.len;
+}
+
+static void answer_token(struct http_exchange *x, struct span token, int64_t expires_at)
+{
+    char time[CLOCK_TEXT_MAX];
+
+    if (!wants_json(http_header(x, "accept"))) {
+        http_answer(x, 200, "application/jwt", token);
+        return;
+    }
+    json_t *body = json_object();
+    json_set_span(body, "token", token);
+    json_set_str(body, "expires_at", clock_format(expires_at, time));
+    http_answer_json(x, 200, body);
+}
+
+void aas_token_create(struct http_exchange *x, void *context)
+{
+    static const char *const members[] = { "username", "password", "tenant", NULL };
+    struct aas *a = context;
+    owned(json_free) json_t *body = NULL;
+    struct credentials c owned(credentials_done) = { 0 };
+    struct buf token owned(buf_done) = buf_of(TOKEN_MAX);
+    struct user u;
+
+    if (!aas_body(x, members, &body) || !read_credentials(x, body, "password", &c) ||
+        !log_in(x, a, &c, &u))
+        return;
+    int64_t now = clock_now();
+    struct err e = make_token(a, c.tenant, &u, now, &token);
+    if (failed(e)) {
+        aas_answer_failure(x, e, "token");
+        return;
+    }
+    log_info("token generated for user", "user", u.name, "peer", http_peer(x), "request",
+             http_request_id(x));
+    answer_token(x, buf_span(&token), now + (int64_t)a->token_minutes * 60);
+}
+
+static bool confirmed(struct http_exchange *x, json_t *body, const struct secret *password)
+{
+    owned(secret_free) struct secret *again = NULL;
+
+    if (json_object_get(body, "password_confirm")) {
+        if (!aas_take_password(x, body, "password_confirm", &again))
+            return false;
+        if (!secret_equal(again, password)) {
+            http_answer_problem(x, 400, "password_not_confirmed",
+                                "password_confirm is another password");
+            return false;
+        }
+    }
+    if (password_acceptable(password))
+        return true;
+    http_answer_problem(x, 400, "password_refused", "8 to 256 bytes without control characters");
+    return false;
+}
+
+void aas_password_change(struct http_exchange *x, void *context)
+{
+    static const char *const members[] = { "username",         "old_password", "new_password",
+                                           "password_confirm", "tenant",       NULL };
+    struct aas *a = context;
+    owned(json_free) json_t *body = NULL;
+    owned(secret_free) struct secret *password = NULL;
+    struct credentials c owned(credentials_done) = { 0 };
+    char hash[PASSWORD_HASH_SIZE];
+    struct user u;
+
+    if (!aas_body(x, members, &body) || !read_credentials(x, body, "old_password", &c) ||
+        !aas_take_password(x, body, "new_password", &password) || !confirmed(x, body, password) ||
+        !log_in(x, a, &c, &u))
+        return;
+    struct err e = login_hash(a->login, password, hash);
+    if (!failed(e))
+        e = user_set_password(a->store, c.tenant, u.id, hash, clock_now());
+    if (failed(e)) {
+        aas_answer_failure(x, e, "user");
+        return;
+    }
+    log_info("password changed", "user", u.name, "by", u.name, "request", http_request_id(x));
+    http_answer_empty(x, 200);
+}

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/daemon.h"
+
+#include <signal.h>
+#include <systemd/sd-daemon.h>
+
+#include "base/log.h"
+
+enum daemon_go daemon_configure(const struct daemon_options *options, const struct setting *rows)
+{
+    char *message owned(free) = NULL;
+    struct err e = settings_load(options->config, rows, &message);
+
+    if (failed(e)) {
+        fprintf(stderr, "%s\n", message ? message : e.what);
+        return DAEMON_BAD;
+    }
+    if (options->show_config)
+        settings_show(rows, stdout);
+    return options->show_config || options->check_config ? DAEMON_DONE : DAEMON_GO;
+}
+
+static void stop_signals(sigset_t *set)
+{
+    sigemptyset(set);
+    sigaddset(set, SIGTERM);
+    sigaddset(set, SIGINT);
+}
+
+void daemon_block_signals(void)
+{
+    sigset_t set;
+
+    stop_signals(&set);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+fallible daemon_confine(const char *const *readable, const char *const *writable,
+                        enum sandbox_kind kind)
+{
+    bool files = false, calls = false;
+
+    TRY(harden_process());
+    TRY(harden_files(readable, writable, &files));
+    TRY(harden_syscalls(kind, &calls));
+    if (!files || !calls)
+        log_warn("the kernel does not enforce all of the sandbox", "files", files ? "yes" : "no",
+                 "system_calls", calls ? "yes" : "no");
+    return OK;
+}
+
+void daemon_wait(const char *program, const char *address, unsigned port)
+{
+    char text[16];
+    sigset_t set;
+    int caught = 0;
+
+    snprintf(text, sizeof(text), "%u", port);
+    log_info("service start", "service", program, "address", address, "port", text);
+    sd_notifyf(0, "READY=1\nSTATUS=serving on %s port %u", address, port);
+    stop_signals(&set);
+    while (sigwait(&set, &caught))
+        ;
+    sd_notify(0, "STOPPING=1");
+    log_info("service stop", "service", program);
+}

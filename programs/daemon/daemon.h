@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What every network daemon of ours does around its service: its options, its confinement before it
+ * serves, word to the service manager, and an end on SIGTERM.
+ */
+#ifndef DAEMON_DAEMON_H
+#define DAEMON_DAEMON_H
+
+#include "base/harden.h"
+#include "base/options.h"
+
+/* The options of every daemon; put them first into the program's table:
+ *   struct daemon_options o = { .config = "/etc/warder/aasd.conf" };
+ *   const struct option_row rows[] = { DAEMON_OPTIONS(o), ..., { 0 } }; */
+struct daemon_options {
+    const char *config;
+    bool show_config, check_config;
+};
+/* clang-format off */
+#define DAEMON_OPTIONS(o)                                                                                  \
+    { "config", 0, OPTION_TEXT, "FILE", "configuration file", &(o).config },                               \
+    { "show-config", 0, OPTION_FLAG, NULL, "print the configuration in force and exit", &(o).show_config }, \
+    { "check-config", 0, OPTION_FLAG, NULL, "check the configuration and exit", &(o).check_config }
+/* clang-format on */
+
+enum daemon_go { DAEMON_GO, DAEMON_DONE, DAEMON_BAD };
+/* Loads the file into the rows and serves --show-config and --check-config; what is wrong goes to
+ * stderr. */
+enum daemon_go daemon_configure(const struct daemon_options *options, const struct setting *rows);
+
+/* Blocks the signals that daemon_wait() waits for: before the first thread. Ignores SIGPIPE. */
+void daemon_block_signals(void);
+/* harden_process, then files and system calls; says in the log what the kernel does not enforce. */
+fallible daemon_confine(const char *const *readable, const char *const *writable,
+                        enum sandbox_kind kind);
+/* Tells the service manager and the log that `program` serves at `port`, waits for SIGTERM or
+ * SIGINT, and tells them that it stops. */
+void daemon_wait(const char *program, const char *address, unsigned port);
+
+#endif
