@@ -17,6 +17,8 @@ static const struct verb {
     { "run", "serve a platform's interfaces until SIGTERM", verb_run },
     { "quote", "write one quote", verb_quote },
     { "collateral", "write the platform's collateral", verb_collateral },
+    { "scenario", "change the scenario of a running simulator", verb_scenario },
+    { "control", "send an object to a running simulator", verb_control },
     { "measurement", "print the default measurement", verb_measurement },
 };
 #define VERB_COUNT (sizeof verbs / sizeof verbs[0])

@@ -6,6 +6,8 @@
 int verb_run(int argc, char **argv);
 int verb_quote(int argc, char **argv);
 int verb_collateral(int argc, char **argv);
+int verb_scenario(int argc, char **argv);
+int verb_control(int argc, char **argv);
 int verb_measurement(int argc, char **argv);
 
 #endif
