@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /* warder: the command line for administrators, auditors and policy authors. */
 #include "cli/cli.h"
+#include "cli/verify.h"
 
 #include "crypto/crypto.h"
 
 static const struct verb verbs[] = {
     { "dev", cli_dev, "run the whole system on this machine, for development" },
     { "status", cli_status, "health of every service" },
+    { "verify", cli_verify, "verify a quote or an evidence bundle" },
     { 0 },
 };
 

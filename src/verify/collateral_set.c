@@ -6,6 +6,31 @@
 
 #define ANOTHER_ROOT "it rests on another root of trust than the rest of the collateral"
 
+/* What a document's or a list's failures are called. */
+struct document_words {
+    const char *member, *missing, *forged, *early, *late, *signer_early, *signer_late;
+};
+static const struct document_words tcb_words = { "tcbInfo",
+                                                 "TCB info is missing",
+                                                 "TCB info has a wrong signature",
+                                                 "TCB info is not yet valid",
+                                                 "TCB info has expired",
+                                                 "the signer of TCB info is not yet valid",
+                                                 "the signer of TCB info has expired" };
+static const struct document_words identity_words = { "enclaveIdentity",
+                                                      "QE identity is missing",
+                                                      "QE identity has a wrong signature",
+                                                      "QE identity is not yet valid",
+                                                      "QE identity has expired",
+                                                      "the signer of QE identity is not yet valid",
+                                                      "the signer of QE identity has expired" };
+
+struct crl_words {
+    const char *early, *late;
+};
+static const struct crl_words root_crl_words = { "the root CA's CRL is not yet valid", "the root CA's CRL has expired" };
+static const struct crl_words pck_crl_words = { "the PCK CRL is not yet valid", "the PCK CRL has expired" };
+
 static fallible signer_load(struct span text, const struct root_set *roots, struct signed_part *part)
 {
     static const struct chain_rule rule = { .length = 2, .leaf_cn = "SGX TCB Signing" };
@@ -38,20 +63,21 @@ static void signer_share(const struct signed_part *from, struct signed_part *to)
 }
 
 /* *inner stays empty unless the signature is good. */
-static fallible signature_check(struct span text, const char *member, struct signed_part *part, struct span *inner)
+static fallible signature_check(struct span text, const struct document_words *words, struct signed_part *part,
+                                struct span *inner)
 {
     struct signed_json split;
     bool good = false;
 
     if (!text.len) {
-        part->signature_wrong = "the document is missing";
+        part->signature_wrong = words->missing;
         return OK;
     }
     if (part->chain_wrong) {
         part->signature_wrong = part->chain_wrong;
         return OK;
     }
-    struct err e = signed_json_split(text, member, &split);
+    struct err e = signed_json_split(text, words->member, &split);
     if (failed(e)) {
         part->signature_wrong = e.what;
         return OK;
@@ -59,7 +85,7 @@ static fallible signature_check(struct span text, const char *member, struct sig
     TRY(signature_verify(cert_key(part->chain.certs[0]), SIGNATURE_ECDSA, DIGEST_SHA256, split.inner,
                          SPAN_OF(split.signature), &good));
     if (!good)
-        part->signature_wrong = "the document's signature is wrong";
+        part->signature_wrong = words->forged;
     else
         *inner = split.inner;
     return OK;
@@ -69,7 +95,7 @@ static fallible tcb_info_load(struct span text, struct collateral_set *c)
 {
     struct span inner = { 0 };
 
-    TRY(signature_check(text, "tcbInfo", &c->tcb_part, &inner));
+    TRY(signature_check(text, &tcb_words, &c->tcb_part, &inner));
     if (c->tcb_part.signature_wrong)
         return OK;
     struct err e = tcb_info_parse(inner, &c->tcb_info);
@@ -85,7 +111,7 @@ static fallible identity_load(struct span text, struct collateral_set *c)
 {
     struct span inner = { 0 };
 
-    TRY(signature_check(text, "enclaveIdentity", &c->identity_part, &inner));
+    TRY(signature_check(text, &identity_words, &c->identity_part, &inner));
     if (c->identity_part.signature_wrong)
         return OK;
     struct err e = qe_identity_parse(inner, &c->qe_identity);
@@ -215,21 +241,20 @@ struct span collateral_set_digest(const struct collateral_set *c)
     return SPAN_OF(c->digest);
 }
 
-static void crl_check(const struct crl_item *item, enum check_id authentic, enum check_id validity, struct window issuer,
-                      int64_t at, struct check_list *l)
+static void crl_check(const struct crl_item *item, const struct crl_words *words, enum check_id authentic,
+                      struct window issuer, int64_t at, struct check_list *l)
 {
     check_record(l, authentic, item->wrong);
     if (!item->crl)
         return;
-    const char *wrong = window_check(item->window, at, "the revocation list is not yet valid", "the revocation list has expired");
+    const char *wrong = window_check(item->window, at, words->early, words->late);
     if (!wrong)
-        wrong = window_check(issuer, at, "the revocation list's issuer is not yet valid",
-                             "the revocation list's issuer has expired");
-    check_record(l, validity, wrong);
+        wrong = window_check(issuer, at, "the issuer of the PCK CRL is not yet valid", "the issuer of the PCK CRL has expired");
+    check_record(l, authentic + 1, wrong);
 }
 
-static void document_check(const struct signed_part *part, bool parsed, enum check_id signature, int64_t at,
-                           struct check_list *l)
+static void document_check(const struct signed_part *part, const struct document_words *words, bool parsed,
+                           enum check_id signature, int64_t at, struct check_list *l)
 {
     enum check_id format = signature + 1, validity = signature + 2;
 
@@ -239,10 +264,9 @@ static void document_check(const struct signed_part *part, bool parsed, enum che
     check_record(l, format, part->format_wrong);
     if (!parsed)
         return;
-    const char *wrong = window_check(part->window, at, "the document is not yet valid", "the document has expired");
+    const char *wrong = window_check(part->window, at, words->early, words->late);
     if (!wrong)
-        wrong = window_check(part->signer_window, at, "the document's signer is not yet valid",
-                             "the document's signer has expired");
+        wrong = window_check(part->signer_window, at, words->signer_early, words->signer_late);
     check_record(l, validity, wrong);
 }
 
@@ -260,9 +284,9 @@ static void signer_check(const struct collateral_set *c, struct check_list *l)
 
 void collateral_set_check(const struct collateral_set *c, int64_t at, struct check_list *l)
 {
-    crl_check(&c->crls.root, CHECK_ROOT_CRL, CHECK_ROOT_CRL_VALIDITY, WINDOW_ALWAYS, at, l);
-    crl_check(&c->crls.pck, CHECK_PCK_CRL, CHECK_PCK_CRL_VALIDITY, chain_window(&c->crls.issuer), at, l);
-    document_check(&c->tcb_part, c->tcb_info, CHECK_TCB_INFO_SIGNATURE, at, l);
-    document_check(&c->identity_part, c->qe_identity, CHECK_QE_IDENTITY_SIGNATURE, at, l);
+    crl_check(&c->crls.root, &root_crl_words, CHECK_ROOT_CRL, WINDOW_ALWAYS, at, l);
+    crl_check(&c->crls.pck, &pck_crl_words, CHECK_PCK_CRL, chain_window(&c->crls.issuer), at, l);
+    document_check(&c->tcb_part, &tcb_words, c->tcb_info, CHECK_TCB_INFO_SIGNATURE, at, l);
+    document_check(&c->identity_part, &identity_words, c->qe_identity, CHECK_QE_IDENTITY_SIGNATURE, at, l);
     signer_check(c, l);
 }

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/collateral_fetch.h"
+
+#include "base/hex.h"
+#include "base/reader.h"
+
+#define URL_MAX 2048
+
+void fetched_collateral_init(struct fetched_collateral *f)
+{
+    *f = (struct fetched_collateral){
+        .tcb_info = buf_of(COLLATERAL_PART_MAX),
+        .qe_identity = buf_of(COLLATERAL_PART_MAX),
+        .tcb_signing_chain = buf_of(COLLATERAL_PART_MAX),
+        .qe_identity_chain = buf_of(COLLATERAL_PART_MAX),
+        .pck_crl = buf_of(COLLATERAL_PART_MAX),
+        .pck_crl_issuer_chain = buf_of(COLLATERAL_PART_MAX),
+        .root_ca_crl = buf_of(COLLATERAL_PART_MAX),
+    };
+}
+
+void fetched_collateral_done(struct fetched_collateral *f)
+{
+    buf_done(&f->tcb_info);
+    buf_done(&f->qe_identity);
+    buf_done(&f->tcb_signing_chain);
+    buf_done(&f->qe_identity_chain);
+    buf_done(&f->pck_crl);
+    buf_done(&f->pck_crl_issuer_chain);
+    buf_done(&f->root_ca_crl);
+}
+
+struct collateral_raw fetched_collateral_raw(const struct fetched_collateral *f)
+{
+    return (struct collateral_raw){
+        .tcb_info = buf_span(&f->tcb_info),
+        .qe_identity = buf_span(&f->qe_identity),
+        .tcb_signing_chain = buf_span(&f->tcb_signing_chain),
+        .qe_identity_chain = buf_span(&f->qe_identity_chain),
+        .pck_crl = buf_span(&f->pck_crl),
+        .pck_crl_issuer_chain = buf_span(&f->pck_crl_issuer_chain),
+        .root_ca_crl = buf_span(&f->root_ca_crl),
+    };
+}
+
+/* Issuer chains come percent-encoded in a header. */
+static fallible percent_decode(struct span text, struct buf *out)
+{
+    struct reader r = reader_of(text);
+
+    while (r.rest.len) {
+        uint8_t c = reader_u8(&r);
+        if (c == '%')
+            TRY(hex_parse_exact(reader_take(&r, 2), &c, 1));
+        buf_add_u8(out, c);
+    }
+    return buf_check(out);
+}
+
+/* One document; `chain_header` and `chain` may be NULL. */
+static fallible part_fetch(struct http_client *http, const char *url, const char *chain_header, struct buf *body,
+                           struct buf *chain)
+{
+    struct http_reply reply owned(http_reply_done) = { 0 };
+    const struct http_call call = { .method = "GET", .url = url };
+
+    TRY(http_send(http, &call, &reply));
+    if (reply.status >= 500 || reply.status == 429)
+        return FAIL(UPSTREAM, "the endorsement cache cannot answer now");
+    if (reply.status != 200)
+        return OK;
+    if (chain)
+        TRY(percent_decode(http_reply_header(&reply, chain_header), chain));
+    buf_add(body, buf_span(&reply.body));
+    return buf_check(body);
+}
+
+fallible collateral_fetch(struct http_client *http, const char *base_url, const struct collateral_key *key,
+                          struct fetched_collateral *out)
+{
+    struct buf url owned(buf_done) = buf_of(URL_MAX);
+
+    buf_addf(&url, "%s/%s/certification/v4/tcb?fmspc=%s", base_url, key->tee, key->fmspc);
+    TRY(buf_check(&url));
+    TRY(part_fetch(http, buf_str(&url), "tcb-info-issuer-chain", &out->tcb_info, &out->tcb_signing_chain));
+    buf_clear(&url);
+    buf_addf(&url, "%s/%s/certification/v4/qe/identity", base_url, key->tee);
+    TRY(part_fetch(http, buf_str(&url), "sgx-enclave-identity-issuer-chain", &out->qe_identity, &out->qe_identity_chain));
+    buf_clear(&url);
+    buf_addf(&url, "%s/sgx/certification/v4/pckcrl?ca=%s&encoding=der", base_url, key->ca);
+    TRY(part_fetch(http, buf_str(&url), "sgx-pck-crl-issuer-chain", &out->pck_crl, &out->pck_crl_issuer_chain));
+    buf_clear(&url);
+    buf_addf(&url, "%s/sgx/certification/v4/rootcacrl", base_url);
+    return part_fetch(http, buf_str(&url), NULL, &out->root_ca_crl, NULL);
+}
