@@ -1,138 +1,116 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crypto/aead.h"
 
-#include <pthread.h>
+#include <openssl/err.h>
 
-#include "crypto/aead_internal.h"
+#include "crypto/gcm_internal.h"
 #include "crypto/openssl_internal.h"
 #include "crypto/random.h"
 
-#define SEALED_MAX (SECRET_MAX + AEAD_OVERHEAD)
 #define KW_BLOCK 8
 
-static pthread_once_t ciphers_once = PTHREAD_ONCE_INIT;
-static EVP_CIPHER *gcm, *key_wrap;
-
-static void fetch_ciphers(void)
-{
-    gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
-    key_wrap = EVP_CIPHER_fetch(NULL, "AES-256-WRAP", NULL);
-}
-
-static bool ciphers_ready(void)
-{
-    (void)pthread_once(&ciphers_once, fetch_ciphers);
-    return gcm && key_wrap;
-}
-
-fallible gcm_encrypt(const struct secret *key, struct span nonce, struct span associated, struct span plain, uint8_t *cipher,
-                     uint8_t tag[GCM_TAG_SIZE])
+static EVP_CIPHER_CTX *start(const EVP_CIPHER *cipher, const struct secret *key, const uint8_t *nonce, bool encrypt)
 {
     EVP_CIPHER_CTX *ctx owned(EVP_CIPHER_CTX_free) = EVP_CIPHER_CTX_new();
+
+    if (!ctx || secret_len(key) != AEAD_KEY_SIZE)
+        return NULL;
+    EVP_CIPHER_CTX_set_flags(ctx, EVP_CIPHER_CTX_FLAG_WRAP_ALLOW);
+    if (EVP_CipherInit_ex(ctx, cipher, NULL, secret_expose(key).at, nonce, encrypt) != 1)
+        return NULL;
+    return TAKE(ctx);
+}
+
+fallible gcm_seal(const struct secret *key, const uint8_t nonce[GCM_NONCE_SIZE], struct span associated,
+                  struct span plain, uint8_t *to, uint8_t tag[GCM_TAG_SIZE])
+{
+    EVP_CIPHER_CTX *ctx owned(EVP_CIPHER_CTX_free) = start(EVP_aes_256_gcm(), key, nonce, true);
     int len = 0;
 
-    if (secret_len(key) != AEAD_KEY_SIZE || nonce.len != GCM_NONCE_SIZE || plain.len > INT32_MAX)
-        return FAIL(INPUT, "wrong size of a key or nonce for AES-256-GCM");
-    if (!ctx || !ciphers_ready() ||
-        EVP_EncryptInit_ex2(ctx, gcm, secret_expose(key).at, nonce.at, NULL) != 1 ||
-        (associated.len && EVP_EncryptUpdate(ctx, NULL, &len, associated.at, (int)associated.len) != 1) ||
-        (plain.len && EVP_EncryptUpdate(ctx, cipher, &len, plain.at, (int)plain.len) != 1) ||
-        EVP_EncryptFinal_ex(ctx, tag, &len) != 1 || EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, GCM_TAG_SIZE, tag) != 1)
-        return FAIL(SYSTEM, "AES-256-GCM failed");
+    if (!ctx || (associated.len && EVP_EncryptUpdate(ctx, NULL, &len, associated.at, (int)associated.len) != 1) ||
+        (plain.len && EVP_EncryptUpdate(ctx, to, &len, plain.at, (int)plain.len) != 1) ||
+        EVP_EncryptFinal_ex(ctx, to + plain.len, &len) != 1 ||
+        EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, GCM_TAG_SIZE, tag) != 1)
+        return FAIL(SYSTEM, "cannot encrypt");
     return OK;
 }
 
-fallible gcm_decrypt(const struct secret *key, struct span nonce, struct span associated, struct span cipher, struct span tag,
-                     uint8_t *plain)
+fallible gcm_open(const struct secret *key, const uint8_t nonce[GCM_NONCE_SIZE], struct span associated,
+                  struct span sealed, const uint8_t tag[GCM_TAG_SIZE], struct secret **plain)
 {
-    EVP_CIPHER_CTX *ctx owned(EVP_CIPHER_CTX_free) = EVP_CIPHER_CTX_new();
-    uint8_t end[GCM_TAG_SIZE];
+    EVP_CIPHER_CTX *ctx owned(EVP_CIPHER_CTX_free) = start(EVP_aes_256_gcm(), key, nonce, false);
+    struct secret *to owned(secret_free) = secret_new(sealed.len);
     int len = 0;
 
-    if (secret_len(key) != AEAD_KEY_SIZE || nonce.len != GCM_NONCE_SIZE || tag.len != GCM_TAG_SIZE || cipher.len > INT32_MAX)
-        return FAIL(INPUT, "wrong size of a key, nonce or tag for AES-256-GCM");
-    if (!ctx || !ciphers_ready() || EVP_DecryptInit_ex2(ctx, gcm, secret_expose(key).at, nonce.at, NULL) != 1 ||
-        (associated.len && EVP_DecryptUpdate(ctx, NULL, &len, associated.at, (int)associated.len) != 1) ||
-        (cipher.len && EVP_DecryptUpdate(ctx, plain, &len, cipher.at, (int)cipher.len) != 1) ||
-        EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, GCM_TAG_SIZE, (void *)tag.at) != 1)
-        return FAIL(SYSTEM, "AES-256-GCM failed");
-    if (EVP_DecryptFinal_ex(ctx, end, &len) != 1) {
-        wipe(plain, cipher.len);
-        return FAIL(DENIED, "sealed with another key, or changed");
+    if (!ctx || !to)
+        return FAIL(SYSTEM, "cannot decrypt");
+    if ((associated.len && EVP_DecryptUpdate(ctx, NULL, &len, associated.at, (int)associated.len) != 1) ||
+        (sealed.len && EVP_DecryptUpdate(ctx, secret_fill(to), &len, sealed.at, (int)sealed.len) != 1) ||
+        EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, GCM_TAG_SIZE, (void *)tag) != 1)
+        return FAIL(SYSTEM, "cannot decrypt");
+    if (EVP_DecryptFinal_ex(ctx, secret_fill(to) + sealed.len, &len) != 1) {
+        ERR_clear_error();
+        return FAIL(DENIED, "wrong key, changed bytes or other associated data");
     }
+    *plain = TAKE(to);
     return OK;
 }
 
 fallible aead_seal(const struct secret *key, struct span associated, const struct secret *plain, struct buf *sealed)
 {
-    struct buf out owned(buf_done) = buf_of(SEALED_MAX);
-    size_t len = secret_len(plain);
-    uint8_t *at = buf_extend(&out, len + AEAD_OVERHEAD);
+    uint8_t nonce[GCM_NONCE_SIZE], tag[GCM_TAG_SIZE];
+    struct span p = secret_expose(plain);
 
-    if (!at)
-        return buf_check(&out);
-    TRY(random_fill(at, GCM_NONCE_SIZE));
-    TRY(gcm_encrypt(key, span_from(at, GCM_NONCE_SIZE), associated, secret_expose(plain), at + GCM_NONCE_SIZE,
-                    at + GCM_NONCE_SIZE + len));
-    buf_add(sealed, buf_span(&out));
-    return buf_check(sealed);
+    TRY(random_fill(nonce, sizeof nonce));
+    buf_add(sealed, SPAN_OF(nonce));
+    uint8_t *to = buf_extend(sealed, p.len + GCM_TAG_SIZE);
+    TRY(buf_check(sealed));
+    TRY(gcm_seal(key, nonce, associated, p, to, tag));
+    memcpy(to + p.len, tag, sizeof tag);
+    return OK;
 }
 
 fallible aead_open(const struct secret *key, struct span associated, struct span sealed, struct secret **plain)
 {
-    if (sealed.len < AEAD_OVERHEAD || sealed.len > SEALED_MAX)
-        return FAIL(DENIED, "not a sealed value");
-    size_t len = sealed.len - AEAD_OVERHEAD;
-    struct secret *out owned(secret_free) = secret_new(len);
-    if (!out)
-        return FAIL(SYSTEM, "secure memory is exhausted");
-    struct span body = span_tail(sealed, GCM_NONCE_SIZE);
-    TRY(gcm_decrypt(key, span_head(sealed, GCM_NONCE_SIZE), associated, span_head(body, len), span_tail(body, len),
-                    secret_fill(out)));
-    *plain = TAKE(out);
-    return OK;
-}
-
-static EVP_CIPHER_CTX *kw_context(const struct secret *kek, bool wrap)
-{
-    EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
-
-    if (!ctx || !ciphers_ready())
-        return ctx;
-    EVP_CIPHER_CTX_set_flags(ctx, EVP_CIPHER_CTX_FLAG_WRAP_ALLOW);
-    if (EVP_CipherInit_ex2(ctx, key_wrap, secret_expose(kek).at, NULL, wrap, NULL) == 1)
-        return ctx;
-    EVP_CIPHER_CTX_free(ctx);
-    return NULL;
+    if (sealed.len < AEAD_OVERHEAD || sealed.len - AEAD_OVERHEAD > SECRET_MAX)
+        return FAIL(DENIED, "sealed bytes of impossible length");
+    struct span content = span_head(span_tail(sealed, GCM_NONCE_SIZE), sealed.len - AEAD_OVERHEAD);
+    return gcm_open(key, sealed.at, associated, content, span_tail(sealed, sealed.len - GCM_TAG_SIZE).at, plain);
 }
 
 fallible aes_kw_wrap(const struct secret *kek, const struct secret *key, struct buf *out)
 {
-    size_t len = secret_len(key);
+    struct span k = secret_expose(key);
+    int len = 0, rest = 0;
 
-    if (secret_len(kek) != AEAD_KEY_SIZE || len < 2 * KW_BLOCK || len % KW_BLOCK)
-        return FAIL(INPUT, "AES key wrap takes whole blocks of 8 bytes, at least two (RFC 3394 section 2)");
-    EVP_CIPHER_CTX *ctx owned(EVP_CIPHER_CTX_free) = kw_context(kek, true);
-    uint8_t *to = buf_extend(out, len + KW_BLOCK);
-    int done = 0;
-    if (!ctx || !to || EVP_CipherUpdate(ctx, to, &done, secret_expose(key).at, (int)len) != 1 || (size_t)done != len + KW_BLOCK)
-        return FAIL(SYSTEM, "AES key wrap failed");
-    return buf_check(out);
+    if (k.len < 2 * KW_BLOCK || k.len % KW_BLOCK || secret_len(kek) != AEAD_KEY_SIZE)
+        return FAIL(INPUT, "key that AES key wrap does not take (RFC 3394 section 2)");
+    EVP_CIPHER_CTX *ctx owned(EVP_CIPHER_CTX_free) = start(EVP_aes_256_wrap(), kek, NULL, true);
+    uint8_t *to = buf_extend(out, k.len + KW_BLOCK);
+    TRY(buf_check(out));
+    if (!ctx || EVP_EncryptUpdate(ctx, to, &len, k.at, (int)k.len) != 1 || len != (int)k.len + KW_BLOCK ||
+        EVP_EncryptFinal_ex(ctx, to + len, &rest) != 1)
+        return FAIL(SYSTEM, "cannot wrap the key");
+    return OK;
 }
 
 fallible aes_kw_unwrap(const struct secret *kek, struct span wrapped, struct secret **out)
 {
-    if (secret_len(kek) != AEAD_KEY_SIZE || wrapped.len < 3 * KW_BLOCK || wrapped.len % KW_BLOCK || wrapped.len > SECRET_MAX)
-        return FAIL(INPUT, "not an AES-wrapped key (RFC 3394 section 2)");
-    EVP_CIPHER_CTX *ctx owned(EVP_CIPHER_CTX_free) = kw_context(kek, false);
-    struct secret *room owned(secret_free) = secret_new(wrapped.len); /* OpenSSL writes the check block too */
-    int done = 0;
-    if (!ctx || !room)
-        return FAIL(SYSTEM, "AES key unwrap failed");
-    if (EVP_CipherUpdate(ctx, secret_fill(room), &done, wrapped.at, (int)wrapped.len) != 1 ||
-        (size_t)done != wrapped.len - KW_BLOCK)
-        return FAIL(DENIED, "wrapped with another key, or changed (RFC 3394 section 2.2.3)");
-    secret_shorten(room, (size_t)done);
-    *out = TAKE(room);
+    int len = 0;
+
+    if (wrapped.len < 3 * KW_BLOCK || wrapped.len % KW_BLOCK || wrapped.len > SECRET_MAX ||
+        secret_len(kek) != AEAD_KEY_SIZE)
+        return FAIL(INPUT, "wrapped key of impossible length (RFC 3394 section 2)");
+    EVP_CIPHER_CTX *ctx owned(EVP_CIPHER_CTX_free) = start(EVP_aes_256_wrap(), kek, NULL, false);
+    struct secret *to owned(secret_free) = secret_new(wrapped.len);
+    if (!ctx || !to)
+        return FAIL(SYSTEM, "cannot unwrap the key");
+    if (EVP_DecryptUpdate(ctx, secret_fill(to), &len, wrapped.at, (int)wrapped.len) != 1 ||
+        len != (int)wrapped.len - KW_BLOCK) {
+        ERR_clear_error();
+        return FAIL(DENIED, "wrong wrapping key or changed bytes");
+    }
+    secret_shorten(to, (size_t)len);
+    *out = TAKE(to);
     return OK;
 }

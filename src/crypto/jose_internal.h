@@ -1,18 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What JWS and JWE share: the compact form's parts and the rules on protected headers. */
+/* What JWS and JWE share: compact texts and their protected headers. */
 #ifndef CRYPTO_JOSE_INTERNAL_H
 #define CRYPTO_JOSE_INTERNAL_H
 
 #include "crypto/jose.h"
 
-/* Splits at dots into exactly `count` parts (some may be empty); FAIL_INPUT otherwise. */
-fallible jose_split(struct span text, size_t count, struct span *parts);
-/* base64url JSON object; refuses crit, zip, b64, jku, x5u, x5c and jwk (RFC 8725 sections 3.1, 3.10). */
-fallible jose_header(struct span part, json_t **out);
-fallible jose_wants(const json_t *header, const char *member, const char *value, const char *what);
-/* A copy of `extra` (may be NULL) with "alg" first, as base64url text. */
-fallible jose_add_header(const json_t *extra, const char *alg, json_t *more, struct buf *out);
-/* "ES256", "ES384", "PS384" by the key; NULL for keys of no use here. */
+#define JOSE_PARTS_MAX 5
+#define JOSE_HEADER_MAX (16U << 10)
+
+/* Exactly `count` parts between dots, else FAIL_INPUT. */
+fallible jose_split(struct span text, size_t count, struct span parts[JOSE_PARTS_MAX]);
+/* base64url of a JSON object; FAIL_INPUT. */
+fallible jose_parse_header(struct span part, json_t **out);
+/* `alg` is the key's; members that we refuse are not there: else FAIL_DENIED. */
+fallible jose_check_header(const json_t *header, const char *alg, const char *const *refused);
+/* A copy of `members` (may be NULL) with "alg". */
+fallible jose_make_header(const json_t *members, const char *alg, json_t **out);
+fallible jose_add_header(const json_t *header, struct buf *out);
+
+/* NULL for keys that have none. */
 const char *jws_algorithm(const struct key *k);
 
 #endif

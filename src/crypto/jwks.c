@@ -2,62 +2,94 @@
 /* JSON Web Key Sets (RFC 7517 section 5). */
 #include "crypto/jose_internal.h"
 
-#define KEYS_MAX 32
-#define KID_MAX 128
+#define JWKS_MAX 64
 
 struct jwks {
+    struct key *keys[JWKS_MAX];
+    char *kids[JWKS_MAX];
     size_t count;
-    struct {
-        char kid[KID_MAX];
-        struct key *key;
-    } rows[KEYS_MAX];
 };
+
+void jwks_free(struct jwks *set)
+{
+    for (size_t i = 0; set && i < set->count; i++) {
+        key_free(set->keys[i]);
+        free(set->kids[i]);
+    }
+    free(set);
+}
+
+/* Keys of other kinds and for other uses are passed over (RFC 7517 section 5). */
+static bool is_for_us(const json_t *jwk)
+{
+    struct span kty = { 0 }, use = SPAN("sig");
+
+    if (failed(json_get_str(jwk, "kty", "kty", &kty)) || failed(json_opt_str(jwk, "use", "use", &use)))
+        return false;
+    return (span_equal_str(kty, "EC") || span_equal_str(kty, "RSA")) && span_equal_str(use, "sig");
+}
+
+static fallible kid_of(const json_t *jwk, const struct key *k, char **out)
+{
+    char thumbprint[THUMBPRINT_TEXT_SIZE];
+    struct span kid = { 0 };
+
+    TRY(key_thumbprint(k, thumbprint));
+    kid = span_str(thumbprint);
+    TRY(json_opt_str(jwk, "kid", "JWK kid", &kid));
+    *out = span_dup(kid);
+    return *out ? OK : FAIL(SYSTEM, "memory is short");
+}
 
 static fallible add_key(struct jwks *set, const json_t *jwk)
 {
-    struct span kid;
     struct key *k owned(key_free) = NULL;
+    char *kid owned(free) = NULL;
+    struct span alg = { 0 };
 
-    if (set->count == KEYS_MAX)
-        return FAIL(LIMIT, "too many keys in a key set");
-    TRY(json_get_str(jwk, "kid", "a key of the set has no kid", &kid));
-    if (!kid.len || kid.len >= KID_MAX || jwks_find(set, kid))
-        return FAIL(INPUT, "a kid of the set is empty, too long or there twice");
     TRY(key_from_jwk(jwk, &k));
-    memcpy(set->rows[set->count].kid, kid.at, kid.len);
-    set->rows[set->count++].key = TAKE(k);
+    const char *own_alg = jws_algorithm(k);
+    TRY(json_opt_str(jwk, "alg", "JWK alg", &alg));
+    if (!own_alg || (alg.len && !span_equal_str(alg, own_alg)))
+        return OK;
+    TRY(kid_of(jwk, k, &kid));
+    if (jwks_find(set, span_str(kid)))
+        return FAIL(INPUT, "two keys of one kid");
+    if (set->count == JWKS_MAX)
+        return FAIL(LIMIT, "too many keys in the set");
+    set->kids[set->count] = TAKE(kid);
+    set->keys[set->count++] = TAKE(k);
     return OK;
 }
 
 fallible jwks_parse(struct span text, struct jwks **out)
 {
-    json_t *document owned(json_free) = NULL;
-    struct jwks *set owned(jwks_free) = calloc(1, sizeof(*set));
-    const json_t *keys, *jwk;
-    size_t i;
+    json_t *root owned(json_free) = NULL;
+    struct jwks *set owned(jwks_free) = calloc(1, sizeof *set);
+    const json_t *keys = NULL;
 
     if (!set)
-        return FAIL(SYSTEM, "out of memory for a key set");
-    TRY(json_parse_object(text, &document));
-    TRY(json_get_array(document, "keys", "a key set has an array `keys` (RFC 7517 section 5)", &keys));
-    json_array_foreach (keys, i, jwk)
-        TRY(add_key(set, jwk));
+        return FAIL(SYSTEM, "memory is short");
+    TRY(json_parse_object(text, &root));
+    TRY(json_get_array(root, "keys", "JWKS keys", &keys));
+    for (size_t i = 0; i < json_array_size(keys); i++) {
+        const json_t *jwk = json_array_get(keys, i);
+
+        if (!json_is_object(jwk))
+            return FAIL(INPUT, "JWK is not an object");
+        if (is_for_us(jwk))
+            TRY(add_key(set, jwk));
+    }
     *out = TAKE(set);
     return OK;
 }
 
-void jwks_free(struct jwks *set)
-{
-    for (size_t i = 0; set && i < set->count; i++)
-        key_free(set->rows[i].key);
-    free(set);
-}
-
 const struct key *jwks_find(const struct jwks *set, struct span kid)
 {
-    for (size_t i = 0; i < set->count; i++)
-        if (span_equal_str(kid, set->rows[i].kid))
-            return set->rows[i].key;
+    for (size_t i = 0; i < set->count; i++) {
+        if (span_equal_str(kid, set->kids[i]))
+            return set->keys[i];
+    }
     return NULL;
 }
 
@@ -66,25 +98,31 @@ size_t jwks_count(const struct jwks *set)
     return set->count;
 }
 
+static fallible add_jwk(json_t *list, const struct key *k)
+{
+    json_t *jwk owned(json_free) = NULL;
+    char kid[THUMBPRINT_TEXT_SIZE];
+
+    TRY(key_to_jwk(k, &jwk));
+    TRY(key_thumbprint(k, kid));
+    json_set_str(jwk, "kid", kid);
+    json_set_str(jwk, "use", "sig");
+    json_set_str(jwk, "alg", jws_algorithm(k));
+    return json_array_append(list, jwk) == 0 ? OK : FAIL(SYSTEM, "memory is short");
+}
+
 fallible jwks_text(const struct key *const *keys, size_t count, struct buf *out)
 {
-    json_t *document owned(json_free) = json_object();
-    json_t *array = json_array();
+    json_t *root owned(json_free) = json_object();
+    json_t *list = json_array();
 
-    json_object_set_new(document, "keys", array);
-    for (size_t i = 0; i < count; i++) {
-        char kid[THUMBPRINT_TEXT_SIZE];
-        json_t *jwk = NULL;
-        TRY(key_thumbprint(keys[i], kid));
-        TRY(key_to_jwk(keys[i], &jwk));
-        json_set_str(jwk, "kid", kid);
-        json_set_str(jwk, "use", "sig");
-        json_set_str(jwk, "alg", jws_algorithm(keys[i]));
-        json_array_append_new(array, jwk);
-    }
-    char *text owned(free) = json_text(document);
+    if (!root || !list || json_object_set_new(root, "keys", list) != 0)
+        return FAIL(SYSTEM, "memory is short");
+    for (size_t i = 0; i < count; i++)
+        TRY(add_jwk(list, keys[i]));
+    char *text owned(free) = json_text(root);
     if (!text)
-        return FAIL(SYSTEM, "out of memory for a key set");
+        return FAIL(SYSTEM, "memory is short");
     buf_add_str(out, text);
     return buf_check(out);
 }

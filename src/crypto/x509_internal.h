@@ -33,6 +33,23 @@ fallible authority_key_id_read(struct span value, struct span *out);
 /* Attributes of this type in a name; exactly one, of UTF8String, PrintableString or IA5String, without NULs. */
 fallible name_get_cn(struct span name, struct span *out);
 
+/* SEQUENCE { SET { SEQUENCE { CN, UTF8String } } }; FAIL_INPUT when it is not 1 to 64 bytes without controls. */
+fallible name_put_cn(struct der_writer *w, const char *common_name);
+
+/* Subject alternative names: DNS names and IP addresses as text; NULL-terminated. */
+#define SAN_MAX 32
+fallible san_put(struct der_writer *w, const char *const *names);
+/* A malloc'ed list, free with san_free; *other: names of other kinds are there. */
+fallible san_read(struct span value, char ***names, bool *other);
+void san_free(char **names);
+
+/* Extensions to be written, each put before those put earlier. */
+void extension_put(struct der_writer *w, struct span oid, bool critical, struct span value);
+/* SHA-256 of the public key, cut to 20 bytes (RFC 7093 section 2, method 1). */
+#define KEY_ID_SIZE 20
+fallible key_id_of(const struct key *k, uint8_t out[KEY_ID_SIZE]);
+void authority_key_id_put(struct der_writer *w, struct span id);
+
 /* `algorithm` is the AlgorithmIdentifier, DER; `signature` the BIT STRING's content. */
 fallible signed_check(struct span tbs, struct span algorithm, struct span signature, const struct key *issuer,
                       bool *good);

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "crypto/jwe_internal.h"
+
+#include <openssl/err.h>
+#include <openssl/rsa.h>
+
+#include "base/base64.h"
+#include "base/writer.h"
+#include "crypto/aead.h"
+#include "crypto/digest_internal.h"
+#include "crypto/key_internal.h"
+#include "crypto/openssl_internal.h"
+
+#define ALG_EC "ECDH-ES+A256KW"
+#define ALG_RSA "RSA-OAEP-256"
+#define PARTY_MAX 512
+
+const char *jwe_algorithm(const struct key *k)
+{
+    switch (key_kind_of(k)) {
+    case KEY_RSA:
+        return ALG_RSA;
+    case KEY_P256:
+    case KEY_P384:
+        return ALG_EC;
+    case KEY_P521:
+        return NULL;
+    }
+    return NULL;
+}
+
+static fallible agree(const struct key *own, const struct key *peer, struct secret **out)
+{
+    EVP_PKEY *a = key_pkey(own), *b = key_pkey(peer);
+    EVP_PKEY_CTX *ctx owned(EVP_PKEY_CTX_free) = a ? EVP_PKEY_CTX_new_from_pkey(NULL, a, NULL) : NULL;
+    size_t len = curve_of(own->kind)->size;
+    struct secret *z owned(secret_free) = secret_new(len);
+
+    if (!ctx || !b || !z || EVP_PKEY_derive_init(ctx) != 1 || EVP_PKEY_derive_set_peer(ctx, b) != 1 ||
+        EVP_PKEY_derive(ctx, secret_fill(z), &len) != 1 || len != secret_len(z)) {
+        ERR_clear_error();
+        return FAIL(SYSTEM, "key agreement failed");
+    }
+    *out = TAKE(z);
+    return OK;
+}
+
+/* A party's name in the header, base64url; absent is empty. */
+static fallible add_party(const json_t *header, const char *name, struct buf *info)
+{
+    struct buf party owned(buf_done) = buf_of(PARTY_MAX);
+    struct span text = { 0 };
+
+    TRY(json_opt_str(header, name, "JWE party information", &text));
+    TRY(base64url_parse(text, &party));
+    write_part(info, buf_span(&party));
+    return OK;
+}
+
+/* Concat KDF with one round of SHA-256 (RFC 7518 section 4.6.2). */
+static fallible derive_kek(const struct key *own, const struct key *peer, const json_t *header, struct secret **out)
+{
+    struct secret *z owned(secret_free) = NULL, *kek owned(secret_free) = secret_new(SHA256_SIZE);
+    struct buf info owned(buf_done) = buf_of(2 * PARTY_MAX + 64);
+
+    if (!kek)
+        return FAIL(SYSTEM, "secure memory is exhausted");
+    write_part(&info, SPAN(ALG_EC));
+    TRY(add_party(header, "apu", &info));
+    TRY(add_party(header, "apv", &info));
+    write_u32be(&info, 8 * SHA256_SIZE);
+    TRY(buf_check(&info));
+    TRY(agree(own, peer, &z));
+    struct span parts[] = { SPAN("\0\0\0\1"), secret_expose(z), buf_span(&info) };
+    TRY(digest_of_all(DIGEST_SHA256, parts, 3, secret_fill(kek)));
+    *out = TAKE(kek);
+    return OK;
+}
+
+static fallible wrap_ec(const struct key *recipient, json_t *header, const struct secret *cek, struct buf *wrapped)
+{
+    struct key *ephemeral owned(key_free) = NULL;
+    struct secret *kek owned(secret_free) = NULL;
+    json_t *epk = NULL;
+
+    TRY(key_make_ec(key_kind_of(recipient), &ephemeral));
+    TRY(key_to_jwk(ephemeral, &epk));
+    if (json_object_set_new(header, "epk", epk) != 0)
+        return FAIL(SYSTEM, "memory is short");
+    TRY(derive_kek(ephemeral, recipient, header, &kek));
+    return aes_kw_wrap(kek, cek, wrapped);
+}
+
+static fallible unwrap_ec(const struct key *recipient, const json_t *header, struct span wrapped, struct secret **cek)
+{
+    struct key *ephemeral owned(key_free) = NULL;
+    struct secret *kek owned(secret_free) = NULL;
+    const json_t *epk = NULL;
+
+    TRY(json_get_object(header, "epk", "JWE epk", &epk));
+    TRY(key_from_jwk(epk, &ephemeral));
+    if (key_kind_of(ephemeral) != key_kind_of(recipient))
+        return FAIL(INPUT, "JWE epk of another curve");
+    TRY(derive_kek(recipient, ephemeral, header, &kek));
+    return aes_kw_unwrap(kek, wrapped, cek);
+}
+
+static bool set_oaep(EVP_PKEY_CTX *ctx)
+{
+    const EVP_MD *md = digest_object(DIGEST_SHA256);
+
+    return EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_OAEP_PADDING) == 1 &&
+           EVP_PKEY_CTX_set_rsa_oaep_md(ctx, md) == 1 && EVP_PKEY_CTX_set_rsa_mgf1_md(ctx, md) == 1;
+}
+
+static fallible wrap_rsa(const struct key *recipient, const struct secret *cek, struct buf *wrapped)
+{
+    EVP_PKEY_CTX *ctx owned(EVP_PKEY_CTX_free) = EVP_PKEY_CTX_new_from_pkey(NULL, key_pkey(recipient), NULL);
+    size_t len = (key_bits(recipient) + 7) / 8;
+    uint8_t *to = buf_extend(wrapped, len);
+    struct span k = secret_expose(cek);
+
+    TRY(buf_check(wrapped));
+    if (!ctx || EVP_PKEY_encrypt_init(ctx) != 1 || !set_oaep(ctx) || EVP_PKEY_encrypt(ctx, to, &len, k.at, k.len) != 1)
+        return FAIL(SYSTEM, "cannot encrypt");
+    return OK;
+}
+
+static fallible unwrap_rsa(const struct key *recipient, struct span wrapped, struct secret **cek)
+{
+    EVP_PKEY_CTX *ctx owned(EVP_PKEY_CTX_free) = EVP_PKEY_CTX_new_from_pkey(NULL, key_pkey(recipient), NULL);
+    size_t len = (key_bits(recipient) + 7) / 8;
+    struct secret *k owned(secret_free) = secret_new(len);
+
+    if (!ctx || !k || EVP_PKEY_decrypt_init(ctx) != 1 || !set_oaep(ctx))
+        return FAIL(SYSTEM, "cannot decrypt");
+    if (EVP_PKEY_decrypt(ctx, secret_fill(k), &len, wrapped.at, wrapped.len) != 1) {
+        ERR_clear_error();
+        return FAIL(DENIED, "the wrapped key does not open");
+    }
+    secret_shorten(k, len);
+    *cek = TAKE(k);
+    return OK;
+}
+
+fallible jwe_wrap(const struct key *recipient, json_t *header, const struct secret *cek, struct buf *wrapped)
+{
+    return key_kind_of(recipient) == KEY_RSA ? wrap_rsa(recipient, cek, wrapped)
+                                             : wrap_ec(recipient, header, cek, wrapped);
+}
+
+fallible jwe_unwrap(const struct key *recipient, const json_t *header, struct span wrapped, struct secret **cek)
+{
+    return key_kind_of(recipient) == KEY_RSA ? unwrap_rsa(recipient, wrapped, cek)
+                                             : unwrap_ec(recipient, header, wrapped, cek);
+}
