@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+/* /cms/v1/certificates: issuing to holders of a CertApprover role, the register, revoking. */
+#include "access/role_context.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "cmsd/cms.h"
+
+#define CHAIN_BYTES_MAX (128U << 10)
+#define GRANTS_MAX 64
+
+bool cms_authenticate(struct http_exchange *x, struct cms *c, struct bearer *out)
+{
+    enum bearer_verdict verdict = BEARER_INVALID;
+
+    struct err e = pinned_keys_verify(c->aas, http_bearer(x), clock_now(), &verdict, out);
+    if (failed(e)) {
+        cms_answer_failure(x, e, "token_invalid");
+        return false;
+    }
+    if (verdict == BEARER_GOOD)
+        return true;
+    log_warn("unauthorized request", "code", bearer_problem(verdict), "request",
+             http_request_id(x));
+    http_answer_header(x, "WWW-Authenticate", "Bearer error=\"invalid_token\"");
+    http_answer_problem(x, 401, bearer_problem(verdict),
+                        "get a new token from the authentication service");
+    return false;
+}
+
+void cms_answer_failure(struct http_exchange *x, struct err e, const char *absent_code)
+{
+    if (e.kind == FAIL_SYSTEM || e.kind == FAIL_NONE) {
+        log_err(e, "request failed", "request", http_request_id(x));
+        http_answer_problem(x, 500, "internal_error", NULL);
+        return;
+    }
+    http_answer_failure(x, e,
+                        e.kind == FAIL_ABSENT     ? absent_code
+                        : e.kind == FAIL_UPSTREAM ? "busy"
+                                                  : "refused");
+}
+
+/* The contexts of the token's CertApprover roles; one that cannot be read grants nothing. */
+static size_t collect_grants(const struct bearer *b, struct csr_grant grants[GRANTS_MAX])
+{
+    struct bearer_role role;
+    size_t count = 0;
+
+    for (size_t i = 0; count < GRANTS_MAX && bearer_role_at(b, i, &role); i++) {
+        struct role_context context;
+        if (!span_equal_str(role.service, "CMS") || !span_equal_str(role.name, "CertApprover") ||
+            failed(role_context_parse(role.context, &context)))
+            continue;
+        grants[count++] = (struct csr_grant){ .common_name = role_context_get(&context, "CN"),
+                                              .sans = role_context_get(&context, "SAN"),
+                                              .types = role_context_get(&context, "CERTTYPE") };
+    }
+    return count;
+}
+
+static bool refuse(struct http_exchange *x, int status, const char *code, const char *detail)
+{
+    http_answer_problem(x, status, code, detail);
+    return false;
+}
+
+static bool read_type(struct http_exchange *x, enum cert_type *out)
+{
+    struct span given = http_query(x, "certType");
+
+    if (!given.len)
+        return refuse(x, 400, "cert_type_missing",
+                      "say certType=TLS or certType=TLS-Client in the query");
+    if (!cert_type_parse(given, out))
+        return refuse(x, 400, "cert_type_invalid", "certType is TLS or TLS-Client");
+    return true;
+}
+
+static bool read_csr(struct http_exchange *x, struct csr *out)
+{
+    struct span type = http_header(x, "content-type"), body = http_body(x);
+
+    if (type.len && !span_starts(type, SPAN("application/x-pem-file")) &&
+        !span_starts(type, SPAN("application/pkcs10")))
+        return refuse(x, 415, "unsupported_media_type", "application/x-pem-file is needed");
+    if (body.len > CSR_PEM_MAX)
+        return refuse(x, 413, "too_large", "a signing request is at most 16 KiB");
+    struct err e = csr_parse(body, out);
+    if (failed(e))
+        return refuse(x, 400, "csr_invalid", e.what);
+    return true;
+}
+
+static bool check_granted(struct http_exchange *x, const struct bearer *b, const struct csr *csr,
+                          enum cert_type type)
+{
+    struct csr_grant grants[GRANTS_MAX];
+    enum csr_verdict own = csr_check(csr);
+
+    if (own != CSR_GOOD)
+        return refuse(x, 400, csr_verdict_code(own), csr_verdict_text(own));
+    enum csr_verdict v = csr_granted(csr, type, grants, collect_grants(b, grants));
+    if (v == CSR_GOOD)
+        return true;
+    log_warn("unauthorized request", "user", b->subject, "code", csr_verdict_code(v), "request",
+             http_request_id(x));
+    return refuse(x, 403, csr_verdict_code(v), csr_verdict_text(v));
+}
+
+void cms_certificate_create(struct http_exchange *x, void *context)
+{
+    struct cms *c = context;
+    struct bearer b owned(bearer_done) = { 0 };
+    struct csr csr owned(csr_done) = { 0 };
+    struct buf chain owned(buf_done) = buf_of(CHAIN_BYTES_MAX);
+    enum cert_type type;
+
+    if (!cms_authenticate(x, c, &b) || !read_type(x, &type) || !read_csr(x, &csr) ||
+        !check_granted(x, &b, &csr, type))
+        return;
+    const struct authority_order order = { .tenant = b.tenant,
+                                           .requester = b.subject,
+                                           .csr = &csr,
+                                           .type = type,
+                                           .now = clock_now(),
+                                           .days = c->days };
+    struct err e = authority_issue(c->authority, &order, &chain);
+    if (failed(e)) {
+        cms_answer_failure(x, e, "not_found");
+        return;
+    }
+    log_info("certificate issued", "user", b.subject, "common_name", csr.common_name, "type",
+             cert_type_name(type), "request", http_request_id(x));
+    http_answer(x, 200, "application/x-pem-file", buf_span(&chain));
+}
+
+static bool check_permission(struct http_exchange *x, const struct bearer *b, const char *needed)
+{
+    if (bearer_allows(b, "CMS", needed, (struct span){ 0 }))
+        return true;
+    log_warn("unauthorized request", "user", b->subject, "permission", needed, "request",
+             http_request_id(x));
+    return refuse(x, 403, "permission_denied", "no role of the token in service CMS allows this");
+}
+
+void cms_certificate_list(struct http_exchange *x, void *context)
+{
+    struct cms *c = context;
+    struct bearer b owned(bearer_done) = { 0 };
+    json_t *list = NULL;
+
+    if (!cms_authenticate(x, c, &b) || !check_permission(x, &b, "certificates:search"))
+        return;
+    struct err e = authority_list(c->authority, b.tenant, &list);
+    if (failed(e))
+        cms_answer_failure(x, e, "not_found");
+    else
+        http_answer_json(x, 200, list);
+}
+
+void cms_certificate_revoke(struct http_exchange *x, void *context)
+{
+    struct cms *c = context;
+    struct bearer b owned(bearer_done) = { 0 };
+
+    if (!cms_authenticate(x, c, &b) || !check_permission(x, &b, "certificates:revoke"))
+        return;
+    struct err e = authority_revoke(c->authority, b.tenant, http_param(x, "serial"), clock_now());
+    if (failed(e)) {
+        cms_answer_failure(x, e, "certificate_not_found");
+        return;
+    }
+    log_info("certificate revoked", "user", b.subject, "request", http_request_id(x));
+    http_answer_empty(x, 204);
+}

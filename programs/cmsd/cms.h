@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The certificate management service: what its handlers and its offline commands share. */
+#ifndef CMSD_CMS_H
+#define CMSD_CMS_H
+
+#include "access/pinned_keys.h"
+#include "base/options.h"
+#include "http/server.h"
+#include "pki/authority.h"
+
+struct cms_settings {
+    char *address, *certificate, *key; /* [server] */
+    uint64_t port, workers;
+    char *folder, *store_url; /* [authority] */
+    char *common_name, *ca_file;
+    uint64_t years, days;
+    char *aas_jwks; /* [trust] */
+};
+#define CMS_SETTINGS_MAX 14
+/* Fills the defaults; rows point into `s`. */
+void cms_settings_init(struct cms_settings *s, struct setting rows[CMS_SETTINGS_MAX]);
+void cms_settings_done(struct cms_settings *s);
+fallible cms_settings_check(const struct cms_settings *s);
+
+struct cms {
+    struct store *store;
+    struct authority *authority;
+    struct pinned_keys *aas; /* NULL in offline commands */
+    struct buf ca_pem;
+    unsigned days;
+};
+/* Register, authority, and, where `serving`, the keys that bearer tokens are verified with. */
+fallible cms_open(const struct cms_settings *s, bool serving, struct cms *out);
+void cms_close(struct cms *c);
+static inline void cms_closep(struct cms *c)
+{
+    cms_close(c);
+}
+
+/* The commands for a system without running services. Each prints its own failures. */
+struct cms_command {
+    bool init, tls_digest, client;
+    const char *csr, *out;
+};
+int cms_init(const struct cms_settings *s);
+int cms_issue_offline(const struct cms_settings *s, const struct cms_command *command);
+int cms_print_tls_digest(const struct cms_settings *s);
+
+extern const struct http_route cms_routes[];
+
+/* Who asks, by its bearer token. Answers 401 itself and returns false. */
+bool cms_authenticate(struct http_exchange *x, struct cms *c, struct bearer *out);
+/* Status by kind; logs what is ours to mend. */
+void cms_answer_failure(struct http_exchange *x, struct err e, const char *absent_code);
+
+http_handler cms_ca_certificates, cms_crl, cms_version, cms_health;
+http_handler cms_certificate_create, cms_certificate_list, cms_certificate_revoke;
+
+#endif

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+/* cmsd: the certification authority of a Warder installation. */
+#include <libgen.h>
+
+#include "base/log.h"
+#include "cmsd/cms.h"
+#include "crypto/crypto.h"
+#include "daemon/daemon.h"
+
+enum { EXIT_USAGE = 2 };
+
+struct cmsd_options {
+    struct daemon_options daemon;
+    bool issue;
+    struct cms_command command;
+};
+
+static int fail(struct err e, const char *what)
+{
+    log_err(e, what);
+    return EXIT_FAILURE;
+}
+
+static fallible serve(const struct cms_settings *s)
+{
+    struct cms c owned(cms_close) = { 0 };
+    struct http_server *server = NULL;
+    char *jwks owned(free) = strdup(s->aas_jwks);
+    const char *const readable[] = { s->certificate, s->key, jwks ? dirname(jwks) : NULL, NULL };
+    const char *const writable[] = { s->folder, NULL };
+    const struct http_server_config config = {
+        .address = s->address,
+        .port = (uint16_t)s->port,
+        .tls = { .certificate = s->certificate, .key = s->key },
+        .workers = (unsigned)s->workers,
+        .body_max = 64U << 10,
+        .routes = cms_routes,
+        .context = &c,
+    };
+
+    TRY(cms_open(s, true, &c));
+    TRY(daemon_confine(readable, writable, SANDBOX_NETWORK));
+    TRY(http_server_start(&config, &server));
+    daemon_wait("cms", s->address, http_server_port(server));
+    http_server_stop(server);
+    return OK;
+}
+
+static int run(const struct cmsd_options *o, const struct cms_settings *s)
+{
+    if (o->command.init)
+        return cms_init(s);
+    if (o->command.tls_digest)
+        return cms_print_tls_digest(s);
+    if (o->issue)
+        return cms_issue_offline(s, &o->command);
+    struct err e = serve(s);
+    return failed(e) ? fail(e, "serve") : EXIT_SUCCESS;
+}
+
+static int configured(const struct cmsd_options *o)
+{
+    struct cms_settings s;
+    struct setting rows[CMS_SETTINGS_MAX];
+    int status = EXIT_FAILURE;
+
+    cms_settings_init(&s, rows);
+    enum daemon_go go = daemon_configure(&o->daemon, rows);
+    struct err e = cms_settings_check(&s);
+    if (go != DAEMON_BAD && failed(e))
+        fprintf(stderr, "%s: %s\n", o->daemon.config, e.what);
+    else if (go == DAEMON_DONE)
+        status = EXIT_SUCCESS;
+    else if (go == DAEMON_GO)
+        status = run(o, &s);
+    cms_settings_done(&s);
+    return status;
+}
+
+/* At most one command, and --issue with its files. */
+static bool usage_good(const struct cmsd_options *o)
+{
+    const struct cms_command *c = &o->command;
+
+    if (c->init + c->tls_digest + o->issue > 1)
+        return false;
+    return o->issue ? c->csr && c->out : !c->csr && !c->out && !c->client;
+}
+
+int main(int argc, char **argv)
+{
+    struct cmsd_options o = { .daemon = { .config = "/etc/warder/cmsd.conf" } };
+    const struct option_row rows[] = {
+        DAEMON_OPTIONS(o.daemon),
+        { "init", 0, OPTION_FLAG, NULL, "make the root CA and exit", &o.command.init },
+        { "issue", 0, OPTION_FLAG, NULL,
+          "sign one request with the CA's key here and exit: for the first certificates",
+          &o.issue },
+        { "csr", 0, OPTION_TEXT, "FILE", "with --issue: the request, PEM", &o.command.csr },
+        { "out", 0, OPTION_TEXT, "FILE", "with --issue: where certificate and CA certificate go",
+          &o.command.out },
+        { "client", 0, OPTION_FLAG, NULL, "with --issue: a certificate for TLS clients only",
+          &o.command.client },
+        { "tls-cert-sha384", 0, OPTION_FLAG, NULL,
+          "print the SHA-384 of this service's TLS certificate and exit", &o.command.tls_digest },
+        { 0 },
+    };
+    const struct command_help help = {
+        "cmsd", "", "the certification authority of a Warder installation",
+        "Exit status: 0 stopped or done, 1 failure, 2 wrong usage."
+    };
+    int rest = 0;
+
+    struct err e = crypto_start(CRYPTO_MEMORY_LOCKED);
+    switch (options_parse(argc, argv, rows, &help, &rest)) {
+    case OPTIONS_DONE:
+        return EXIT_SUCCESS;
+    case OPTIONS_USAGE:
+        return EXIT_USAGE;
+    case OPTIONS_GO:
+        break;
+    }
+    if (rest < argc || !usage_good(&o)) {
+        fprintf(stderr, "cmsd: one of --init, --tls-cert-sha384, --issue --csr FILE --out FILE "
+                        "[--client], or none to serve\n");
+        return EXIT_USAGE;
+    }
+    log_start("cmsd", LOG_INFO);
+    json_start();
+    if (failed(e))
+        return fail(e, "start");
+    daemon_block_signals();
+    return configured(&o);
+}
