@@ -2,7 +2,8 @@
 /*
  * What every program does before it serves: no core dumps, not traceable, no new privileges, and its
  * sandbox. The mechanisms are one file each (harden_process.c, landlock_linux.c, seccomp_linux.c).
- * Warm up lazily loaded things first (crypto_start, json_start).
+ * Warm up lazily loaded things first (crypto_start, json_start). harden_files() holds for the calling thread and
+ * what it starts, so it comes before threads; harden_syscalls() holds for all threads there are.
  */
 #ifndef BASE_HARDEN_H
 #define BASE_HARDEN_H
@@ -24,5 +25,7 @@ enum sandbox_kind {
 /* seccomp; a refused call kills the process. In a sanitizer build the list is wider by what the runtime needs.
  * *enforced false where the kernel has no seccomp. */
 fallible harden_syscalls(enum sandbox_kind kind, bool *enforced);
+/* Makes the filter ready (about a millisecond), so that a child forked later enters it in some ten microseconds. */
+fallible harden_syscalls_prepare(enum sandbox_kind kind);
 
 #endif
