@@ -284,6 +284,14 @@ def test_the_mount_goes_away(tmp_path):
     assert os.path.ismount(mount)
     assert sim.stop()[0] == 0
     assert not os.path.ismount(mount)
+    busy = Simulator(tmp_path / "sim", "--mount", mount)
+    visitor = subprocess.Popen(["sleep", "60"], cwd=mount / "report")
+    try:
+        assert busy.stop()[0] == 0
+        assert not os.path.ismount(mount)
+    finally:
+        visitor.kill()
+        visitor.wait()
     killed = Simulator(tmp_path / "sim", "--mount", mount)
     killed.process.kill()
     killed.stop()
