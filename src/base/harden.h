@@ -20,7 +20,8 @@ fallible harden_files(const char *const *readable, const char *const *writable, 
 enum sandbox_kind {
     SANDBOX_COMPUTE, /* read, write, memory, clock, exit: the verify worker, the token issuer. No open, no socket, no fork */
     SANDBOX_STORE,   /* + files and threads, accept on what is there; no new Internet socket: keyd */
-    SANDBOX_NETWORK  /* + sockets; no exec, no ptrace, no mount, no module, no bpf, no perf: network programs */
+    SANDBOX_NETWORK, /* + sockets; no exec, no ptrace, no mount, no module, no bpf, no perf: network programs */
+    SANDBOX_FORK     /* COMPUTE + fork, pairs of Unix sockets and the child's own sandbox: the workers' zygote */
 };
 /* seccomp; a refused call kills the process. In a sanitizer build the list is wider by what the runtime needs.
  * *enforced false where the kernel has no seccomp. */

@@ -13,7 +13,7 @@
 #include "base/seccomp_lists_internal.h"
 
 #define FILTER_MAX 4096 /* instructions, the kernel's own limit */
-#define KINDS (SANDBOX_NETWORK + 1)
+#define KINDS (SANDBOX_FORK + 1)
 
 /* Filters made ready by harden_syscalls_prepare(). */
 static struct {
@@ -60,6 +60,11 @@ static fallible fill(scmp_filter_ctx ctx, enum sandbox_kind kind)
     case SANDBOX_STORE:
         TRY(add_names(ctx, SCMP_ACT_ALLOW, seccomp_store));
         TRY(add_arguments(ctx, SCMP_ACT_ALLOW, seccomp_store_arguments));
+        TRY(add_names(ctx, SCMP_ACT_ERRNO(ENOSYS), not_there));
+        break;
+    case SANDBOX_FORK:
+        TRY(add_names(ctx, SCMP_ACT_ALLOW, seccomp_fork));
+        TRY(add_arguments(ctx, SCMP_ACT_ALLOW, seccomp_fork_arguments));
         TRY(add_names(ctx, SCMP_ACT_ERRNO(ENOSYS), not_there));
         break;
     case SANDBOX_COMPUTE:

@@ -62,6 +62,19 @@ const struct seccomp_argument seccomp_store_arguments[] = {
     { 0 },
 };
 
+/* Further than computing: children that have less still. */
+const char *const seccomp_fork[] = {
+    "clone", "wait4", "kill", "dup2", "close_range", "seccomp", "set_robust_list", "rseq", NULL,
+};
+
+const struct seccomp_argument seccomp_fork_arguments[] = {
+    { "socketpair", 0, WHOLE, AF_UNIX },
+    { "prctl", 0, WHOLE, PR_SET_NAME },
+    { "prctl", 0, WHOLE, PR_SET_PDEATHSIG },
+    { "prctl", 0, WHOLE, PR_SET_NO_NEW_PRIVS },
+    { 0 },
+};
+
 /* What no program of ours that talks to a network has any use for. */
 const char *const seccomp_network_refused[] = {
     "execve", "execveat", "ptrace", "process_vm_readv", "process_vm_writev", "process_madvise", "pidfd_getfd", "kcmp",
