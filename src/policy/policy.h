@@ -59,6 +59,7 @@ struct policy_finding {
     const json_t *expected;
     const json_t *actual; /* NULL: the claim is absent */
     bool passed;
+    bool blocks; /* it did not pass, and nothing around it passed without it: a reason for the refusal */
 };
 struct policy_result {
     bool met;
@@ -74,8 +75,8 @@ static inline void policy_result_donep(struct policy_result *r)
 }
 
 /* {"met","findings":[{path,claim,operator,expected,actual,passed}],
- *  "alternatives":[{"path","met","failed":[finding]}]}. The alternatives are the top group's members; "nearest"
- * names the one that the fewest changed conditions would make pass. Copies. */
+ *  "alternatives":[{"path","met","failed":[finding]}]}. The alternatives are the top group's members, with what
+ * blocks each; "nearest" names the one that the fewest changed conditions would make pass. Copies. */
 fallible policy_explain(const struct policy *p, const struct policy_result *r, json_t **out);
 
 #endif

@@ -19,28 +19,29 @@ static bool condition_holds(struct walk *w, const struct node *n)
         .expected = n->expected,
         .actual = actual,
         .passed = passed,
+        .blocks = !passed,
     };
     return passed;
 }
 
-/* Nested at most POLICY_DEPTH_MAX deep. Every condition is looked at: no short circuit. */
+/* Nested at most POLICY_DEPTH_MAX deep. Every condition is looked at: no short circuit. What failed inside a group
+ * that holds all the same is no reason for anything. */
 static bool node_holds(struct walk *w, size_t index)
 {
     const struct node *n = &w->policy->nodes[index];
+    size_t first = w->result->count;
     bool any = false, all = true;
-    switch (n->kind) {
-    case NODE_CONDITION:
+    if (n->kind == NODE_CONDITION)
         return condition_holds(w, n);
-    case NODE_ANY:
-    case NODE_ALL:
-        for (size_t i = index + 1; i < n->end; i = w->policy->nodes[i].end) {
-            bool holds = node_holds(w, i);
-            any |= holds;
-            all &= holds;
-        }
-        return n->kind == NODE_ANY ? any : all;
+    for (size_t i = index + 1; i < n->end; i = w->policy->nodes[i].end) {
+        bool holds = node_holds(w, i);
+        any |= holds;
+        all &= holds;
     }
-    return false;
+    bool held = n->kind == NODE_ANY ? any : all;
+    for (size_t i = first; held && i < w->result->count; i++)
+        w->result->findings[i].blocks = false;
+    return held;
 }
 
 fallible policy_evaluate(const struct policy *p, const json_t *claims, int64_t now, struct policy_result *out)
@@ -83,7 +84,7 @@ static json_t *failed_inside(const struct policy_result *r, const char *group)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < r->count; i++)
-        if (!r->findings[i].passed && path_inside(r->findings[i].path, group))
+        if (r->findings[i].blocks && path_inside(r->findings[i].path, group))
             json_array_append_new(list, finding_json(&r->findings[i]));
     return list;
 }

@@ -229,6 +229,24 @@ static void test_explains_refusal(void **state)
     (void)state;
 }
 
+/* Of two ways that are open, the one not taken is no reason for the refusal. */
+static void test_blames_only_what_blocks(void **state)
+{
+    owned(policy_free) struct policy *p = parse_good(
+        "{\"version\":\"1.0.0\",\"allOf\":[{\"claim\":\"root\",\"equals\":\"configured\"},"
+        "{\"anyOf\":[{\"claim\":\"tee\",\"equals\":\"sgx\"},{\"claim\":\"tee\",\"equals\":\"tdx\"}]}]}");
+    owned(json_free) json_t *claims = NULL;
+    struct policy_result r owned(policy_result_done) = { 0 };
+    assert_false(failed(json_parse_object(span_str(tdx_claims), &claims)));
+    assert_false(failed(policy_evaluate(p, claims, NOW, &r)));
+    assert_false(r.met);
+    assert_true(r.findings[0].blocks);
+    assert_false(r.findings[1].passed);
+    assert_false(r.findings[1].blocks);
+    assert_true(r.findings[2].passed);
+    (void)state;
+}
+
 static void test_any_alternative_is_enough(void **state)
 {
     assert_true(met(two_ways, "{\"tee\":\"tdx\",\"tcb_status\":\"UpToDate\"}"));
@@ -296,6 +314,7 @@ int main(void)
         cmocka_unit_test(test_operators),        cmocka_unit_test(test_refused_when_written),
         cmocka_unit_test(test_limits),           cmocka_unit_test(test_prefixes_fail),
         cmocka_unit_test(test_explains_refusal), cmocka_unit_test(test_any_alternative_is_enough),
+        cmocka_unit_test(test_blames_only_what_blocks),
         cmocka_unit_test(test_canonical),        cmocka_unit_test(test_lint),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
