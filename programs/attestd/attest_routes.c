@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "attestd/attest_routes.h"
+
+#include "attestd/appraise.h"
+#include "attestd/verify_routes.h"
+#include "base/base64.h"
+#include "base/log.h"
+#include "http/problem.h"
+#include "token/attestation.h"
+
+#define TENANT_MAX 64
+
+static fallible tenant_of(const json_t *body, struct span *out)
+{
+    *out = SPAN("default");
+    TRY(json_opt_str(body, "tenant", "tenant", out));
+    return out->len && out->len <= TENANT_MAX ? OK : FAIL(INPUT, "tenant");
+}
+
+static fallible add_policy(struct policy_store *s, struct span tenant, struct span id, json_t *list)
+{
+    owned(json_free) json_t *row = NULL;
+    TRY(policy_store_get(s, tenant, id, &row));
+    json_t *one = json_object();
+    json_object_set(one, "id", json_object_get(row, "id"));
+    json_object_set(one, "version", json_object_get(row, "version"));
+    json_object_set(one, "policy", json_object_get(row, "policy"));
+    return json_array_append_new(list, one) == 0 ? OK : FAIL(SYSTEM, "memory for policies");
+}
+
+/* The documents that are to be applied; "policy_ids" absent means the default one, an empty list is refused. */
+static fallible gather_policies(struct policy_store *s, const json_t *body, json_t **out)
+{
+    struct span tenant;
+    owned(json_free) json_t *list = json_array();
+    const json_t *ids = json_object_get(body, "policy_ids");
+    TRY(tenant_of(body, &tenant));
+    if (!ids)
+        TRY(add_policy(s, tenant, SPAN(DEFAULT_POLICY_NAME), list));
+    else if (!json_is_array(ids) || !json_array_size(ids) || json_array_size(ids) > POLICIES_PER_REQUEST_MAX)
+        return FAIL(INPUT, "policy_ids must list 1 to 16 policies");
+    for (size_t i = 0; i < json_array_size(ids); i++) {
+        const json_t *id = json_array_get(ids, i);
+        if (!json_is_string(id))
+            return FAIL(INPUT, "policy_ids must list names or ids");
+        TRY(add_policy(s, tenant, span_from(json_string_value(id), json_string_length(id)), list));
+    }
+    *out = TAKE(list);
+    return OK;
+}
+
+/* The signed statement's own words for the caller; its signature is the issuer's, which is ours. */
+static fallible refusal_words(struct span jws, json_t **out)
+{
+    struct buf payload owned(buf_done) = buf_of(JOSE_TEXT_MAX);
+    size_t first = span_find(jws, SPAN("."));
+    struct span rest = span_tail(jws, first + 1);
+    TRY(base64url_parse(span_head(rest, span_find(rest, SPAN("."))), &payload));
+    return json_parse_object(buf_span(&payload), out);
+}
+
+static void answer_refusal(struct http_exchange *x, struct span jws)
+{
+    owned(json_free) json_t *words = NULL;
+    struct err e = refusal_words(jws, &words);
+    const json_t *warder = json_object_get(words, "warder"), *failed_ones = json_object_get(warder, "failed");
+    const char *reason = json_string_value(json_object_get(warder, "reason"));
+    if (failed(e) || !reason || !json_is_array(failed_ones)) {
+        http_answer_problem(x, 503, "verification_failed", "the refusal cannot be read");
+        return;
+    }
+    bool by_policy = json_object_get(json_array_get(failed_ones, 0), "policy") != NULL;
+    const char *code = by_policy ? "policy_refused" : "evidence_refused";
+    json_t *p = problem_json(403, code, reason, http_request_id(x));
+    json_set_str(p, "reason", reason);
+    json_object_set(p, "checks", (json_t *)failed_ones);
+    json_set_span(p, "refusal", jws);
+    log_info("evidence refused", "request", http_request_id(x), "code", code, "reason", reason);
+    http_answer_problem_json(x, 403, p);
+}
+
+static void answer_token(struct http_exchange *x, struct span jws)
+{
+    json_t *j = json_object();
+    json_set_span(j, "token", jws);
+    log_info("token issued", "request", http_request_id(x));
+    http_answer_json(x, 200, j);
+}
+
+static void attest(struct http_exchange *x, void *context)
+{
+    const struct as_service *s = context;
+    owned(json_free) json_t *body = NULL, *policies = NULL;
+    struct answer a owned(answer_done) = { .body = buf_of(0) };
+    const char *code;
+    if (!http_json_body(x, &body))
+        return;
+    struct err e = gather_policies(s->policies, body, &policies);
+    if (failed(e)) {
+        http_answer_failure(x, e, e.kind == FAIL_ABSENT ? "policy_not_found" : "malformed_request");
+        return;
+    }
+    char *text owned(free) = json_text(policies);
+    const struct work_request q = { .kind = WORK_ATTEST, .body = http_body(x), .policies = span_str(text) };
+    e = verifier_link_ask(s->link, &q, &a, &code);
+    if (answer_failed_ask(x, e, &a, code))
+        return;
+    if (a.type == ANSWER_TOKEN)
+        answer_token(x, buf_span(&a.body));
+    else if (a.type == ANSWER_REFUSAL)
+        answer_refusal(x, buf_span(&a.body));
+    else
+        http_answer_problem(x, 503, "verification_failed", "the worker's answer is of another kind");
+}
+
+static void certs(struct http_exchange *x, void *context)
+{
+    const struct as_service *s = context;
+    if (!s->public_keys || !*s->public_keys)
+        http_answer_problem(x, 503, "issuer_unavailable", "the token issuer has not started");
+    else
+        http_answer(x, 200, "application/jwk-set+json", span_str(s->public_keys));
+}
+
+static void health(struct http_exchange *x, void *context)
+{
+    (void)context;
+    answer_health(x, "as");
+}
+
+const struct http_route as_routes[] = {
+    { "POST", "/as/v1/attest", ROUTE_OPEN, attest },
+    { "GET", "/as/v1/certs", ROUTE_OPEN, certs },
+    { "POST", "/as/v1/policies", ROUTE_BEARER, policies_create },
+    { "GET", "/as/v1/policies", ROUTE_BEARER, policies_list },
+    { "GET", "/as/v1/policies/{id}", ROUTE_BEARER, policies_show },
+    { "PUT", "/as/v1/policies/{id}", ROUTE_BEARER, policies_update },
+    { "DELETE", "/as/v1/policies/{id}", ROUTE_BEARER, policies_delete },
+    { "GET", "/health", ROUTE_OPEN, health },
+    { 0 },
+};

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "attestd/config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/options.h"
+
+#define SETTINGS_MAX 48
+#define WORKER_DEADLINE_MAX 60000
+#define SPARE_WORKERS_MAX 32
+#define TOKEN_MINUTES_MAX 1440
+
+static void settings_of(struct attestd_config *c, struct setting rows[SETTINGS_MAX])
+{
+    const struct setting table[] = {
+        { "tls", "certificate", OPTION_TEXT, &c->certificate, "PEM chain of all listeners, leaf first" },
+        { "tls", "key", OPTION_TEXT, &c->key, "its private key, PEM, mode 0600" },
+
+        { "tcs", "enabled", OPTION_FLAG, &c->tcs.enabled, "serve collateral (PCCS v4 interface)" },
+        { "tcs", "address", OPTION_TEXT, &c->tcs.address, "address to listen on" },
+        { "tcs", "port", OPTION_NUMBER, &c->tcs.port, "0: any" },
+        { "tcs", "certificate", OPTION_TEXT, &c->tcs.certificate, "instead of [tls] certificate" },
+        { "tcs", "key", OPTION_TEXT, &c->tcs.key, "instead of [tls] key" },
+        { "tcs", "store", OPTION_TEXT, &c->tcs_store, "database of the cache" },
+        { "tcs", "upstream", OPTION_TEXT, &c->upstream, "Intel PCS or another PCCS, without path" },
+        { "tcs", "upstream_ca", OPTION_TEXT, &c->upstream_ca, "PEM file; empty: the system's store" },
+        { "tcs", "upstream_plain_loopback", OPTION_FLAG, &c->upstream_plain_loopback,
+          "allow http:// to a loopback upstream" },
+        { "tcs", "upstream_root_crl", OPTION_TEXT, &c->upstream_root_crl,
+          "URL of the root CA's CRL; empty: the upstream's rootcacrl, as a PCCS serves it" },
+        { "tcs", "refresh_minutes", OPTION_NUMBER, &c->refresh_minutes,
+          "ask the upstream again for what is older, though its date allows more" },
+
+        { "qvs", "enabled", OPTION_FLAG, &c->qvs.enabled, "verify quotes" },
+        { "qvs", "address", OPTION_TEXT, &c->qvs.address, "address to listen on" },
+        { "qvs", "port", OPTION_NUMBER, &c->qvs.port, "0: any" },
+        { "qvs", "certificate", OPTION_TEXT, &c->qvs.certificate, "instead of [tls] certificate" },
+        { "qvs", "key", OPTION_TEXT, &c->qvs.key, "instead of [tls] key" },
+
+        { "as", "enabled", OPTION_FLAG, &c->as.enabled, "appraise evidence and issue tokens" },
+        { "as", "address", OPTION_TEXT, &c->as.address, "address to listen on" },
+        { "as", "port", OPTION_NUMBER, &c->as.port, "0: any" },
+        { "as", "certificate", OPTION_TEXT, &c->as.certificate, "instead of [tls] certificate" },
+        { "as", "key", OPTION_TEXT, &c->as.key, "instead of [tls] key" },
+        { "as", "store", OPTION_TEXT, &c->as_store, "database of appraisal policies" },
+        { "as", "signing_key", OPTION_TEXT, &c->signing_key,
+          "private key of the token issuer, PEM, mode 0600; made when missing (P-256)" },
+        { "as", "jwks_file", OPTION_TEXT, &c->jwks_file, "the public key is written here; empty: nowhere" },
+        { "as", "aas_jwks", OPTION_TEXT, &c->aas_jwks, "pinned public keys of aasd, whose tokens may manage policies" },
+        { "as", "token_minutes", OPTION_NUMBER, &c->token_minutes, "life of an attestation token" },
+
+        { "verify", "root", OPTION_TEXT, &c->roots,
+          "further roots of trust: certificate files, separated by spaces; claims say root: configured" },
+        { "verify", "tcs_url", OPTION_TEXT, &c->tcs_url, "where the tcs role runs elsewhere: https://HOST:PORT" },
+        { "verify", "tcs_ca", OPTION_TEXT, &c->tcs_ca, "PEM file that its certificate is verified by" },
+        { "verify", "worker_deadline_ms", OPTION_NUMBER, &c->worker_deadline_ms, "a worker that takes longer is killed" },
+        { "verify", "spare_workers", OPTION_NUMBER, &c->spare_workers, "workers forked ahead of their request" },
+        { 0 },
+    };
+    _Static_assert(sizeof(table) / sizeof(table[0]) <= SETTINGS_MAX, "room for all settings");
+    memcpy(rows, table, sizeof(table));
+}
+
+static bool set_defaults(struct attestd_config *c)
+{
+    const struct {
+        char **to;
+        const char *value;
+    } texts[] = {
+        { &c->certificate, "/etc/warder/tls/attestd.pem" },
+        { &c->key, "/etc/warder/tls/attestd.key" },
+        { &c->tcs.address, "127.0.0.1" },
+        { &c->qvs.address, "127.0.0.1" },
+        { &c->as.address, "127.0.0.1" },
+        { &c->tcs_store, "sqlite:/var/lib/warder/attestd/tcs.db" },
+        { &c->upstream, "https://api.trustedservices.intel.com" },
+        { &c->upstream_root_crl, "https://certificates.trustedservices.intel.com/IntelSGXRootCA.der" },
+        { &c->as_store, "sqlite:/var/lib/warder/attestd/as.db" },
+        { &c->signing_key, "/var/lib/warder/attestd/as-signing.key" },
+        { &c->aas_jwks, "/etc/warder/keys/aas-jwks.json" },
+    };
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+        if (!(*texts[i].to = strdup(texts[i].value)))
+            return false;
+    c->tcs.enabled = c->qvs.enabled = c->as.enabled = true;
+    c->tcs.port = 9000;
+    c->qvs.port = 12000;
+    c->as.port = 12001;
+    c->refresh_minutes = 1440;
+    c->worker_deadline_ms = 2000;
+    c->spare_workers = 2;
+    c->token_minutes = 60;
+    return true;
+}
+
+fallible config_load(struct attestd_config *c, const char *path, char **message)
+{
+    if (!set_defaults(c))
+        return FAIL(SYSTEM, "memory for the configuration");
+    if (!path)
+        return OK;
+    c->path = strdup(path);
+    if (!c->path)
+        return FAIL(SYSTEM, "memory for the configuration");
+    struct setting rows[SETTINGS_MAX];
+    settings_of(c, rows);
+    return settings_load(path, rows, message);
+}
+
+void config_show(struct attestd_config *c, FILE *out)
+{
+    struct setting rows[SETTINGS_MAX];
+    settings_of(c, rows);
+    settings_show(rows, out);
+}
+
+static bool given(const char *text)
+{
+    return text && *text;
+}
+
+fallible config_check(const struct attestd_config *c, char **message)
+{
+    const struct {
+        bool wrong;
+        const char *text;
+    } rules[] = {
+        { !c->tcs.enabled && !c->qvs.enabled && !c->as.enabled, "no role is enabled: [tcs], [qvs] or [as]" },
+        { c->tcs.port > UINT16_MAX || c->qvs.port > UINT16_MAX || c->as.port > UINT16_MAX, "port above 65535" },
+        { c->tcs.enabled && !given(c->upstream), "[tcs] upstream is empty" },
+        { !c->tcs.enabled && !given(c->tcs_url), "without the tcs role here, [verify] tcs_url must name one" },
+        { !c->worker_deadline_ms || c->worker_deadline_ms > WORKER_DEADLINE_MAX,
+          "[verify] worker_deadline_ms must be 1 to 60000" },
+        { c->spare_workers > SPARE_WORKERS_MAX, "[verify] spare_workers must be at most 32" },
+        { !c->token_minutes || c->token_minutes > TOKEN_MINUTES_MAX, "[as] token_minutes must be 1 to 1440" },
+        { c->as.enabled && !given(c->signing_key), "[as] signing_key is empty" },
+        { c->as.enabled && !given(c->aas_jwks), "[as] aas_jwks is empty" },
+        { !c->refresh_minutes, "[tcs] refresh_minutes must be at least 1" },
+    };
+    for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
+        if (rules[i].wrong) {
+            *message = strdup(rules[i].text);
+            return FAIL(INPUT, "the configuration contradicts itself");
+        }
+    return OK;
+}
+
+void config_done(struct attestd_config *c)
+{
+    char **texts[] = { &c->path,           &c->certificate,     &c->key,
+                       &c->tcs.address,    &c->tcs.certificate, &c->tcs.key,
+                       &c->qvs.address,    &c->qvs.certificate, &c->qvs.key,
+                       &c->as.address,     &c->as.certificate,  &c->as.key,
+                       &c->tcs_store,      &c->upstream,        &c->upstream_ca,
+                       &c->upstream_root_crl, &c->roots,        &c->tcs_url,
+                       &c->tcs_ca,         &c->as_store,        &c->signing_key,
+                       &c->jwks_file,      &c->aas_jwks };
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+        free(*texts[i]);
+    *c = (struct attestd_config){ 0 };
+}
+
+const char *config_certificate(const struct attestd_config *c, const struct role_config *role)
+{
+    return given(role->certificate) ? role->certificate : c->certificate;
+}
+
+const char *config_key(const struct attestd_config *c, const struct role_config *role)
+{
+    return given(role->key) ? role->key : c->key;
+}

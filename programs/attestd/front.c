@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "attestd/front.h"
+
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+
+#include "attestd/attest_routes.h"
+#include "attestd/supervise.h"
+#include "attestd/tcs_routes.h"
+#include "attestd/verify_routes.h"
+#include "base/file.h"
+#include "base/harden.h"
+#include "base/log.h"
+#include "crypto/crypto.h"
+
+#define KEYS_TEXT_MAX (32U << 10)
+#define REFRESH_SECONDS 30
+#define BODY_MAX (256U << 10)
+#define UPSTREAM_MS 10000
+
+struct front {
+    const struct attestd_config *config;
+    struct store *tcs_store;
+    struct http_client *upstream_client;
+    struct tcs_http upstream;
+    struct tcs_cache *cache;
+    struct verifier_link *link;
+    struct policy_store *policies;
+    struct pinned_keys *aas_keys;
+    char *public_keys;
+    struct tcs_service tcs;
+    struct qvs_service qvs;
+    struct as_service as;
+    struct http_server *servers[3];
+};
+
+static void front_donep(struct front *f)
+{
+    for (size_t i = 0; i < 3; i++)
+        if (f->servers[i])
+            http_server_stop(f->servers[i]);
+    verifier_link_free(f->link);
+    tcs_cache_free(f->cache);
+    store_close(f->tcs_store);
+    http_client_free(f->upstream_client);
+    policy_store_close(f->policies);
+    pinned_keys_close(f->aas_keys);
+    free(f->public_keys);
+}
+
+static const char *given(const char *text)
+{
+    return text && *text ? text : NULL;
+}
+
+static fallible open_client(struct front *f, const char *ca, bool plain)
+{
+    const struct http_client_config c = {
+        .ca_file = given(ca),
+        .plain_loopback = plain,
+        .tls12 = f->config->tcs.enabled, /* the vendor's servers; between our own programs 1.3 only */
+        .timeout_ms = UPSTREAM_MS,
+        .body_max = TCS_BODY_MAX,
+    };
+    return http_client_new(&c, &f->upstream_client);
+}
+
+/* The tcs role's cache, or the way to one elsewhere. */
+static fallible open_collateral(struct front *f)
+{
+    const struct attestd_config *c = f->config;
+    if (!c->tcs.enabled) {
+        TRY(open_client(f, c->tcs_ca, false));
+        f->upstream = (struct tcs_http){ .client = f->upstream_client, .base = c->tcs_url };
+        return OK;
+    }
+    TRY(open_client(f, c->upstream_ca, c->upstream_plain_loopback));
+    TRY(store_open(c->tcs_store, &f->tcs_store));
+    f->upstream = (struct tcs_http){ .client = f->upstream_client,
+                                     .base = c->upstream,
+                                     .root_crl_url = c->upstream_root_crl };
+    const struct tcs_upstream u = { .fetch = tcs_http_fetch,
+                                    .context = &f->upstream,
+                                    .refresh_seconds = (int64_t)c->refresh_minutes * 60 };
+    return tcs_cache_new(&u, f->tcs_store, &f->cache);
+}
+
+static fallible open_link(struct front *f)
+{
+    if (!f->config->qvs.enabled && !f->config->as.enabled)
+        return OK;
+    const struct verifier_link_config l = {
+        .work = CHANNEL_WORK,
+        .deadline_ms = (unsigned)f->config->worker_deadline_ms,
+        .source = { .cache = f->cache, .remote = f->upstream },
+    };
+    return verifier_link_new(&l, &f->link);
+}
+
+static fallible read_public_keys(struct front *f)
+{
+    struct buf text owned(buf_done) = buf_of(KEYS_TEXT_MAX);
+    char room[4096];
+    for (ssize_t n; (n = read(CHANNEL_KEYS, room, sizeof(room))) > 0;)
+        buf_add(&text, span_from(room, (size_t)n));
+    close(CHANNEL_KEYS);
+    TRY(buf_check(&text));
+    f->public_keys = buf_take_str(&text);
+    return OK;
+}
+
+static fallible open_appraisal(struct front *f)
+{
+    if (!f->config->as.enabled)
+        return OK;
+    TRY(policy_store_open(f->config->as_store, &f->policies));
+    return pinned_keys_open(f->config->aas_jwks, &f->aas_keys);
+}
+
+static fallible listen_role(struct front *f, size_t at, const char *name, const struct role_config *role,
+                            const struct http_route *routes, void *context)
+{
+    if (!role->enabled)
+        return OK;
+    const struct http_server_config c = {
+        .address = role->address,
+        .port = (uint16_t)role->port,
+        .tls = { .certificate = config_certificate(f->config, role), .key = config_key(f->config, role) },
+        .body_max = BODY_MAX,
+        .routes = routes,
+        .context = context,
+    };
+    char port[8];
+    TRY(http_server_start(&c, &f->servers[at]));
+    snprintf(port, sizeof(port), "%u", (unsigned)http_server_port(f->servers[at]));
+    log_info("listening", "role", name, "address", role->address, "port", port);
+    return OK;
+}
+
+static fallible listen_all(struct front *f)
+{
+    const struct attestd_config *c = f->config;
+    f->tcs = (struct tcs_service){ .cache = f->cache, .root_crl_url = c->upstream_root_crl };
+    f->qvs = (struct qvs_service){ .link = f->link };
+    f->as = (struct as_service){ .link = f->link, .policies = f->policies, .aas_keys = f->aas_keys,
+                                 .public_keys = f->public_keys };
+    TRY(listen_role(f, 0, "tcs", &c->tcs, tcs_routes, &f->tcs));
+    TRY(listen_role(f, 1, "qvs", &c->qvs, qvs_routes, &f->qvs));
+    return listen_role(f, 2, "as", &c->as, as_routes, &f->as);
+}
+
+static fallible open_all(struct front *f)
+{
+    TRY(crypto_start(CRYPTO_MEMORY_PLAIN));
+    json_start();
+    TRY(harden_process());
+    TRY(read_public_keys(f));
+    TRY(open_collateral(f));
+    TRY(open_link(f));
+    TRY(open_appraisal(f));
+    TRY(listen_all(f));
+    bool enforced;
+    return harden_syscalls(SANDBOX_NETWORK, &enforced);
+}
+
+static void tell_ready(void)
+{
+    if (write(CHANNEL_READY, "r", 1) != 1)
+        log_warn("cannot tell the parent that the front is ready");
+    close(CHANNEL_READY);
+}
+
+int front_main(const struct attestd_config *config)
+{
+    struct front f owned(front_done) = { .config = config };
+    sigset_t stop;
+    sigemptyset(&stop);
+    sigaddset(&stop, SIGTERM);
+    sigprocmask(SIG_BLOCK, &stop, NULL); /* before any thread is there */
+    struct err e = open_all(&f);
+    if (failed(e)) {
+        log_err(e, "attestd cannot serve");
+        return CHILD_EXIT_USELESS;
+    }
+    tell_ready();
+    const struct timespec tick = { .tv_sec = REFRESH_SECONDS };
+    while (sigtimedwait(&stop, NULL, &tick) != SIGTERM)
+        if (f.link)
+            verifier_link_refresh(f.link);
+    return 0;
+}

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "attestd/request.h"
+
+#include "base/reader.h"
+#include "base/writer.h"
+
+#define CODE_MAX 64
+#define TEXT_MAX 256
+
+static struct span read_part(struct reader *r)
+{
+    return reader_take(r, reader_u32be(r));
+}
+
+void work_request_write(const struct work_request *q, struct buf *out)
+{
+    write_u8(out, (uint8_t)q->kind);
+    write_u8(out, q->final);
+    write_part(out, q->body);
+    write_part(out, q->policies);
+}
+
+fallible work_request_parse(struct span bytes, struct work_request *out)
+{
+    struct reader r = reader_of(bytes);
+    struct work_request q = { 0 };
+    uint8_t kind = reader_u8(&r);
+    uint8_t final = reader_u8(&r);
+    q.body = read_part(&r);
+    q.policies = read_part(&r);
+    reader_require(&r, (kind == WORK_VERIFY || kind == WORK_ATTEST) && final <= 1);
+    TRY(reader_end(&r, "request to a worker"));
+    q.kind = (enum work_kind)kind;
+    q.final = final;
+    *out = q;
+    return OK;
+}
+
+void collateral_key_write(const struct collateral_key *k, struct buf *out)
+{
+    write_part(out, span_str(k->tee));
+    write_part(out, span_str(k->fmspc));
+    write_part(out, span_str(k->ca));
+}
+
+static void read_text(struct reader *r, char *to, size_t size)
+{
+    struct span s = read_part(r);
+    reader_require(r, s.len < size && span_find(s, span_from("", 1)) == s.len);
+    if (!r->failed && s.len)
+        memcpy(to, s.at, s.len);
+}
+
+static void read_key(struct reader *r, struct collateral_key *k)
+{
+    read_text(r, k->tee, sizeof(k->tee));
+    read_text(r, k->fmspc, sizeof(k->fmspc));
+    read_text(r, k->ca, sizeof(k->ca));
+}
+
+fallible collateral_key_parse(struct span bytes, struct collateral_key *out)
+{
+    struct reader r = reader_of(bytes);
+    struct collateral_key k = { 0 };
+    read_key(&r, &k);
+    TRY(reader_end(&r, "key of collateral"));
+    *out = k;
+    return OK;
+}
+
+bool collateral_key_equal(const struct collateral_key *a, const struct collateral_key *b)
+{
+    return !strcmp(a->tee, b->tee) && !strcmp(a->fmspc, b->fmspc) && !strcmp(a->ca, b->ca);
+}
+
+void collateral_write(const struct collateral_key *k, const struct collateral_raw *raw, struct buf *out)
+{
+    collateral_key_write(k, out);
+    write_part(out, raw->tcb_info);
+    write_part(out, raw->qe_identity);
+    write_part(out, raw->tcb_signing_chain);
+    write_part(out, raw->qe_identity_chain);
+    write_part(out, raw->pck_crl);
+    write_part(out, raw->pck_crl_issuer_chain);
+    write_part(out, raw->root_ca_crl);
+}
+
+fallible collateral_parse(struct span bytes, struct collateral_key *k, struct collateral_raw *raw)
+{
+    struct reader r = reader_of(bytes);
+    struct collateral_key key = { 0 };
+    struct collateral_raw c = { 0 };
+    read_key(&r, &key);
+    c.tcb_info = read_part(&r);
+    c.qe_identity = read_part(&r);
+    c.tcb_signing_chain = read_part(&r);
+    c.qe_identity_chain = read_part(&r);
+    c.pck_crl = read_part(&r);
+    c.pck_crl_issuer_chain = read_part(&r);
+    c.root_ca_crl = read_part(&r);
+    TRY(reader_end(&r, "collateral between processes"));
+    *k = key;
+    *raw = c;
+    return OK;
+}
+
+void answer_failure_write(struct err e, const char *code, struct buf *out)
+{
+    write_u8(out, (uint8_t)e.kind);
+    write_part(out, span_head(span_str(code), CODE_MAX));
+    write_part(out, span_head(span_str(e.what), TEXT_MAX));
+}
+
+fallible answer_failure_parse(struct span bytes, struct answer_failure *out)
+{
+    struct reader r = reader_of(bytes);
+    struct answer_failure f = { 0 };
+    uint8_t kind = reader_u8(&r);
+    f.code = read_part(&r);
+    f.text = read_part(&r);
+    reader_require(&r, kind > FAIL_NONE && kind <= FAIL_SYSTEM && f.code.len <= CODE_MAX && f.text.len <= TEXT_MAX);
+    TRY(reader_end(&r, "failure between processes"));
+    f.kind = (enum fail_kind)kind;
+    *out = f;
+    return OK;
+}

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What goes over an answer socket (channel.h), as bytes. Spans borrow from the message. */
+#ifndef ATTESTD_REQUEST_H
+#define ATTESTD_REQUEST_H
+
+#include "base/buf.h"
+#include "verify/verify.h"
+
+#define REQUEST_BODY_MAX (256U << 10)
+
+enum work_kind { WORK_VERIFY = 1, WORK_ATTEST };
+
+struct work_request {
+    enum work_kind kind;
+    bool final;           /* answer with the collateral there is: nobody will bring other */
+    struct span body;     /* JSON as the client posted it */
+    struct span policies; /* WORK_ATTEST: [{"id","version","policy"}], from the store */
+};
+void work_request_write(const struct work_request *r, struct buf *out);
+fallible work_request_parse(struct span bytes, struct work_request *out);
+
+void collateral_key_write(const struct collateral_key *k, struct buf *out);
+fallible collateral_key_parse(struct span bytes, struct collateral_key *out);
+bool collateral_key_equal(const struct collateral_key *a, const struct collateral_key *b);
+
+void collateral_write(const struct collateral_key *k, const struct collateral_raw *raw, struct buf *out);
+fallible collateral_parse(struct span bytes, struct collateral_key *k, struct collateral_raw *raw);
+
+/* `code`: the problem's stable word. */
+struct answer_failure {
+    enum fail_kind kind;
+    struct span code, text;
+};
+void answer_failure_write(struct err e, const char *code, struct buf *out);
+fallible answer_failure_parse(struct span bytes, struct answer_failure *out);
+
+#endif

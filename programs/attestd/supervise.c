@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "attestd/supervise.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <systemd/sd-daemon.h>
+#include <time.h>
+
+#include "attestd/channel.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/owned.h"
+
+#define KEYS_TEXT_MAX (32U << 10) /* fits into a pipe */
+#define KEYS_WAIT_MS 30000
+#define STOP_WAIT_US 10000000
+#define SECOND_US 1000000
+#define BACKOFF_MAX_US (10 * SECOND_US)
+#define CHANNEL_BUFFER (1 << 20)
+
+const char *const child_names[CHILD_COUNT] = {
+    [CHILD_ISSUER] = "attestd: token-issuer",
+    [CHILD_ZYGOTE] = "attestd: verify-worker zygote",
+    [CHILD_FRONT] = "attestd: front",
+};
+
+enum { WORK_FRONT, WORK_ZYGOTE, DECISIONS_WORKER, DECISIONS_ISSUER, ENDS };
+
+struct child {
+    pid_t pid; /* 0: not running */
+    int64_t started_us, again_us;
+    unsigned quick_ends; /* in a row */
+};
+
+struct supervisor {
+    const char *config;
+    int ends[ENDS];
+    char *keys; /* the issuer's public key set, for the front */
+    struct child children[CHILD_COUNT];
+    bool wanted[CHILD_COUNT];
+    int ready; /* read end, until the front has said that it listens */
+    bool useless;
+};
+
+/* What a child finds at CHANNEL_*; -1: nothing. */
+struct child_channels {
+    int work, decisions, keys, ready;
+};
+
+static void place(int fd, int at)
+{
+    if (fd >= 0)
+        dup2(fd, at); /* without CLOEXEC */
+    else
+        close(at);
+}
+
+static void __attribute__((noreturn)) become(const struct supervisor *s, enum child_kind kind,
+                                             const struct child_channels *c)
+{
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    /* Out of the way first, so that no dup2 overwrites what a later one needs. */
+    int at[] = { c->work, c->decisions, c->keys, c->ready };
+    for (size_t i = 0; i < 4; i++)
+        at[i] = at[i] >= 0 ? fcntl(at[i], F_DUPFD_CLOEXEC, 16) : -1;
+    for (int i = 0; i < 4; i++)
+        place(at[i], CHANNEL_WORK + i);
+    char *argv[] = { (char *)child_names[kind], s->config ? "--config" : NULL, (char *)s->config, NULL };
+    execv("/proc/self/exe", argv);
+    _exit(CHILD_EXIT_USELESS);
+}
+
+static void spawn(struct supervisor *s, enum child_kind kind, const struct child_channels *c)
+{
+    struct child *child = &s->children[kind];
+    child->started_us = clock_monotonic_us();
+    child->again_us = 0;
+    pid_t pid = fork();
+    if (pid == 0)
+        become(s, kind, c);
+    if (pid < 0) {
+        log_warn("cannot start a child", "child", child_names[kind]);
+        child->again_us = child->started_us + SECOND_US;
+        return;
+    }
+    child->pid = pid;
+}
+
+/* The issuer says its public keys once, at its start. */
+static fallible read_keys(int fd, char **out)
+{
+    struct buf text owned(buf_done) = buf_of(KEYS_TEXT_MAX);
+    char room[4096];
+    for (;;) {
+        struct pollfd p = { .fd = fd, .events = POLLIN };
+        if (poll(&p, 1, KEYS_WAIT_MS) <= 0)
+            return FAIL(UPSTREAM, "the token issuer does not start");
+        ssize_t n = read(fd, room, sizeof(room));
+        if (n < 0)
+            return FAIL(SYSTEM, "reading the issuer's keys");
+        if (n == 0)
+            break;
+        buf_add(&text, span_from(room, (size_t)n));
+    }
+    TRY(buf_check(&text));
+    if (!text.len)
+        return FAIL(UPSTREAM, "the token issuer has no keys");
+    free(*out);
+    *out = buf_take_str(&text);
+    return *out ? OK : FAIL(SYSTEM, "memory for the issuer's keys");
+}
+
+static void start_issuer(struct supervisor *s)
+{
+    int pipe_ends[2];
+    if (pipe2(pipe_ends, O_CLOEXEC) != 0)
+        return;
+    struct child_channels c = { .work = -1, .decisions = s->ends[DECISIONS_ISSUER], .keys = pipe_ends[1], .ready = -1 };
+    spawn(s, CHILD_ISSUER, &c);
+    close(pipe_ends[1]);
+    struct err e = read_keys(pipe_ends[0], &s->keys);
+    close(pipe_ends[0]);
+    if (failed(e))
+        log_err(e, "token issuer");
+}
+
+static void start_zygote(struct supervisor *s)
+{
+    struct child_channels c = { .work = s->ends[WORK_ZYGOTE], .decisions = s->ends[DECISIONS_WORKER], .keys = -1,
+                                .ready = -1 };
+    spawn(s, CHILD_ZYGOTE, &c);
+}
+
+static void start_front(struct supervisor *s)
+{
+    int keys[2], ready[2];
+    if (pipe2(keys, O_CLOEXEC) != 0 || pipe2(ready, O_CLOEXEC) != 0)
+        return;
+    struct span text = span_str(s->keys);
+    if (text.len && write(keys[1], text.at, text.len) != (ssize_t)text.len)
+        log_warn("cannot hand the public keys to the front");
+    close(keys[1]);
+    struct child_channels c = { .work = s->ends[WORK_FRONT], .decisions = -1, .keys = keys[0], .ready = ready[1] };
+    spawn(s, CHILD_FRONT, &c);
+    close(keys[0]);
+    close(ready[1]);
+    if (s->ready >= 0)
+        close(s->ready);
+    s->ready = ready[0];
+}
+
+static void start(struct supervisor *s, enum child_kind kind)
+{
+    switch (kind) {
+    case CHILD_ISSUER:
+        start_issuer(s);
+        return;
+    case CHILD_ZYGOTE:
+        start_zygote(s);
+        return;
+    case CHILD_FRONT:
+        start_front(s);
+        return;
+    case CHILD_COUNT:
+        return;
+    }
+}
+
+static void start_due(struct supervisor *s)
+{
+    for (int k = 0; k < CHILD_COUNT && !s->useless; k++)
+        if (s->wanted[k] && !s->children[k].pid && clock_monotonic_us() >= s->children[k].again_us)
+            start(s, (enum child_kind)k);
+}
+
+static void note_end(struct supervisor *s, enum child_kind kind, int status)
+{
+    struct child *c = &s->children[kind];
+    int64_t now = clock_monotonic_us();
+    char how[32];
+    snprintf(how, sizeof(how), "%s %d", WIFSIGNALED(status) ? "signal" : "exit",
+             WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+    c->pid = 0;
+    c->quick_ends = now - c->started_us < SECOND_US ? c->quick_ends + 1 : 0;
+    int64_t wait = c->quick_ends ? (int64_t)SECOND_US << (c->quick_ends < 5 ? c->quick_ends - 1 : 4) : 0;
+    c->again_us = now + (wait < BACKOFF_MAX_US ? wait : BACKOFF_MAX_US);
+    log_warn("a child has ended", "child", child_names[kind], "how", how);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == CHILD_EXIT_USELESS)
+        s->useless = true;
+}
+
+static void reap(struct supervisor *s)
+{
+    int status;
+    for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;)
+        for (int k = 0; k < CHILD_COUNT; k++)
+            if (s->children[k].pid == pid)
+                note_end(s, (enum child_kind)k, status);
+}
+
+static bool any_running(const struct supervisor *s)
+{
+    for (int k = 0; k < CHILD_COUNT; k++)
+        if (s->children[k].pid)
+            return true;
+    return false;
+}
+
+/* The front first, so that it can finish what it has begun. */
+static void stop_all(struct supervisor *s, const sigset_t *signals)
+{
+    int64_t until = clock_monotonic_us() + STOP_WAIT_US;
+    const struct timespec tick = { .tv_nsec = 50000000 };
+    if (s->children[CHILD_FRONT].pid)
+        kill(s->children[CHILD_FRONT].pid, SIGTERM);
+    while (any_running(s)) {
+        bool late = clock_monotonic_us() > until;
+        for (int k = 0; k < CHILD_COUNT; k++)
+            if (s->children[k].pid && (late || (k != CHILD_FRONT && !s->children[CHILD_FRONT].pid)))
+                kill(s->children[k].pid, SIGKILL);
+        sigtimedwait(signals, NULL, &tick);
+        int status;
+        for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;)
+            for (int k = 0; k < CHILD_COUNT; k++)
+                if (s->children[k].pid == pid)
+                    s->children[k].pid = 0;
+    }
+}
+
+static void note_ready(struct supervisor *s)
+{
+    struct pollfd p = { .fd = s->ready, .events = POLLIN };
+    char byte;
+    if (s->ready < 0 || poll(&p, 1, 0) <= 0)
+        return;
+    if (read(s->ready, &byte, 1) == 1) {
+        sd_notify(0, "READY=1");
+        log_info("attestd is ready");
+    }
+    close(s->ready);
+    s->ready = -1;
+}
+
+static fallible make_pair(int *a, int *b)
+{
+    int fds[2], size = CHANNEL_BUFFER;
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) != 0)
+        return FAIL(SYSTEM, "socket pair");
+    for (int i = 0; i < 2; i++)
+        setsockopt(fds[i], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)); /* as far as the system allows */
+    *a = fds[0];
+    *b = fds[1];
+    return OK;
+}
+
+int supervise(const char *config, bool verifier, bool issuer)
+{
+    struct supervisor s = { .config = config, .ready = -1 };
+    s.wanted[CHILD_ISSUER] = issuer;
+    s.wanted[CHILD_ZYGOTE] = verifier;
+    s.wanted[CHILD_FRONT] = true;
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGCHLD);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigprocmask(SIG_BLOCK, &signals, NULL);
+
+    struct err e = make_pair(&s.ends[WORK_FRONT], &s.ends[WORK_ZYGOTE]);
+    if (!failed(e))
+        e = make_pair(&s.ends[DECISIONS_WORKER], &s.ends[DECISIONS_ISSUER]);
+    if (failed(e)) {
+        log_err(e, "attestd cannot start");
+        return 1;
+    }
+    const struct timespec tick = { .tv_nsec = 100000000 }, idle = { .tv_sec = 1 };
+    for (bool stop = false; !stop && !s.useless;) {
+        start_due(&s);
+        note_ready(&s);
+        int got = sigtimedwait(&signals, NULL, s.ready >= 0 ? &tick : &idle);
+        stop = got == SIGTERM || got == SIGINT;
+        reap(&s);
+    }
+    sd_notify(0, "STOPPING=1");
+    stop_all(&s, &signals);
+    free(s.keys);
+    return s.useless ? 1 : 0;
+}

@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "attestd/tcs_item.h"
+
+#include <ctype.h>
+
+#include "base/clock.h"
+#include "base/hex.h"
+#include "base/json.h"
+#include "crypto/crl.h"
+
+static const char *tee_of(const struct tcs_id *id)
+{
+    return id->tdx ? "tdx" : "sgx";
+}
+
+static const char *update_of(const struct tcs_id *id)
+{
+    return id->early ? "early" : "standard";
+}
+
+static const char *ca_of(const struct tcs_id *id)
+{
+    return id->platform_ca ? "platform" : "processor";
+}
+
+void tcs_id_key(const struct tcs_id *id, char out[TCS_KEY_MAX])
+{
+    switch (id->kind) {
+    case TCS_TCB_INFO:
+        snprintf(out, TCS_KEY_MAX, "%s/tcb/%s/%s", tee_of(id), id->fmspc, update_of(id));
+        return;
+    case TCS_QE_IDENTITY:
+        snprintf(out, TCS_KEY_MAX, "%s/qe-identity/%s", tee_of(id), update_of(id));
+        return;
+    case TCS_PCK_CRL:
+        snprintf(out, TCS_KEY_MAX, "pckcrl/%s", ca_of(id));
+        return;
+    case TCS_ROOT_CRL:
+        snprintf(out, TCS_KEY_MAX, "rootcacrl");
+        return;
+    }
+}
+
+void tcs_id_path(const struct tcs_id *id, struct buf *out)
+{
+    switch (id->kind) {
+    case TCS_TCB_INFO:
+        buf_addf(out, "/%s/certification/v4/tcb?fmspc=%s&update=%s", tee_of(id), id->fmspc, update_of(id));
+        return;
+    case TCS_QE_IDENTITY:
+        buf_addf(out, "/%s/certification/v4/qe/identity?update=%s", tee_of(id), update_of(id));
+        return;
+    case TCS_PCK_CRL:
+        buf_addf(out, "/sgx/certification/v4/pckcrl?ca=%s&encoding=der", ca_of(id));
+        return;
+    case TCS_ROOT_CRL:
+        buf_addf(out, "/sgx/certification/v4/rootcacrl");
+        return;
+    }
+}
+
+const char *tcs_chain_header(const struct tcs_id *id)
+{
+    switch (id->kind) {
+    case TCS_TCB_INFO:
+        return "tcb-info-issuer-chain";
+    case TCS_QE_IDENTITY:
+        return "sgx-enclave-identity-issuer-chain";
+    case TCS_PCK_CRL:
+        return "sgx-pck-crl-issuer-chain";
+    case TCS_ROOT_CRL:
+        break;
+    }
+    return NULL;
+}
+
+bool tcs_fmspc_parse(struct span text, char out[FMSPC_DIGITS + 1])
+{
+    uint8_t bytes[FMSPC_DIGITS / 2];
+    if (failed(hex_parse_exact(text, bytes, sizeof(bytes))))
+        return false;
+    hex_str(SPAN_OF(bytes), out);
+    for (char *c = out; *c; c++)
+        *c = (char)toupper((unsigned char)*c);
+    return true;
+}
+
+struct tcs_item tcs_item_of(void)
+{
+    return (struct tcs_item){ .body = buf_of(TCS_BODY_MAX) };
+}
+
+void tcs_item_done(struct tcs_item *t)
+{
+    buf_done(&t->body);
+    free(t->chain);
+    t->chain = NULL;
+}
+
+fallible tcs_item_copy(const struct tcs_item *from, struct tcs_item *to)
+{
+    struct tcs_item t owned(tcs_item_done) = tcs_item_of();
+    buf_add(&t.body, buf_span(&from->body));
+    TRY(buf_check(&t.body));
+    if (from->chain && !(t.chain = strdup(from->chain)))
+        return FAIL(SYSTEM, "memory for collateral");
+    t.issued = from->issued;
+    t.next_update = from->next_update;
+    t.evaluation = from->evaluation;
+    *to = t;
+    t = tcs_item_of();
+    return OK;
+}
+
+static int hex_digit(uint8_t c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c = (uint8_t)tolower(c);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+fallible tcs_chain_decode(const char *chain, struct buf *pem)
+{
+    struct span s = span_str(chain);
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.at[i] != '%') {
+            buf_add_u8(pem, s.at[i]);
+            continue;
+        }
+        int high = i + 1 < s.len ? hex_digit(s.at[i + 1]) : -1;
+        int low = i + 2 < s.len ? hex_digit(s.at[i + 2]) : -1;
+        if (high < 0 || low < 0)
+            return FAIL(INPUT, "issuer chain is not percent-encoded");
+        buf_add_u8(pem, (uint8_t)(high << 4 | low));
+        i += 2;
+    }
+    return buf_check(pem);
+}
+
+static fallible chain_read(const struct tcs_item *item, struct chain *out)
+{
+    struct buf pem owned(buf_done) = buf_of(TCS_CHAIN_MAX);
+    if (!item->chain || strlen(item->chain) > TCS_CHAIN_MAX)
+        return FAIL(UPSTREAM, "upstream sends no issuer chain");
+    if (failed(tcs_chain_decode(item->chain, &pem)) || failed(chain_from_pem(buf_span(&pem), out)))
+        return FAIL(UPSTREAM, "upstream sends a malformed issuer chain");
+    return out->count == 2 ? OK : FAIL(UPSTREAM, "upstream's issuer chain is not signer and root");
+}
+
+static fallible read_time(const json_t *j, const char *name, int64_t *out)
+{
+    struct span text;
+    TRY(json_get_str(j, name, "date", &text));
+    return clock_parse_rfc3339(text, out);
+}
+
+static bool same_nocase(struct span a, const char *b)
+{
+    if (a.len != strlen(b))
+        return false;
+    for (size_t i = 0; i < a.len; i++)
+        if (tolower(a.at[i]) != tolower((unsigned char)b[i]))
+            return false;
+    return true;
+}
+
+/* TCB info names its platform; identities name their enclave. */
+static bool names_the_item(const struct tcs_id *id, const json_t *inner)
+{
+    struct span name = { 0 }, fmspc = { 0 };
+    if (failed(json_opt_str(inner, "id", "id", &name)) || failed(json_opt_str(inner, "fmspc", "fmspc", &fmspc)))
+        return false;
+    if (id->kind == TCS_QE_IDENTITY)
+        return span_equal_str(name, id->tdx ? "TD_QE" : "QE");
+    bool tee_fits = name.len ? span_equal_str(name, id->tdx ? "TDX" : "SGX") : !id->tdx; /* version 2 has no id */
+    return tee_fits && same_nocase(fmspc, id->fmspc);
+}
+
+static fallible json_check(const struct tcs_id *id, struct tcs_item *item)
+{
+    owned(json_free) json_t *j = NULL;
+    struct chain chain owned(chain_done) = { 0 };
+    const json_t *inner = NULL;
+    struct span signature;
+    const char *member = id->kind == TCS_TCB_INFO ? "tcbInfo" : "enclaveIdentity";
+    if (failed(json_parse_object(buf_span(&item->body), &j)) ||
+        failed(json_get_object(j, member, "document", &inner)) ||
+        failed(json_get_str(j, "signature", "signature", &signature)) || !names_the_item(id, inner) ||
+        failed(read_time(inner, "issueDate", &item->issued)) ||
+        failed(read_time(inner, "nextUpdate", &item->next_update)) ||
+        failed(json_get_u64(inner, "tcbEvaluationDataNumber", UINT32_MAX, "number", &item->evaluation)))
+        return FAIL(UPSTREAM, "upstream sends something that is not what was asked for");
+    return chain_read(item, &chain);
+}
+
+static uint64_t number_of(struct span big_endian)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; i < big_endian.len; i++)
+        n = n << 8 | big_endian.at[i];
+    return big_endian.len <= 7 ? n : INT64_MAX;
+}
+
+static fallible crl_check(const struct tcs_id *id, struct tcs_item *item)
+{
+    owned(crl_free) struct crl *crl = NULL;
+    struct chain chain owned(chain_done) = { 0 };
+    bool good = true;
+    if (failed(crl_parse(buf_span(&item->body), &crl)) || !crl_has_next_update(crl))
+        return FAIL(UPSTREAM, "upstream sends something that is not a revocation list");
+    if (id->kind == TCS_PCK_CRL) {
+        TRY(chain_read(item, &chain));
+        TRY(crl_signed_by(crl, cert_key(chain.certs[0]), &good));
+        if (!good || !span_equal(crl_issuer(crl), cert_subject(chain.certs[0])))
+            return FAIL(UPSTREAM, "upstream's revocation list is not by its issuer");
+    }
+    item->issued = crl_this_update(crl);
+    item->next_update = crl_next_update(crl);
+    item->evaluation = number_of(crl_number(crl));
+    struct buf der owned(buf_done) = buf_of(TCS_BODY_MAX);
+    buf_add(&der, crl_der(crl));
+    TRY(buf_check(&der));
+    buf_done(&item->body);
+    item->body = der;
+    der = buf_of(TCS_BODY_MAX);
+    return OK;
+}
+
+fallible tcs_item_check(const struct tcs_id *id, struct tcs_item *item, int64_t now)
+{
+    switch (id->kind) {
+    case TCS_TCB_INFO:
+    case TCS_QE_IDENTITY:
+        TRY(json_check(id, item));
+        break;
+    case TCS_PCK_CRL:
+    case TCS_ROOT_CRL:
+        TRY(crl_check(id, item));
+        break;
+    }
+    if (item->next_update < now)
+        return FAIL(UPSTREAM, "upstream sends collateral that is past its date");
+    return OK;
+}
+
+fallible tcs_item_succeeds(const struct tcs_item *seen, const struct tcs_item *next)
+{
+    if (next->issued < seen->issued || next->evaluation < seen->evaluation)
+        return FAIL(UPSTREAM, "upstream sends collateral that is older than what was seen before");
+    return OK;
+}

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "attestd/verifier_link.h"
+
+#include <pthread.h>
+#include <sys/socket.h>
+
+#include "attestd/warm.h"
+#include "base/clock.h"
+#include "base/ipc.h"
+#include "base/log.h"
+#include "crypto/digest.h"
+
+#define FORK_MS 1000 /* on top of the worker's own deadline */
+#define LOAD_MS 5000
+#define FLIGHTS_MAX 64
+
+/* Collateral on its way to the zygote: who needs the same waits for it. */
+struct flight {
+    struct collateral_key key;
+    unsigned users; /* 0: free */
+    bool landed;
+    struct err result;
+};
+
+struct loaded {
+    struct collateral_key key;
+    uint8_t digest[SHA256_SIZE];
+};
+
+struct verifier_link {
+    struct verifier_link_config config;
+    pthread_mutex_t lock;
+    pthread_cond_t landed;
+    struct flight flights[FLIGHTS_MAX];
+    struct loaded loaded[WARM_MAX];
+    size_t loaded_count, loaded_next;
+};
+
+fallible verifier_link_new(const struct verifier_link_config *config, struct verifier_link **out)
+{
+    struct verifier_link *l = calloc(1, sizeof(*l));
+    if (!l)
+        return FAIL(SYSTEM, "memory for the link to the verifier");
+    l->config = *config;
+    pthread_mutex_init(&l->lock, NULL);
+    pthread_cond_init(&l->landed, NULL);
+    *out = l;
+    return OK;
+}
+
+void verifier_link_free(struct verifier_link *l)
+{
+    if (!l)
+        return;
+    pthread_cond_destroy(&l->landed);
+    pthread_mutex_destroy(&l->lock);
+    free(l);
+}
+
+void answer_done(struct answer *a)
+{
+    buf_done(&a->body);
+}
+
+/* One message over, one back. */
+static fallible exchange(const struct verifier_link *l, enum channel_type what, enum answer_type type,
+                         struct span body, unsigned wait_ms, struct ipc_message *reply)
+{
+    int ends[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+        return FAIL(SYSTEM, "socket pair for a request");
+    int ours owned(fd_close) = ends[0];
+    struct err sent = channel_send(l->config.work, what, (struct span){ 0 }, ends[1]);
+    close(ends[1]);
+    TRY(sent);
+    TRY(ipc_send(ours, type, 0, body, (int)wait_ms));
+    return ipc_receive(ours, reply, (int)wait_ms);
+}
+
+static fallible ask_once(const struct verifier_link *l, const struct work_request *q, struct answer *out)
+{
+    struct buf body owned(buf_done) = buf_of(IPC_BODY_MAX);
+    struct ipc_message m owned(ipc_message_done) = { .body = buf_of(IPC_BODY_MAX) };
+    work_request_write(q, &body);
+    TRY(buf_check(&body));
+    TRY(exchange(l, CHANNEL_VERIFY, ANSWER_REQUEST, buf_span(&body), l->config.deadline_ms + FORK_MS, &m));
+    answer_done(out);
+    out->type = (enum answer_type)m.type;
+    out->body = m.body;
+    m.body = buf_of(0);
+    return OK;
+}
+
+static void remember(struct verifier_link *l, const struct collateral_key *key, const uint8_t digest[SHA256_SIZE])
+{
+    pthread_mutex_lock(&l->lock);
+    size_t at = 0;
+    while (at < l->loaded_count && !collateral_key_equal(&l->loaded[at].key, key))
+        at++;
+    if (at == l->loaded_count) {
+        at = l->loaded_next++ % WARM_MAX;
+        l->loaded_count = l->loaded_count < WARM_MAX ? l->loaded_count + 1 : WARM_MAX;
+    }
+    l->loaded[at].key = *key;
+    memcpy(l->loaded[at].digest, digest, SHA256_SIZE);
+    pthread_mutex_unlock(&l->lock);
+}
+
+/* `unless`: a digest with which nothing is to be done. May be NULL. */
+static fallible load(struct verifier_link *l, const struct collateral_key *key, const uint8_t *unless)
+{
+    struct buf body owned(buf_done) = buf_of(IPC_BODY_MAX);
+    struct ipc_message m owned(ipc_message_done) = { .body = buf_of(IPC_BODY_MAX) };
+    uint8_t digest[SHA256_SIZE];
+    TRY(collateral_source_get(&l->config.source, key, clock_now(), &body));
+    TRY(sha256(buf_span(&body), digest));
+    if (unless && !memcmp(unless, digest, SHA256_SIZE))
+        return OK;
+    TRY(exchange(l, CHANNEL_LOAD, ANSWER_COLLATERAL, buf_span(&body), LOAD_MS, &m));
+    if (m.type != ANSWER_LOADED)
+        return FAIL(UPSTREAM, "the verifier does not take the collateral");
+    remember(l, key, digest);
+    log_info("collateral loaded", "tee", key->tee, "fmspc", key->fmspc, "ca", key->ca);
+    return OK;
+}
+
+/* With the lock held: the flight of this key, or a free one. */
+static struct flight *flight_of(struct verifier_link *l, const struct collateral_key *key)
+{
+    struct flight *unused = NULL;
+    for (size_t i = 0; i < FLIGHTS_MAX; i++) {
+        struct flight *f = &l->flights[i];
+        if (f->users && !f->landed && collateral_key_equal(&f->key, key))
+            return f;
+        if (!f->users)
+            unused = f;
+    }
+    return unused;
+}
+
+static fallible load_once(struct verifier_link *l, const struct collateral_key *key)
+{
+    pthread_mutex_lock(&l->lock);
+    struct flight *f = flight_of(l, key);
+    if (!f) {
+        pthread_mutex_unlock(&l->lock);
+        return FAIL(UPSTREAM, "too much collateral is being loaded");
+    }
+    bool pilot = !f->users;
+    if (pilot)
+        *f = (struct flight){ .key = *key };
+    f->users++;
+    if (pilot) {
+        pthread_mutex_unlock(&l->lock);
+        struct err result = load(l, key, NULL);
+        pthread_mutex_lock(&l->lock);
+        f->result = result;
+        f->landed = true;
+        pthread_cond_broadcast(&l->landed);
+    }
+    while (!f->landed)
+        pthread_cond_wait(&l->landed, &l->lock);
+    struct err result = f->result;
+    f->users--;
+    pthread_mutex_unlock(&l->lock);
+    return result;
+}
+
+fallible verifier_link_ask(struct verifier_link *l, const struct work_request *request, struct answer *out,
+                           const char **code)
+{
+    struct work_request q = *request;
+    struct answer a owned(answer_done) = { .body = buf_of(0) };
+    *code = "verification_failed";
+    TRY(ask_once(l, &q, &a));
+    if (a.type == ANSWER_NEED) {
+        struct collateral_key key;
+        TRY(collateral_key_parse(buf_span(&a.body), &key));
+        *code = "collateral_unavailable";
+        struct err e = load_once(l, &key);
+        if (failed(e) && e.kind != FAIL_ABSENT) /* absent: the verdict will say that collateral is missing */
+            return e.kind == FAIL_UPSTREAM ? e : FAIL(UPSTREAM, "collateral cannot be got");
+        *code = "verification_failed";
+        q.final = true;
+        TRY(ask_once(l, &q, &a));
+    }
+    if (a.type != ANSWER_RESULT && a.type != ANSWER_TOKEN && a.type != ANSWER_REFUSAL && a.type != ANSWER_FAILURE)
+        return FAIL(UPSTREAM, "the verifier answers nonsense");
+    *out = a;
+    a.body = buf_of(0);
+    return OK;
+}
+
+void verifier_link_refresh(struct verifier_link *l)
+{
+    for (size_t i = 0;; i++) {
+        struct loaded one;
+        pthread_mutex_lock(&l->lock);
+        bool there = i < l->loaded_count;
+        if (there)
+            one = l->loaded[i];
+        pthread_mutex_unlock(&l->lock);
+        if (!there)
+            return;
+        struct err e = load(l, &one.key, one.digest);
+        if (failed(e))
+            log_err(e, "collateral cannot be refreshed", "tee", one.key.tee, "fmspc", one.key.fmspc);
+    }
+}

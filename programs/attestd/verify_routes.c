@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "attestd/verify_routes.h"
+
+#include "base/log.h"
+#include "base/options.h"
+
+bool answer_failed_ask(struct http_exchange *x, struct err e, const struct answer *a, const char *code)
+{
+    if (failed(e)) {
+        log_err(e, "verification has failed", "request", http_request_id(x), "code", code);
+        http_answer_problem(x, 503, code, e.what);
+        return true;
+    }
+    if (a->type != ANSWER_FAILURE)
+        return false;
+    struct answer_failure f;
+    if (failed(answer_failure_parse(buf_span(&a->body), &f))) {
+        http_answer_problem(x, 503, "verification_failed", "the worker's answer cannot be read");
+        return true;
+    }
+    char *text owned(free) = span_dup(f.text), *word owned(free) = span_dup(f.code);
+    bool theirs = f.kind == FAIL_INPUT || f.kind == FAIL_LIMIT;
+    if (!theirs)
+        log_warn("a worker has failed", "request", http_request_id(x), "reason", text);
+    http_answer_problem(x, theirs ? 400 : 503, theirs && word ? word : "verification_failed", text);
+    return true;
+}
+
+void answer_health(struct http_exchange *x, const char *service)
+{
+    json_t *j = json_object();
+    json_set_str(j, "service", service);
+    json_set_str(j, "status", "ok");
+    json_set_str(j, "version", WARDER_VERSION);
+    json_object_set_new(j, "parts", json_object());
+    http_answer_json(x, 200, j);
+}
+
+static void verify(struct http_exchange *x, void *context)
+{
+    const struct qvs_service *s = context;
+    owned(json_free) json_t *body = NULL;
+    struct answer a owned(answer_done) = { .body = buf_of(0) };
+    const char *code;
+    if (!http_json_body(x, &body))
+        return;
+    const struct work_request q = { .kind = WORK_VERIFY, .body = http_body(x) };
+    struct err e = verifier_link_ask(s->link, &q, &a, &code);
+    if (answer_failed_ask(x, e, &a, code))
+        return;
+    if (a.type != ANSWER_RESULT)
+        http_answer_problem(x, 503, "verification_failed", "the worker's answer is of another kind");
+    else
+        http_answer(x, 200, "application/json", buf_span(&a.body));
+}
+
+static void health(struct http_exchange *x, void *context)
+{
+    (void)context;
+    answer_health(x, "qvs");
+}
+
+const struct http_route qvs_routes[] = {
+    { "POST", "/qvs/v1/verify", ROUTE_OPEN, verify },
+    { "GET", "/health", ROUTE_OPEN, health },
+    { 0 },
+};

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "attestd/worker.h"
+
+#include "attestd/appraise.h"
+#include "attestd/channel.h"
+#include "attestd/request.h"
+#include "attestd/runtime_data.h"
+#include "base/base64.h"
+#include "base/clock.h"
+#include "base/hex.h"
+#include "base/ipc.h"
+#include "token/attestation.h"
+
+#define SEND_MS 1000
+#define RECEIVE_MS 2000
+
+struct work {
+    const struct worker *worker;
+    int answer;
+    int64_t now;
+    json_t *body;
+    struct buf evidence; /* as verify_evidence takes it */
+    const struct collateral_set *collateral;
+    struct verify_result *result;
+};
+
+static void work_done(struct work *w)
+{
+    json_free(w->body);
+    buf_done(&w->evidence);
+    verify_result_free(w->result);
+}
+static void work_donep(struct work *w)
+{
+    work_done(w);
+}
+
+/* "evidence": a CMW, or "quote": bare bytes. */
+static fallible read_evidence(struct work *w)
+{
+    const json_t *cmw = json_object_get(w->body, "evidence");
+    struct span quote = { 0 };
+    TRY(json_opt_str(w->body, "quote", "quote", &quote));
+    if (!cmw == !quote.len)
+        return FAIL(INPUT, "exactly one of evidence and quote must be there");
+    if (quote.len)
+        return base64_parse(quote, &w->evidence);
+    if (!json_is_array(cmw) && !json_is_object(cmw))
+        return FAIL(INPUT, "evidence must be a CMW record or collection");
+    return json_canonical(cmw, &w->evidence);
+}
+
+/* *needed is true when collateral must be brought first. Evidence that names no platform needs none: it is refused. */
+static bool find_collateral(struct work *w, bool final, struct collateral_key *key)
+{
+    if (failed(evidence_needs(buf_span(&w->evidence), key)))
+        return false;
+    w->collateral = warm_find(w->worker->warm, key);
+    return !final && (!w->collateral || collateral_set_expires(w->collateral) < w->now);
+}
+
+static fallible answer_need(const struct work *w, const struct collateral_key *key)
+{
+    struct buf body owned(buf_done) = buf_of(256);
+    collateral_key_write(key, &body);
+    TRY(buf_check(&body));
+    return ipc_send(w->answer, ANSWER_NEED, 0, buf_span(&body), SEND_MS);
+}
+
+static fallible verify(struct work *w, struct span report_data)
+{
+    return verify_evidence(w->worker->verifier, buf_span(&w->evidence), w->collateral, w->now, report_data,
+                           &w->result);
+}
+
+static fallible serve_verify(struct work *w, bool final)
+{
+    static const char *const members[] = { "evidence", "quote", "report_data", NULL };
+    uint8_t expected[REPORT_DATA_SIZE];
+    struct span hex = { 0 }, report_data = { 0 };
+    struct collateral_key key;
+    TRY(json_only(w->body, members));
+    TRY(json_opt_str(w->body, "report_data", "report_data", &hex));
+    if (hex.len) {
+        TRY(hex_parse_exact(hex, expected, sizeof(expected)));
+        report_data = SPAN_OF(expected);
+    }
+    TRY(read_evidence(w));
+    if (find_collateral(w, final, &key))
+        return answer_need(w, &key);
+    TRY(verify(w, report_data));
+    owned(json_free) json_t *j = NULL;
+    TRY(verify_result_json(w->result, &j));
+    char *text owned(free) = json_text(j);
+    if (!text)
+        return FAIL(SYSTEM, "memory for a result");
+    return ipc_send(w->answer, ANSWER_RESULT, 0, span_str(text), SEND_MS);
+}
+
+static json_t *failed_checks(const struct verify_result *r)
+{
+    const struct check *checks;
+    size_t count = verify_result_checks(r, &checks);
+    json_t *list = json_array();
+    for (size_t i = 0; i < count; i++) {
+        if (checks[i].outcome != CHECK_FAILED)
+            continue;
+        json_t *j = json_object();
+        json_set_str(j, "check", checks[i].name);
+        json_set_str(j, "clause", checks[i].clause);
+        json_set_str(j, "detail", checks[i].detail);
+        json_array_append_new(list, j);
+    }
+    return list;
+}
+
+/* "sha256:..." of the collateral set's own digest; empty without one. */
+static struct span collateral_digest(const struct collateral_set *c, char out[DIGEST_TEXT_SIZE])
+{
+    if (!c)
+        return (struct span){ 0 };
+    struct span d = collateral_set_digest(c);
+    char hex[2 * SHA256_SIZE + 1];
+    if (d.len != SHA256_SIZE)
+        return (struct span){ 0 };
+    snprintf(out, DIGEST_TEXT_SIZE, "sha256:%s", hex_str(d, hex));
+    return span_str(out);
+}
+
+static fallible decide(struct work *w, const struct runtime_data *rd, struct span tenant, struct span policies,
+                       json_t **decision)
+{
+    struct appraisal appraisal owned(appraisal_done) = { 0 };
+    owned(json_free) json_t *documents = NULL, *wrong = NULL;
+    char evidence[DIGEST_TEXT_SIZE], collateral[DIGEST_TEXT_SIZE];
+    bool verified = verify_result_verified(w->result);
+    TRY(json_parse(policies, &documents));
+    TRY(appraise(documents, verify_result_claims(w->result), w->now, &appraisal));
+    TRY(digest_text(buf_span(&w->evidence), evidence));
+    wrong = verified ? json_incref(appraisal.failed) : failed_checks(w->result);
+    struct attestation_facts facts = {
+        .tenant = tenant,
+        .signing_jkt = rd->bound ? span_str(rd->signing_jkt) : (struct span){ 0 },
+        .encryption_jkt = rd->bound ? span_str(rd->encryption_jkt) : (struct span){ 0 },
+        .challenge = rd->bound ? span_str(rd->challenge) : (struct span){ 0 },
+        .evidence_digest = span_str(evidence),
+        .collateral_digest = collateral_digest(w->collateral, collateral),
+        .claims = verify_result_claims(w->result),
+        .policies = appraisal.policies,
+        .verified = verified && appraisal.met,
+        .reason = verified ? "the evidence is genuine but an appraisal policy is not met" :
+                             verify_result_reason(w->result),
+        .failed = wrong,
+    };
+    return attestation_decision(&facts, decision);
+}
+
+static fallible serve_attest(struct work *w, const struct work_request *q)
+{
+    static const char *const members[] = { "evidence", "policy_ids", "tenant", "runtime_data", NULL };
+    struct span tenant = SPAN("default");
+    struct runtime_data rd;
+    struct collateral_key key;
+    TRY(json_only(w->body, members));
+    TRY(json_opt_str(w->body, "tenant", "tenant", &tenant));
+    TRY(runtime_data_parse(json_object_get(w->body, "runtime_data"), tenant, &rd));
+    TRY(read_evidence(w));
+    if (find_collateral(w, q->final, &key))
+        return answer_need(w, &key);
+    TRY(verify(w, rd.expected ? SPAN_OF(rd.report_data) : (struct span){ 0 }));
+    owned(json_free) json_t *decision = NULL;
+    TRY(decide(w, &rd, tenant, q->policies, &decision));
+    char *text owned(free) = json_text(decision);
+    if (!text)
+        return FAIL(SYSTEM, "memory for a decision");
+    return channel_send(w->worker->decisions, CHANNEL_DECISION, span_str(text), w->answer);
+}
+
+static fallible serve(const struct worker *worker, int answer)
+{
+    struct ipc_message m owned(ipc_message_done) = { .body = buf_of(IPC_BODY_MAX) };
+    struct work_request q;
+    struct work w owned(work_done) = { .worker = worker, .answer = answer, .now = clock_now(),
+                                       .evidence = buf_of(REQUEST_BODY_MAX) };
+    TRY(ipc_receive(answer, &m, RECEIVE_MS));
+    if (m.type != ANSWER_REQUEST)
+        return FAIL(INPUT, "not a request");
+    TRY(work_request_parse(buf_span(&m.body), &q));
+    TRY(json_parse_object(q.body, &w.body));
+    switch (q.kind) {
+    case WORK_VERIFY:
+        return serve_verify(&w, q.final);
+    case WORK_ATTEST:
+        return serve_attest(&w, &q);
+    }
+    return FAIL(INPUT, "unknown kind of request");
+}
+
+void worker_serve(const struct worker *w, int answer)
+{
+    struct err e = serve(w, answer);
+    if (!failed(e))
+        return;
+    struct buf body owned(buf_done) = buf_of(1024);
+    answer_failure_write(e, e.kind == FAIL_INPUT || e.kind == FAIL_LIMIT ? "malformed_request" : "verification_failed",
+                         &body);
+    if (failed(ipc_send(answer, ANSWER_FAILURE, 0, buf_span(&body), SEND_MS)))
+        return; /* nobody is there to be told */
+}
