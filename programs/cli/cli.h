@@ -26,7 +26,11 @@ struct verb {
 /* argv[1] chooses from the table; --help lists it. `parent`: "warder key". */
 int verb_dispatch(const char *parent, const char *summary, const struct verb *table, int argc, char **argv);
 
+int cli_appraisal(int argc, char **argv);
+int cli_audit(int argc, char **argv);
 int cli_dev(int argc, char **argv);
+int cli_key(int argc, char **argv);
+int cli_policy(int argc, char **argv);
 int cli_status(int argc, char **argv);
 
 /* What every verb that talks to services takes, as option rows; put them into the verb's table:
@@ -79,5 +83,11 @@ struct column {
 void print_table(const json_t *rows, const struct column *columns);
 /* Members of one object as "name: value" lines, nested ones indented. */
 void print_object(const json_t *object);
+
+/* Verbs that are the same for every kind of thing: GET path as a table; GET and DELETE path + ID. */
+int list_rows(int argc, char **argv, enum service service, const char *path, const char *name, const char *summary,
+              const struct column *columns);
+int show_one(int argc, char **argv, enum service service, const char *path, const char *name, const char *summary);
+int delete_one(int argc, char **argv, enum service service, const char *path, const char *name, const char *summary);
 
 #endif

@@ -115,7 +115,21 @@ fallible dev_spawn(const struct dev *d, const char *name, const char *const *arg
     return file_write(dev_path(d, path, "run/%s.pid", name), span_str(number), 0600);
 }
 
-/* A pid file may be stale: the process must still be the program that was started here, by its command's name. */
+/* The state letter of proc(5), 0 when there is no such process. */
+static char process_state(pid_t pid)
+{
+    char path[64];
+    struct buf text owned(buf_done) = buf_of(4096);
+
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    if (failed(file_read(path, &text)))
+        return 0;
+    const char *end = strrchr(buf_str(&text), ')');
+    return end && end[1] ? end[2] : 0;
+}
+
+/* A pid file may be stale: the process must still be one that was started for this system, by its command line, which is
+ * empty for a moment while a program starts. */
 bool dev_alive(const struct dev *d, const char *name, pid_t *pid)
 {
     char path[1024];
@@ -126,9 +140,10 @@ bool dev_alive(const struct dev *d, const char *name, pid_t *pid)
     *pid = (pid_t)strtol(buf_str(&text), NULL, 10);
     waitpid(*pid, NULL, WNOHANG); /* ours when up failed half-way */
     snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)*pid);
-    if (*pid <= 1 || failed(file_read(path, &command)) || !command.len)
+    char state = *pid > 1 ? process_state(*pid) : 0;
+    if (!state || state == 'Z' || failed(file_read(path, &command)))
         return false;
-    return span_find(buf_span(&command), span_str(d->dir)) < command.len || strstr(buf_str(&command), name);
+    return !command.len || span_find(buf_span(&command), span_str(d->dir)) < command.len;
 }
 
 void dev_stop(const struct dev *d, const char *name)

@@ -51,29 +51,12 @@ static int certify(struct session *s, const struct enrolment *e, const struct ke
                             true, certificate);
 }
 
-/* The private key as a JWE that only keyd can open. */
-static int wrap_for_keyd(struct session *s, const struct key *k, struct buf *jwe)
-{
-    json_t *jwk owned(json_free) = NULL;
-    struct key *import owned(key_free) = NULL;
-    struct secret *pkcs8 owned(secret_free) = NULL;
-    json_t *header owned(json_free) = json_pack("{s:s,s:s}", "typ", "warder-import+jwe", "cty", "pkcs8");
-
-    int rc = session_call(s, SERVICE_KBS, "GET", "/kbs/v1/import-key", NULL, &jwk);
-    if (rc)
-        return rc;
-    struct err e = key_from_jwk(jwk, &import);
-    if (!failed(e))
-        e = key_to_pkcs8(k, &pkcs8);
-    if (!failed(e))
-        e = jwe_seal(import, header, pkcs8, jwe);
-    return failed(e) ? print_failure(e, "wrap the key for keyd", NULL) : EXIT_OK;
-}
-
 static int import(struct session *s, const struct enrolment *e, const struct key *k, json_t **answer)
 {
     struct buf jwe owned(buf_done) = buf_of(JOSE_TEXT_MAX);
-    int rc = wrap_for_keyd(s, k, &jwe);
+    struct secret *pkcs8 owned(secret_free) = NULL;
+    struct err made = key_to_pkcs8(k, &pkcs8);
+    int rc = failed(made) ? print_failure(made, "encode the key", NULL) : key_wrap_for_keyd(s, pkcs8, "pkcs8", &jwe);
     if (rc)
         return rc;
     json_t *body owned(json_free) = json_object();

@@ -6,6 +6,9 @@
 #include "crypto/crypto.h"
 
 static const struct verb verbs[] = {
+    { "key", cli_key, "keys of the broker: create, import, register, enroll, list, show, delete" },
+    { "appraisal", cli_appraisal, "appraisal policies: what evidence must say" },
+    { "audit", cli_audit, "the record of every decision" },
     { "dev", cli_dev, "run the whole system on this machine, for development" },
     { "status", cli_status, "health of every service" },
     { "verify", cli_verify, "verify a quote or an evidence bundle" },

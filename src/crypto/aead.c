@@ -27,6 +27,8 @@ fallible gcm_seal(const struct secret *key, const uint8_t nonce[GCM_NONCE_SIZE],
     EVP_CIPHER_CTX *ctx owned(EVP_CIPHER_CTX_free) = start(EVP_aes_256_gcm(), key, nonce, true);
     int len = 0;
 
+    if (secret_len(key) != AEAD_KEY_SIZE)
+        return FAIL(INPUT, "key of the wrong length for AES-256-GCM");
     if (!ctx || (associated.len && EVP_EncryptUpdate(ctx, NULL, &len, associated.at, (int)associated.len) != 1) ||
         (plain.len && EVP_EncryptUpdate(ctx, to, &len, plain.at, (int)plain.len) != 1) ||
         EVP_EncryptFinal_ex(ctx, to + plain.len, &len) != 1 ||
@@ -42,6 +44,8 @@ fallible gcm_open(const struct secret *key, const uint8_t nonce[GCM_NONCE_SIZE],
     struct secret *to owned(secret_free) = secret_new(sealed.len);
     int len = 0;
 
+    if (secret_len(key) != AEAD_KEY_SIZE)
+        return FAIL(INPUT, "key of the wrong length for AES-256-GCM");
     if (!ctx || !to)
         return FAIL(SYSTEM, "cannot decrypt");
     if ((associated.len && EVP_DecryptUpdate(ctx, NULL, &len, associated.at, (int)associated.len) != 1) ||

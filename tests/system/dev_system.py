@@ -14,7 +14,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("WARDER_BUILD", ROOT / "build"))
 WARDER = BUILD / "programs/cli/warder"
 TEESIM = BUILD / "tools/teesim/teesim"
-VENV_BIN = ROOT / ".cache/venv/bin"
+TOOLS = ROOT / ".cache/bin"
 ENGINE = pathlib.Path("/usr/lib/x86_64-linux-gnu/engines-3/pkcs11.so")
 
 
@@ -40,7 +40,7 @@ class System:
     def __init__(self, folder, keys="embedded", tee="tdx4", options=()):
         self.dir = pathlib.Path(folder)
         self.base = free_ports(18)
-        self.env = {"PATH": f"{VENV_BIN}:{os.environ['PATH']}:/usr/sbin:/sbin", "HOME": str(self.dir),
+        self.env = {"PATH": f"{TOOLS}:{os.environ['PATH']}:/usr/sbin:/sbin", "HOME": str(self.dir),
                     "WARDER_CONFIG": str(self.dir / "etc/cli.conf"),
                     **{k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")}}
         self.up_arguments = ["dev", "up", "--dir", str(self.dir), "--keys", keys, "--tee", tee, "--ports", str(self.base), *options]
@@ -183,5 +183,5 @@ def missing():
 
 
 def bao():
-    path = VENV_BIN / "bao"
+    path = TOOLS / "bao"
     return path if path.exists() else None

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fuse3/fuse.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 
@@ -12,6 +13,7 @@
 #include "teesim/tsm_request.h"
 
 #define TEXT_ATTRIBUTE_SIZE 4096
+#define LOOP_NAP_NS 20000000
 
 struct tsm_fs {
     struct tsm_requests *requests;
@@ -267,13 +269,33 @@ fallible tsm_fs_start(struct platform *platform, const char *path, struct tsm_fs
     return FAIL(UPSTREAM, "--mount: the FUSE mount is refused: use --socket");
 }
 
+static void wake(int signal)
+{
+    (void)signal;
+}
+
+/* The loop sleeps in read(2); a signal that comes just before it sleeps is lost, so again until it ends. */
+static void end_loop(struct tsm_fs *fs)
+{
+    struct sigaction action = { .sa_handler = wake };
+    struct timespec soon;
+
+    sigaction(SIGUSR1, &action, NULL);
+    fuse_exit(fs->fuse);
+    do {
+        pthread_kill(fs->loop, SIGUSR1);
+        clock_gettime(CLOCK_REALTIME, &soon);
+        soon.tv_sec += soon.tv_nsec + LOOP_NAP_NS >= 1000000000;
+        soon.tv_nsec = (soon.tv_nsec + LOOP_NAP_NS) % 1000000000;
+    } while (pthread_timedjoin_np(fs->loop, NULL, &soon) != 0);
+}
+
 void tsm_fs_stop(struct tsm_fs *fs)
 {
     if (!fs)
         return;
-    fuse_exit(fs->fuse);
-    fuse_unmount(fs->fuse); /* wakes the loop */
-    pthread_join(fs->loop, NULL);
+    end_loop(fs); /* first: where a client's folder is in the mount, unmounting alone would not wake it */
+    fuse_unmount(fs->fuse);
     fuse_destroy(fs->fuse);
     tsm_requests_free(fs->requests);
     free(fs);

@@ -12,6 +12,7 @@
 #include "base/hex.h"
 #include "crypto/crypto.h"
 #include "crypto/key.h"
+#include "key_samples.h"
 
 static struct key *make(enum key_kind kind)
 {
@@ -155,6 +156,75 @@ static void refused_jwks(void **state)
     }
 }
 
+static struct err load_text(const char *text, struct key **out)
+{
+    struct secret *pem owned(secret_free) = secret_copy(span_str(text));
+
+    return key_from_pem(pem, out);
+}
+
+/* PKCS#8, PKCS#1 and SEC1, with and without parameters, as the openssl command writes them. */
+static void pem_forms(void **state)
+{
+    (void)state;
+    struct key *a owned(key_free) = NULL, *b owned(key_free) = NULL, *c owned(key_free) = NULL, *d owned(key_free) = NULL;
+    struct key *e owned(key_free) = NULL, *f owned(key_free) = NULL;
+
+    assert_false(failed(load_text(sample_key_p256_pkcs8, &a)));
+    assert_false(failed(load_text(sample_key_p256_sec1, &b)));
+    assert_true(key_same_public(a, b));
+    assert_false(failed(load_text(sample_key_p384_params, &c)));
+    assert_int_equal(key_kind_of(c), KEY_P384);
+    assert_false(failed(load_text(sample_key_p521, &d)));
+    assert_int_equal(key_kind_of(d), KEY_P521);
+    assert_false(failed(load_text(sample_key_rsa_pkcs8, &e)));
+    assert_false(failed(load_text(sample_key_rsa_pkcs1, &f)));
+    assert_true(key_same_public(e, f));
+    assert_true(key_is_private(a) && key_is_private(c) && key_is_private(f));
+}
+
+static void refused_pems(void **state)
+{
+    (void)state;
+    struct key *none = NULL;
+    struct buf two owned(buf_done) = buf_of(8192);
+
+    assert_int_equal(load_text(sample_key_encrypted, &none).kind, FAIL_DENIED);
+    assert_int_equal(load_text(sample_key_encrypted_old, &none).kind, FAIL_DENIED);
+    buf_addf(&two, "%s%s", sample_key_p256_pkcs8, sample_key_p521);
+    assert_int_equal(load_text(buf_str(&two), &none).kind, FAIL_INPUT);
+    buf_clear(&two);
+    buf_addf(&two, "%s%s", sample_key_p256_pkcs8, "x");
+    assert_int_equal(load_text(buf_str(&two), &none).kind, FAIL_INPUT);
+    assert_int_equal(load_text("", &none).kind, FAIL_INPUT);
+    assert_int_equal(load_text("-----BEGIN PUBLIC KEY-----\nMFkw\n-----END PUBLIC KEY-----\n", &none).kind, FAIL_INPUT);
+    struct span whole = span_str(sample_key_rsa_pkcs1);
+    for (size_t len = 0; len + 1 < whole.len; len += 3) {
+        struct secret *cut owned(secret_free) = secret_copy(span_head(whole, len));
+        assert_true(failed(key_from_pem(cut, &none)));
+    }
+    assert_null(none);
+}
+
+/* A private key whose parts disagree must not become a key: a wrong d signs, and a wrong prime leaks the right one. */
+static void parts_that_do_not_fit(void **state)
+{
+    (void)state;
+    for (enum key_kind kind = KEY_RSA; kind <= KEY_P521; kind++) {
+        struct key *k owned(key_free) = make(kind);
+        struct secret *der owned(secret_free) = NULL;
+
+        assert_false(failed(key_to_pkcs8(k, &der)));
+        for (size_t i = 30; i < secret_len(der); i += 41) {
+            struct key *changed owned(key_free) = NULL;
+
+            secret_fill(der)[i] ^= 4;
+            assert_true(failed(key_from_pkcs8(der, &changed)));
+            secret_fill(der)[i] ^= 4;
+        }
+    }
+}
+
 /* L16: modulus and exponent are bounded before any arithmetic. */
 static void rsa_size_limits(void **state)
 {
@@ -214,6 +284,9 @@ int main(void)
         cmocka_unit_test(bad_points),
         cmocka_unit_test(thumbprint_vector),
         cmocka_unit_test(refused_jwks),
+        cmocka_unit_test(pem_forms),
+        cmocka_unit_test(refused_pems),
+        cmocka_unit_test(parts_that_do_not_fit),
         cmocka_unit_test(rsa_size_limits),
         cmocka_unit_test(files),
     };

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+/* warder audit: the record of every decision. */
+#include "cli/cli.h"
+
+#include "crypto/random.h"
+
+static int audit_list(int argc, char **argv)
+{
+    struct session_options options = { 0 };
+    const char *key = NULL;
+    uint64_t limit = 20;
+    const struct option_row rows[] = {
+        { "limit", 'n', OPTION_NUMBER, "N", "the newest N records (default 20, at most 1000)", &limit },
+        { "key", 0, OPTION_TEXT, "ID", "of this key only", &key },
+        SESSION_OPTIONS(options),
+        { 0 },
+    };
+    const struct command_help help = { "warder audit list", "", "decisions, the newest first",
+                                       "-o json gives whole records: claims, checks, digests, hash chain." };
+    struct buf path owned(buf_done) = buf_of(256);
+    int rest;
+    switch (options_parse(argc, argv, rows, &help, &rest)) {
+    case OPTIONS_DONE:
+        return EXIT_OK;
+    case OPTIONS_USAGE:
+        return EXIT_USAGE;
+    case OPTIONS_GO:
+        break;
+    }
+    if (key && !uuid_valid(span_str(key))) {
+        fprintf(stderr, "warder: --key takes a key id\n");
+        return EXIT_USAGE;
+    }
+    buf_addf(&path, "/kbs/v1/audit?limit=%llu%s%s", (unsigned long long)limit, key ? "&key=" : "", key ? key : "");
+    struct session s owned(session_close) = { 0 };
+    json_t *answer owned(json_free) = NULL;
+    int rc = session_open(&options, &s);
+    if (!rc)
+        rc = session_call(&s, SERVICE_KBS, "GET", buf_str(&path), NULL, &answer);
+    if (rc)
+        return rc;
+    if (s.json)
+        print_json(answer);
+    else
+        print_table(answer, (const struct column[]){ { "seq", "SEQ" }, { "time", "TIME" }, { "action", "ACTION" },
+                                                     { "decision", "DECISION" }, { "code", "CODE" }, { "reason", "REASON" },
+                                                     { "subject", "SUBJECT" }, { 0 } });
+    return EXIT_OK;
+}
+
+static int audit_show(int argc, char **argv)
+{
+    return show_one(argc, argv, SERVICE_KBS, "/kbs/v1/audit/", "warder audit show", "one record, whole");
+}
+
+int cli_audit(int argc, char **argv)
+{
+    static const struct verb verbs[] = { { "list", audit_list, "decisions, the newest first" }, { "show", audit_show, "one record" }, { 0 } };
+    return verb_dispatch("warder audit", "the record of every decision", verbs, argc, argv);
+}

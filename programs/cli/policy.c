@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+/* warder policy: transfer policies of the broker. */
+#include "broker/transfer_policy.h"
+
+#include "base/file.h"
+#include "cli/cli.h"
+#include "policy/claim.h"
+
+#define DOCUMENT_MAX (128U << 10)
+
+struct policy_wish {
+    const char *file, *name, *attestation, *types, *appraisal, *claims, *permissions;
+    uint64_t lease;
+    bool explain;
+};
+
+static json_t *list_of(const char *text)
+{
+    json_t *list = json_array();
+    for (struct span rest = span_str(text); rest.len;) {
+        size_t len = span_find(rest, SPAN(","));
+        if (len)
+            json_array_append_new(list, json_stringn((const char *)rest.at, len));
+        rest = span_tail(rest, len + 1);
+    }
+    return list;
+}
+
+/* "mrtd=HEX,isvsvn=3" becomes conditions; a value may be several, HEX|HEX. */
+static int add_conditions(json_t *document, const char *claims)
+{
+    json_t *all = json_array();
+
+    for (struct span rest = span_str(claims); rest.len;) {
+        struct span pair = span_head(rest, span_find(rest, SPAN(",")));
+        rest = span_tail(rest, pair.len + 1);
+        size_t at = span_find(pair, SPAN("="));
+        const struct claim_row *row = claim_find(span_head(pair, at));
+        if (!row || at == pair.len) {
+            fprintf(stderr, "warder: --claim takes NAME=VALUE with a name of docs/claims.md, not %.*s\n", (int)pair.len,
+                    (const char *)pair.at);
+            json_decref(all);
+            return EXIT_USAGE;
+        }
+        json_t *condition = json_object();
+        struct span value = span_tail(pair, at + 1);
+        json_set_str(condition, "claim", row->name);
+        if (row->type == CLAIM_BOOL)
+            json_set_bool(condition, "equals", span_equal_str(value, "true"));
+        else if (row->type == CLAIM_NUMBER)
+            json_set_int(condition, "equals", strtoll((const char *)value.at, NULL, 10));
+        else
+            json_set_span(condition, "equals", value);
+        json_array_append_new(all, condition);
+    }
+    json_object_set_new(document, "conditions", json_pack("{s:s,s:[{s:o}]}", "version", "1.0.0", "anyOf", "allOf", all));
+    return EXIT_OK;
+}
+
+static int document_of(const struct policy_wish *w, json_t **out)
+{
+    json_t *document owned(json_free) = json_object();
+
+    json_set_str(document, "name", w->name);
+    json_set_str(document, "attestation", w->attestation);
+    if (w->types)
+        json_object_set_new(document, "attestation_types", list_of(w->types));
+    if (w->appraisal)
+        json_object_set_new(document, "policy_ids", list_of(w->appraisal));
+    if (w->permissions)
+        json_object_set_new(document, "client_permissions_allof", list_of(w->permissions));
+    if (w->lease)
+        json_set_int(document, "lease_minutes", (int64_t)w->lease);
+    if (w->explain)
+        json_set_bool(document, "explain_to_caller", true);
+    int rc = w->claims ? add_conditions(document, w->claims) : EXIT_OK;
+    if (!rc)
+        *out = TAKE(document);
+    return rc;
+}
+
+static int read_document(const char *path, json_t **out)
+{
+    struct buf text owned(buf_done) = buf_of(DOCUMENT_MAX);
+    struct err e = file_read(path, &text);
+
+    if (!failed(e))
+        e = json_parse_object(buf_span(&text), out);
+    return failed(e) ? print_failure(e, path, NULL) : EXIT_OK;
+}
+
+/* The broker would say the same; here the user hears it before anything is sent. */
+static int check_document(const json_t *document, const char *name)
+{
+    struct transfer_policy *p owned(transfer_policy_free) = NULL;
+    char *message owned(free) = NULL;
+    struct err e = transfer_policy_parse(document, &p, &message);
+
+    if (!failed(e))
+        return EXIT_OK;
+    return print_failure(message ? (struct err){ e.kind, 0, message } : e, name, "docs/policy-language.md and docs/claims.md say what there is");
+}
+
+static int create(const struct session_options *options, const json_t *document)
+{
+    struct session s owned(session_close) = { 0 };
+    json_t *answer owned(json_free) = NULL;
+    int rc = session_open(options, &s);
+
+    if (!rc)
+        rc = session_call(&s, SERVICE_KBS, "POST", "/kbs/v1/key-transfer-policies", document, &answer);
+    if (rc)
+        return rc;
+    const char *id = json_string_value(json_object_get(answer, "id"));
+    if (s.json)
+        print_json(answer);
+    else
+        printf("Created Policy: %s\n", id ? id : "?");
+    return EXIT_OK;
+}
+
+static int policy_create(int argc, char **argv)
+{
+    struct session_options options = { 0 };
+    struct policy_wish w = { .attestation = "require" };
+    const struct option_row rows[] = {
+        { "file", 'f', OPTION_TEXT, "FILE", "the whole policy as JSON; - is standard input", &w.file },
+        { "name", 0, OPTION_TEXT, "TEXT", "its name", &w.name },
+        { "attestation", 0, OPTION_TEXT, "LEVEL", "require (default), observe or none", &w.attestation },
+        { "attestation-type", 0, OPTION_TEXT, "LIST", "tdx, sgx", &w.types },
+        { "appraisal", 0, OPTION_TEXT, "LIST", "appraisal policies that must have been met (default: default)", &w.appraisal },
+        { "claim", 0, OPTION_TEXT, "LIST", "conditions NAME=VALUE,... on claims: mrtd=HEX", &w.claims },
+        { "permissions", 0, OPTION_TEXT, "LIST", "what the client's token must permit, all of it", &w.permissions },
+        { "lease", 0, OPTION_NUMBER, "MINUTES", "how long a released key may be held", &w.lease },
+        { "explain-to-caller", 0, OPTION_FLAG, NULL, "a refused client hears which claim failed", &w.explain },
+        SESSION_OPTIONS(options),
+        { 0 },
+    };
+    const struct command_help help = { "warder policy create", "", "make a transfer policy: who may have a key",
+                                       "Example: warder policy create --name web --attestation-type tdx --claim mrtd=HEX\n"
+                                       "Either --file, or the other options." };
+    json_t *document owned(json_free) = NULL;
+    int rest;
+    switch (options_parse(argc, argv, rows, &help, &rest)) {
+    case OPTIONS_DONE:
+        return EXIT_OK;
+    case OPTIONS_USAGE:
+        return EXIT_USAGE;
+    case OPTIONS_GO:
+        break;
+    }
+    if (!w.file && !w.name) {
+        fprintf(stderr, "warder: --name, or --file, is needed\n");
+        return EXIT_USAGE;
+    }
+    int rc = w.file ? read_document(w.file, &document) : document_of(&w, &document);
+    if (!rc)
+        rc = check_document(document, w.file ? w.file : "policy");
+    return rc ? rc : create(&options, document);
+}
+
+static int lint_file(int argc, char **argv)
+{
+    const struct option_row rows[] = { { 0 } };
+    const struct command_help help = { "warder policy lint", "FILE", "check a transfer policy without storing it",
+                                       "Exit status: 0 it is good, 1 it is not." };
+    json_t *document owned(json_free) = NULL;
+    int rest;
+    switch (options_parse(argc, argv, rows, &help, &rest)) {
+    case OPTIONS_DONE:
+        return EXIT_OK;
+    case OPTIONS_USAGE:
+        return EXIT_USAGE;
+    case OPTIONS_GO:
+        break;
+    }
+    if (rest + 1 != argc) {
+        fprintf(stderr, "warder policy lint: exactly one FILE is needed\n");
+        return EXIT_USAGE;
+    }
+    int rc = read_document(argv[rest], &document);
+    if (!rc)
+        rc = check_document(document, argv[rest]);
+    if (!rc)
+        printf("%s: good\n", argv[rest]);
+    return rc;
+}
+
+static int policy_list(int argc, char **argv)
+{
+    return list_rows(argc, argv, SERVICE_KBS, "/kbs/v1/key-transfer-policies", "warder policy list", "transfer policies",
+                     (const struct column[]){ { "id", "ID" }, { "name", "NAME" }, { "attestation", "ATTESTATION" },
+                                              { "attestation_types", "TYPES" }, { "version", "VERSION" }, { "created_at", "CREATED" }, { 0 } });
+}
+
+static int policy_show(int argc, char **argv)
+{
+    return show_one(argc, argv, SERVICE_KBS, "/kbs/v1/key-transfer-policies/", "warder policy show", "one transfer policy");
+}
+
+static int policy_delete(int argc, char **argv)
+{
+    return delete_one(argc, argv, SERVICE_KBS, "/kbs/v1/key-transfer-policies/", "warder policy delete",
+                      "delete a transfer policy that no key uses");
+}
+
+int cli_policy(int argc, char **argv)
+{
+    static const struct verb verbs[] = {
+        { "create", policy_create, "make one" },  { "list", policy_list, "all of them" }, { "show", policy_show, "one of them" },
+        { "delete", policy_delete, "delete one" }, { "lint", lint_file, "check a file" }, { 0 },
+    };
+    return verb_dispatch("warder policy", "transfer policies: who may have a key", verbs, argc, argv);
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+/* list, show and delete, which are the same for every kind of thing that a service keeps. */
+#include "cli/cli.h"
+
+#include "crypto/random.h"
+
+/* What may stand in a path: ids and names, nothing that could change its meaning. */
+static bool id_is_plain(const char *id)
+{
+    size_t len = strlen(id);
+    return len && len <= 128 && id[0] != '.' &&
+           strspn(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") == len;
+}
+
+/* Options and one operand. -1: go on. */
+static int parse_one(int argc, char **argv, struct session_options *options, const char *name, const char *summary, const char **id)
+{
+    const struct option_row rows[] = { SESSION_OPTIONS(*options), { 0 } };
+    const struct command_help help = { name, "ID", summary, NULL };
+    int rest;
+
+    switch (options_parse(argc, argv, rows, &help, &rest)) {
+    case OPTIONS_DONE:
+        return EXIT_OK;
+    case OPTIONS_USAGE:
+        return EXIT_USAGE;
+    case OPTIONS_GO:
+        break;
+    }
+    if (rest + 1 != argc || !id_is_plain(argv[rest])) {
+        fprintf(stderr, "%s: exactly one ID is needed; see '%s --help'\n", name, name);
+        return EXIT_USAGE;
+    }
+    *id = argv[rest];
+    return -1;
+}
+
+int list_rows(int argc, char **argv, enum service service, const char *path, const char *name, const char *summary,
+              const struct column *columns)
+{
+    struct session_options options = { 0 };
+    const struct option_row rows[] = { SESSION_OPTIONS(options), { 0 } };
+    const struct command_help help = { name, "", summary, NULL };
+    int rest;
+
+    switch (options_parse(argc, argv, rows, &help, &rest)) {
+    case OPTIONS_DONE:
+        return EXIT_OK;
+    case OPTIONS_USAGE:
+        return EXIT_USAGE;
+    case OPTIONS_GO:
+        break;
+    }
+    struct session s owned(session_close) = { 0 };
+    json_t *answer owned(json_free) = NULL;
+    int rc = session_open(&options, &s);
+    if (!rc)
+        rc = session_call(&s, service, "GET", path, NULL, &answer);
+    if (rc)
+        return rc;
+    if (s.json)
+        print_json(answer);
+    else
+        print_table(answer, columns);
+    return EXIT_OK;
+}
+
+int show_one(int argc, char **argv, enum service service, const char *path, const char *name, const char *summary)
+{
+    struct session_options options = { 0 };
+    struct session s owned(session_close) = { 0 };
+    struct buf full owned(buf_done) = buf_of(512);
+    json_t *answer owned(json_free) = NULL;
+    const char *id = NULL;
+    int rc = parse_one(argc, argv, &options, name, summary, &id);
+
+    if (rc >= 0)
+        return rc;
+    buf_addf(&full, "%s%s", path, id);
+    rc = session_open(&options, &s);
+    if (!rc)
+        rc = session_call(&s, service, "GET", buf_str(&full), NULL, &answer);
+    if (rc)
+        return rc;
+    if (s.json)
+        print_json(answer);
+    else
+        print_object(answer);
+    return EXIT_OK;
+}
+
+int delete_one(int argc, char **argv, enum service service, const char *path, const char *name, const char *summary)
+{
+    struct session_options options = { 0 };
+    struct session s owned(session_close) = { 0 };
+    struct buf full owned(buf_done) = buf_of(512);
+    json_t *answer owned(json_free) = NULL;
+    const char *id = NULL;
+    int rc = parse_one(argc, argv, &options, name, summary, &id);
+
+    if (rc >= 0)
+        return rc;
+    buf_addf(&full, "%s%s", path, id);
+    rc = session_open(&options, &s);
+    if (!rc)
+        rc = session_call(&s, service, "DELETE", buf_str(&full), NULL, &answer);
+    if (!rc && !s.json)
+        printf("deleted %s\n", id);
+    return rc;
+}
