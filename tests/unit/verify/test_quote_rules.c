@@ -1,0 +1,527 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The quote itself: frame, vendor, quoting enclave, signatures; each rule broken once, the rest signed anew. */
+#include "forge_case.h"
+
+#include "base/base64.h"
+#include "evidence/bundle.h"
+
+static void vendor(struct forge_knobs *k)
+{
+    k->quote.vendor[0] ^= 1;
+}
+
+static void version_2(struct forge_knobs *k)
+{
+    k->quote.version = 2;
+}
+
+static void version_6(struct forge_knobs *k)
+{
+    k->quote.version = 6;
+}
+
+static void key_p384(struct forge_knobs *k)
+{
+    k->quote.key_type = 3;
+}
+
+static void key_unknown(struct forge_knobs *k)
+{
+    k->quote.key_type = 1;
+}
+
+static void tee_unknown(struct forge_knobs *k)
+{
+    k->quote.tee_type = 0x82;
+}
+
+static void v3_with_tdx(struct forge_knobs *k)
+{
+    k->quote.tee_type = 0x81;
+}
+
+/* A TD body under the SGX type and the reverse. */
+static void tee_other(struct forge_knobs *k)
+{
+    k->quote.tee_type ^= 0x81;
+}
+
+static void body_size_small(struct forge_knobs *k)
+{
+    k->quote.body_size -= 1;
+}
+
+static void body_size_huge(struct forge_knobs *k)
+{
+    k->quote.body_size = 0xffffffff;
+}
+
+static void body_type_5(struct forge_knobs *k)
+{
+    k->quote.body_type = 5;
+}
+
+static void body_type_sgx(struct forge_knobs *k)
+{
+    k->quote.body_type = 1;
+}
+
+static void outer_type(struct forge_knobs *k)
+{
+    k->quote.outer_type = 5;
+}
+
+static void nested(struct forge_knobs *k)
+{
+    k->quote.cert_type = 6;
+}
+
+static void cert_type_8(struct forge_knobs *k)
+{
+    k->quote.cert_type = 8;
+}
+
+static void inside_auth(struct forge_knobs *k)
+{
+    k->quote.inside_auth = SPAN("\0");
+}
+
+static void inside_outer(struct forge_knobs *k)
+{
+    k->quote.inside_outer = SPAN("\0");
+}
+
+static void after(struct forge_knobs *k)
+{
+    k->quote.after = SPAN("\0\0\0padding");
+}
+
+static void auth_longer(struct forge_knobs *k)
+{
+    k->quote.auth_size_lie = 1;
+}
+
+static void auth_shorter(struct forge_knobs *k)
+{
+    k->quote.auth_size_lie = -1;
+}
+
+static void auth_huge(struct forge_knobs *k)
+{
+    k->quote.auth_size_lie = 0xfffff000;
+}
+
+static void outer_longer(struct forge_knobs *k)
+{
+    k->quote.outer_size_lie = 1;
+}
+
+static void outer_shorter(struct forge_knobs *k)
+{
+    k->quote.outer_size_lie = -1;
+}
+
+static void qe_auth_lie(struct forge_knobs *k)
+{
+    k->quote.qe_auth_size_lie = 1;
+}
+
+static void cert_lie(struct forge_knobs *k)
+{
+    k->quote.cert_size_lie = -1;
+}
+
+static void cert_huge(struct forge_knobs *k)
+{
+    k->quote.cert_size_lie = 0xffffff00;
+}
+
+static void no_qe_auth(struct forge_knobs *k)
+{
+    k->quote.qe_auth_len = 0;
+}
+
+static void long_qe_auth(struct forge_knobs *k)
+{
+    k->quote.qe_auth_len = FORGE_QE_AUTH_MAX;
+}
+
+static void frame(void **state)
+{
+    (void)state;
+    static const struct forge_case cases[] = {
+        { "SGX version 3", FORGE_SGX3, NULL, NULL, "UpToDate" },
+        { "SGX version 4", FORGE_SGX4, NULL, NULL, "UpToDate" },
+        { "SGX version 5", FORGE_SGX5, NULL, NULL, "UpToDate" },
+        { "TDX version 4", FORGE_TDX4, NULL, NULL, "UpToDate" },
+        { "TDX version 5, TD 1.0", FORGE_TDX5_TD10, NULL, NULL, "UpToDate" },
+        { "TDX version 5, TD 1.5", FORGE_TDX5, NULL, NULL, "UpToDate" },
+        { "TDX version 5, TD 1.5 extension", FORGE_TDX5_TD15EX, NULL, NULL, "UpToDate" },
+        { "version 2", FORGE_SGX3, version_2, "quote_format", "" },
+        { "version 6", FORGE_TDX5, version_6, "quote_format", "" },
+        { "attestation key P-384", FORGE_TDX4, key_p384, "quote_format", "" },
+        { "attestation key of an unknown type", FORGE_SGX3, key_unknown, "quote_format", "" },
+        { "unknown TEE", FORGE_TDX4, tee_unknown, "quote_format", "" },
+        { "version 3 with TDX", FORGE_SGX3, v3_with_tdx, "quote_format", "" },
+        { "SGX type with TD body", FORGE_TDX4, tee_other, "quote_format", "" },
+        { "TDX type with SGX body", FORGE_SGX5, tee_other, "quote_format", "" },
+        { "SGX type with TD body type", FORGE_TDX5, tee_other, "quote_format", "" },
+        { "L43 body size too small", FORGE_TDX5, body_size_small, "quote_format", "" },
+        { "L47 body size huge", FORGE_TDX5, body_size_huge, "quote_format", "" },
+        { "unknown body type", FORGE_TDX5, body_type_5, "quote_format", "" },
+        { "SGX body type with TDX", FORGE_TDX5, body_type_sgx, "quote_format", "" },
+        { "outer type 5", FORGE_TDX4, outer_type, "quote_format", "" },
+        { "type 6 in type 6", FORGE_TDX4, nested, "quote_format", "" },
+        { "type 6 in version 3", FORGE_SGX3, nested, "quote_format", "" },
+        { "type 8", FORGE_TDX4, cert_type_8, "quote_format", "" },
+        { "a byte more inside the signature area", FORGE_SGX3, inside_auth, "quote_format", "" },
+        { "the same, TDX", FORGE_TDX4, inside_auth, "quote_format", "" },
+        { "a byte more inside the outer data", FORGE_TDX4, inside_outer, "quote_format", "" },
+        { "bytes after the signature area", FORGE_TDX4, after, NULL, "UpToDate" },
+        { "signature area one longer", FORGE_SGX3, auth_longer, "quote_format", "" },
+        { "signature area one shorter", FORGE_SGX3, auth_shorter, "quote_format", "" },
+        { "L47 signature area near 2^32", FORGE_SGX3, auth_huge, "quote_format", "" },
+        { "outer size larger", FORGE_TDX4, outer_longer, "quote_format", "" },
+        { "outer size smaller", FORGE_TDX4, outer_shorter, "quote_format", "" },
+        { "QE authentication data longer", FORGE_TDX4, qe_auth_lie, "quote_format", "" },
+        { "certification data shorter", FORGE_TDX4, cert_lie, "quote_format", "" },
+        { "L47 certification data near 2^32", FORGE_SGX3, cert_huge, "quote_format", "" },
+        { "no QE authentication data", FORGE_SGX3, no_qe_auth, NULL, "UpToDate" },
+        { "64 bytes of QE authentication data", FORGE_SGX3, long_qe_auth, NULL, "UpToDate" },
+    };
+    FORGE_CASES_RUN(cases);
+}
+
+static void quote_signature(struct forge_knobs *k)
+{
+    k->quote.broken_signature = true;
+}
+
+static void qe_signature(struct forge_knobs *k)
+{
+    k->quote.broken_qe_signature = true;
+}
+
+static void qe_by_stranger(struct forge_knobs *k)
+{
+    k->quote.pck = world.stranger.pck;
+}
+
+static void unbound_report(struct forge_knobs *k)
+{
+    memset(k->quote.qe_report + AT_SGX_REPORT_DATA, 0x11, 64);
+    k->quote.unbound_qe_report = true;
+}
+
+static void qe_signer(struct forge_knobs *k)
+{
+    k->quote.qe_report[AT_SGX_MRSIGNER] ^= 1;
+}
+
+static void qe_product(struct forge_knobs *k)
+{
+    k->quote.qe_report[AT_SGX_ISV_PROD_ID] ^= 1;
+}
+
+static void qe_attributes(struct forge_knobs *k)
+{
+    k->quote.qe_report[AT_SGX_ATTRIBUTES] ^= 0x20;
+}
+
+/* L43: debug is refused even where the identity's mask lets it pass. */
+static void qe_debug(struct forge_knobs *k)
+{
+    k->quote.qe_report[AT_SGX_ATTRIBUTES] |= 2;
+    k->identity.attributes_mask[0] = 0xf9;
+}
+
+static void qe_miscselect(struct forge_knobs *k)
+{
+    k->quote.qe_report[AT_SGX_MISCSELECT] ^= 1;
+}
+
+/* Byte order: the text is the four bytes as they lie in memory. */
+static void miscselect_memory_order(struct forge_knobs *k)
+{
+    static const uint8_t bytes[4] = { 1, 2, 3, 4 };
+    memcpy(k->quote.qe_report + AT_SGX_MISCSELECT, bytes, 4);
+    memcpy(k->identity.miscselect, bytes, 4);
+}
+
+static void miscselect_reversed(struct forge_knobs *k)
+{
+    static const uint8_t bytes[4] = { 1, 2, 3, 4 }, reversed[4] = { 4, 3, 2, 1 };
+    memcpy(k->quote.qe_report + AT_SGX_MISCSELECT, bytes, 4);
+    memcpy(k->identity.miscselect, reversed, 4);
+}
+
+static void miscselect_masked(struct forge_knobs *k)
+{
+    k->quote.qe_report[AT_SGX_MISCSELECT + 1] = 0x80;
+    k->identity.miscselect_mask[1] = 0x7f;
+}
+
+static void qe_svn_low(struct forge_knobs *k)
+{
+    memset(k->quote.qe_report + AT_SGX_ISV_SVN, 0, 2);
+}
+
+static void signatures(void **state)
+{
+    (void)state;
+    static const struct forge_case cases[] = {
+        { "quote's signature", FORGE_TDX4, quote_signature, "quote_signature", "" },
+        { "QE report's signature", FORGE_SGX3, qe_signature, "qe_report_signature", "" },
+        { "QE report by another platform", FORGE_SGX3, qe_by_stranger, "qe_report_signature", "" },
+        { "L43 vendor", FORGE_SGX3, vendor, "quote_vendor", "" },
+        { "QE report binds another key", FORGE_TDX4, unbound_report, "qe_report_data", "" },
+        { "L44 quoting enclave's signer", FORGE_SGX3, qe_signer, "qe_identity_match", "" },
+        { "quoting enclave's product", FORGE_TDX4, qe_product, "qe_identity_match", "" },
+        { "quoting enclave's attributes", FORGE_TDX4, qe_attributes, "qe_identity_match", "" },
+        { "quoting enclave in debug mode", FORGE_SGX3, qe_debug, "qe_identity_match", "" },
+        { "quoting enclave's MISCSELECT", FORGE_SGX3, qe_miscselect, "qe_identity_match", "" },
+        { "MISCSELECT in memory order", FORGE_SGX3, miscselect_memory_order, NULL, "UpToDate" },
+        { "MISCSELECT reversed", FORGE_SGX3, miscselect_reversed, "qe_identity_match", "" },
+        { "MISCSELECT bit that the mask drops", FORGE_SGX3, miscselect_masked, NULL, "UpToDate" },
+        { "quoting enclave below every level", FORGE_SGX3, qe_svn_low, "qe_tcb_level", "" },
+    };
+    FORGE_CASES_RUN(cases);
+}
+
+/* A key that is no point of the curve, and one that the QE report binds but that is not the signer. */
+static void attestation_keys(void **state)
+{
+    (void)state;
+    uint8_t off[64], zero[64] = { 0 };
+    memset(off, 0x5a, sizeof(off));
+    struct buf other owned(buf_done) = buf_of(128);
+    assert_ok(key_to_point(world.stranger.attestation, &other));
+    const struct span keys[] = { SPAN_OF(off), SPAN_OF(zero), span_tail(buf_span(&other), 1) };
+
+    for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
+        struct forge_knobs k;
+        forge_good(FORGE_TDX4, &k);
+        k.quote.attestation_xy = keys[i];
+        struct verify_result *r owned(verify_result_free) = forge_verify(&k, CASE_NOW);
+        assert_false(verify_result_verified(r));
+        assert_int_equal(vector_outcome(r, "quote_signature"), CHECK_FAILED);
+        assert_null(json_object_get(verify_result_claims(r), "mrtd"));
+    }
+}
+
+/* Certification data that carries no chain: each kind says so by its number. */
+static void other_certification_data(void **state)
+{
+    (void)state;
+    static const uint16_t types[] = { 1, 2, 3, 4, 7 };
+    const char *seen[5] = { NULL };
+
+    for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++) {
+        struct forge_knobs k;
+        forge_good(FORGE_SGX3, &k);
+        k.quote.cert_type = types[i];
+        k.quote.cert_data = SPAN("0123456789abcdef0123456789abcdef0123");
+        struct verify_result *r owned(verify_result_free) = forge_verify(&k, CASE_NOW);
+        assert_false(verify_result_verified(r));
+        assert_int_equal(vector_outcome(r, "quote_certification"), CHECK_FAILED);
+        assert_int_equal(vector_outcome(r, "pck_chain"), CHECK_NOT_CHECKED);
+        seen[i] = verify_result_reason(r);
+        for (size_t j = 0; j < i; j++)
+            assert_string_not_equal(seen[i], seen[j]);
+    }
+}
+
+/* The tail of the QE's report data must be zero: a QE that hides something there is not Intel's. */
+static void tail_of_the_qe_report_data(void **state)
+{
+    (void)state;
+    struct forge_knobs k;
+    struct forge_set set owned(forge_set_done) = { 0 };
+
+    forge_good(FORGE_SGX3, &k);
+    forge_set_init(&set);
+    assert_ok(forge_make(&k, &set));
+    /* The good report, taken from where it stands in a version 3 quote, with one byte more. */
+    memcpy(k.quote.qe_report, set.quote.at + 48 + 384 + 4 + 128, 384);
+    k.quote.qe_report[AT_SGX_REPORT_DATA + 63] = 1;
+    k.quote.unbound_qe_report = true;
+    struct verify_result *r owned(verify_result_free) = forge_verify(&k, CASE_NOW);
+    assert_false(verify_result_verified(r));
+    assert_int_equal(vector_outcome(r, "qe_report_data"), CHECK_FAILED);
+    assert_int_equal(vector_outcome(r, "qe_report_signature"), CHECK_PASSED);
+}
+
+static void expected_report_data(void **state)
+{
+    (void)state;
+    struct forge_knobs k;
+    struct forge_set set owned(forge_set_done) = { 0 };
+    uint8_t data[64];
+
+    memset(data, 0x42, sizeof(data));
+    forge_good(FORGE_TDX5, &k);
+    forge_quote_set_report_data(&k.quote, data);
+    forge_set_init(&set);
+    assert_ok(forge_make(&k, &set));
+    struct verify_result *good owned(verify_result_free) = forge_verify_set(&set, CASE_NOW, SPAN_OF(data));
+    assert_true(verify_result_verified(good));
+    assert_int_equal(vector_outcome(good, "report_data"), CHECK_PASSED);
+    for (size_t at = 0; at < sizeof(data); at += 21) { /* first, middle, last: no prefix compare */
+        data[at] ^= 1;
+        struct verify_result *bad owned(verify_result_free) = forge_verify_set(&set, CASE_NOW, SPAN_OF(data));
+        data[at] ^= 1;
+        assert_false(verify_result_verified(bad));
+        assert_int_equal(vector_outcome(bad, "report_data"), CHECK_FAILED);
+        assert_string_equal(verify_result_status(bad), "UpToDate");
+    }
+    struct verify_result *r = NULL;
+    assert_fails(verify_evidence(world.verifier, buf_span(&set.quote), NULL, CASE_NOW, span_from(data, 32), &r), FAIL_INPUT);
+}
+
+/* L10: one bit of every region of the quote; nothing that is changed is ever believed. */
+static void every_changed_byte_is_noticed(void **state)
+{
+    (void)state;
+    struct forge_knobs k;
+    struct forge_set set owned(forge_set_done) = { 0 };
+    struct collateral_set *c owned(collateral_set_free) = NULL;
+
+    forge_good(FORGE_TDX4, &k);
+    forge_set_init(&set);
+    assert_ok(forge_make(&k, &set));
+    struct collateral_raw raw = forge_set_raw(&set);
+    assert_ok(collateral_set_load(world.verifier, &raw, &c));
+    size_t signed_end = 48 + 584, tail_end = signed_end + 4 + 128 + 6 + 384 + 64 + 2 + 32;
+    for (size_t at = 0; at < tail_end; at += at < 64 ? 1 : 11) {
+        struct verify_result *r owned(verify_result_free) = NULL;
+        set.quote.at[at] ^= 0x10;
+        assert_ok(verify_evidence(world.verifier, buf_span(&set.quote), c, CASE_NOW, (struct span){ 0 }, &r));
+        set.quote.at[at] ^= 0x10;
+        if (verify_result_verified(r))
+            fail_msg("a changed byte at %zu was not noticed", at);
+        if (at < signed_end && json_object_get(verify_result_claims(r), "mrtd"))
+            fail_msg("claims from a changed body, byte %zu", at);
+    }
+}
+
+/* The same chain twice: the second is known, and its verdict no other. */
+static void a_known_platform_is_judged_alike(void **state)
+{
+    (void)state;
+    struct forge_knobs k;
+    struct forge_set set owned(forge_set_done) = { 0 };
+
+    forge_good(FORGE_SGX3, &k);
+    forge_set_init(&set);
+    assert_ok(forge_make(&k, &set));
+    struct verify_result *first owned(verify_result_free) = forge_verify_set(&set, CASE_NOW, (struct span){ 0 });
+    struct verify_result *second owned(verify_result_free) = forge_verify_set(&set, CASE_NOW, (struct span){ 0 });
+    json_t *a owned(json_free) = NULL, *b owned(json_free) = NULL;
+    assert_true(verify_result_verified(first));
+    assert_ok(verify_result_json(first, &a));
+    assert_ok(verify_result_json(second, &b));
+    assert_true(json_equal(a, b));
+    assert_ok(verifier_remember(world.verifier, verify_result_pck_chain(first)));
+    assert_fails(verifier_remember(world.verifier, SPAN("no chain")), FAIL_DENIED);
+
+    struct span serial = SPAN_OF(k.leaf_serial); /* revoked meanwhile: being known helps nothing */
+    k.pck_crl.serials = &serial;
+    k.pck_crl.count = 1;
+    assert_ok(forge_make(&k, &set));
+    struct verify_result *third owned(verify_result_free) = forge_verify_set(&set, CASE_NOW, (struct span){ 0 });
+    assert_int_equal(vector_outcome(third, "pck_revocation"), CHECK_FAILED);
+    assert_false(verify_result_verified(third));
+}
+
+static void wrapped(struct span quote, const char *type, struct buf *out)
+{
+    *out = buf_of(EVIDENCE_MAX);
+    buf_addf(out, "[\"application/vnd.warder.%s\",\"", type);
+    base64url_add(out, quote);
+    buf_add_str(out, "\"]");
+    assert_ok(buf_check(out));
+}
+
+static void bundles(void **state)
+{
+    (void)state;
+    struct forge_knobs k;
+    struct forge_set set owned(forge_set_done) = { 0 };
+    struct collateral_set *c owned(collateral_set_free) = NULL;
+    struct buf record owned(buf_done) = { 0 }, wrong owned(buf_done) = { 0 };
+
+    forge_good(FORGE_TDX4, &k);
+    forge_set_init(&set);
+    assert_ok(forge_make(&k, &set));
+    struct collateral_raw raw = forge_set_raw(&set);
+    assert_ok(collateral_set_load(world.verifier, &raw, &c));
+    wrapped(buf_span(&set.quote), "tdx-quote", &record);
+    wrapped(buf_span(&set.quote), "sgx-quote", &wrong);
+    const struct {
+        const char *before, *after;
+        const struct buf *record;
+        bool twice, verified;
+        const char *type;
+    } rows[] = {
+        { "", "", &record, false, true, "tdx" },
+        { "{\"__cmwc_t\":\"tag:warder.dev,2026:bundle\",\"tdx\":", "}", &record, false, true, "tdx" },
+        { "", "", &wrong, false, false, "tdx" },
+        { "{\"a\":", "}", &record, true, false, "bundle" },
+        { "", " x", &record, false, false, "unknown" },
+        { "{\"a\":{\"b\":", "}}", &record, false, false, "unknown" },
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        struct verify_result *r owned(verify_result_free) = NULL;
+        struct buf text owned(buf_done) = buf_of(EVIDENCE_MAX);
+        buf_addf(&text, "%s%s", rows[i].before, buf_str(rows[i].record));
+        if (rows[i].twice)
+            buf_addf(&text, ",\"b\":%s", buf_str(rows[i].record));
+        buf_add_str(&text, rows[i].after);
+        assert_ok(verify_evidence(world.verifier, buf_span(&text), c, CASE_NOW, (struct span){ 0 }, &r));
+        assert_int_equal(verify_result_verified(r), rows[i].verified);
+        assert_string_equal(verify_result_type(r), rows[i].type);
+    }
+}
+
+static void needs(void **state)
+{
+    (void)state;
+    struct forge_knobs k;
+    struct forge_set set owned(forge_set_done) = { 0 };
+    struct collateral_key key = { 0 };
+
+    forge_good(FORGE_TDX5, &k);
+    forge_set_init(&set);
+    assert_ok(forge_make(&k, &set));
+    assert_ok(evidence_needs(buf_span(&set.quote), &key));
+    assert_string_equal(key.tee, "tdx");
+    assert_string_equal(key.fmspc, "54454553494d");
+    assert_string_equal(key.ca, "platform");
+    forge_good(FORGE_SGX3, &k);
+    forge_use_ca(&k, &world.pki, FORGE_CA_PROCESSOR);
+    assert_ok(forge_make(&k, &set));
+    assert_ok(evidence_needs(buf_span(&set.quote), &key));
+    assert_string_equal(key.tee, "sgx");
+    assert_string_equal(key.ca, "processor");
+    assert_fails(evidence_needs(SPAN("hello"), &key), FAIL_INPUT);
+    k.quote.cert_type = 1;
+    assert_ok(forge_make(&k, &set));
+    assert_fails(evidence_needs(buf_span(&set.quote), &key), FAIL_INPUT);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(frame),
+        cmocka_unit_test(signatures),
+        cmocka_unit_test(attestation_keys),
+        cmocka_unit_test(other_certification_data),
+        cmocka_unit_test(tail_of_the_qe_report_data),
+        cmocka_unit_test(expected_report_data),
+        cmocka_unit_test(every_changed_byte_is_noticed),
+        cmocka_unit_test(a_known_platform_is_judged_alike),
+        cmocka_unit_test(bundles),
+        cmocka_unit_test(needs),
+    };
+    return cmocka_run_group_tests(tests, world_open, world_close);
+}
