@@ -27,14 +27,15 @@ static fallible root_check(const struct cert *c)
     return good ? OK : FAIL(INPUT, "a root of trust is not signed by itself");
 }
 
-static fallible root_add(struct root_set *s, struct span text)
+static fallible root_add(struct root_set *s, struct span text, bool pinned)
 {
     struct cert *c owned(cert_free) = NULL;
 
     if (s->count == ROOTS_MAX)
         return FAIL(LIMIT, "more than 7 further roots of trust");
     TRY(root_parse(text, &c));
-    TRY(root_check(c));
+    if (!pinned) /* ours is a constant, which a test checks */
+        TRY(root_check(c));
     if (root_set_find(s, c) == ROOT_NONE)
         s->certs[s->count++] = TAKE(c);
     return OK;
@@ -43,10 +44,10 @@ static fallible root_add(struct root_set *s, struct span text)
 fallible root_set_init(struct root_set *s, const struct span *extra, size_t count)
 {
     struct root_set set = { 0 };
-    struct err e = root_add(&set, intel_root_der);
+    struct err e = root_add(&set, intel_root_der, true);
 
     for (size_t i = 0; i < count && !failed(e); i++)
-        e = root_add(&set, extra[i]);
+        e = root_add(&set, extra[i], false);
     if (failed(e)) {
         root_set_done(&set);
         return e;
