@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "client/attester/attester.h"
+
+#include "base/base64.h"
+#include "client/attester/attester_internal.h"
+
+static fallible no_quote(const char *path, struct span report_data, enum evidence_type *type, struct buf *quote)
+{
+    (void)path, (void)report_data, (void)type, (void)quote;
+    return FAIL(UPSTREAM, "no TEE: the agent is configured without an attester");
+}
+
+static const struct attester_row {
+    const char *name;
+    fallible (*quote)(const char *path, struct span report_data, enum evidence_type *type, struct buf *quote);
+} attesters[] = {
+    [ATTESTER_NONE] = { "none", no_quote },
+    [ATTESTER_TSM] = { "tsm", tsm_quote },
+    [ATTESTER_SOCKET] = { "socket", evidence_socket_quote },
+};
+
+static const char *const media_types[] = {
+    [EVIDENCE_TDX] = "application/vnd.warder.tdx-quote",
+    [EVIDENCE_SGX] = "application/vnd.warder.sgx-quote",
+};
+
+fallible attester_kind_parse(const char *name, enum attester_kind *out)
+{
+    for (size_t i = 0; i < sizeof(attesters) / sizeof(attesters[0]); i++) {
+        if (strcmp(name, attesters[i].name) == 0) {
+            *out = (enum attester_kind)i;
+            return OK;
+        }
+    }
+    return FAIL(INPUT, "unknown attester: it is tsm, socket or none");
+}
+
+const char *attester_kind_name(enum attester_kind kind)
+{
+    return attesters[kind].name;
+}
+
+fallible attester_evidence(const struct attester *a, const uint8_t report_data[REPORT_DATA_SIZE], json_t **cmw)
+{
+    struct buf quote owned(buf_done) = buf_of(EVIDENCE_MAX);
+    enum evidence_type type = EVIDENCE_TDX;
+
+    TRY(attesters[a->kind].quote(a->path, span_from(report_data, REPORT_DATA_SIZE), &type, &quote));
+    TRY(buf_check(&quote));
+    if (!quote.len)
+        return FAIL(UPSTREAM, "the platform gave empty evidence");
+    char *text owned(free) = base64url_dup(buf_span(&quote));
+    json_t *record owned(json_free) = json_array();
+    if (!text || !record || json_array_append_new(record, json_string(media_types[type])) ||
+        json_array_append_new(record, json_string(text)))
+        return FAIL(SYSTEM, "out of memory for evidence");
+    *cmw = TAKE(record);
+    return OK;
+}

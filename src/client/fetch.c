@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "client/fetch.h"
+
+#include "base/clock.h"
+#include "base/owned.h"
+#include "client/fetch_internal.h"
+#include "client/session.h"
+
+#define PATH_SIZE 128
+#define URL_SIZE 512
+#define PROOF_MAX 128
+#define HTTP_OK 200
+
+struct fetcher {
+    struct fetch_config config;
+    struct session *session; /* of the newest attestation; NULL before it */
+};
+
+/* One key's conversation. */
+struct exchange {
+    struct fetcher *f;
+    const char *key_id;
+    char path[PATH_SIZE], url[URL_SIZE];
+    bool by_token; /* round 2 carried a token instead of evidence */
+    struct refusal *why;
+};
+
+fallible fetcher_new(const struct fetch_config *config, struct fetcher **out)
+{
+    struct fetcher *f = calloc(1, sizeof(*f));
+
+    if (!f)
+        return FAIL(SYSTEM, "out of memory");
+    f->config = *config;
+    *out = f;
+    return OK;
+}
+
+void fetcher_free(struct fetcher *f)
+{
+    if (!f)
+        return;
+    session_free(f->session);
+    free(f);
+}
+
+/* Notes where on our side it ended, for the log. */
+static struct err stopped(struct exchange *x, const char *code, struct err e)
+{
+    if (failed(e) && !x->why->code[0]) {
+        snprintf(x->why->code, sizeof(x->why->code), "%s", code);
+        snprintf(x->why->detail, sizeof(x->why->detail), "%s", e.what);
+    }
+    return e;
+}
+
+static fallible post(struct exchange *x, struct span body, const char *const *headers, struct http_reply *reply)
+{
+    const struct fetch_config *c = &x->f->config;
+    struct http_call call = {
+        .method = "POST",
+        .url = x->url,
+        .body = body,
+        .bearer = c->bearer ? (const char *)secret_expose(c->bearer).at : NULL,
+        .headers = headers,
+        .connect_to = c->connect_to,
+    };
+
+    TRY(stopped(x, "kbs_unreachable", http_send(c->http, &call, reply)));
+    if (reply->status == HTTP_OK)
+        return OK;
+    problem_parse(reply->status, buf_span(&reply->body), x->why);
+    if (reply->status >= 500 || reply->status == 429)
+        return FAIL(UPSTREAM, "the KBS cannot answer now");
+    return FAIL(DENIED, "the KBS refused the key");
+}
+
+static fallible ask_challenge(struct exchange *x, struct challenge *out)
+{
+    struct http_reply reply owned(http_reply_done) = { 0 };
+
+    TRY(post(x, SPAN("{}"), NULL, &reply));
+    TRY(stopped(x, "kbs_answer_malformed", challenge_parse(buf_span(&reply.body), out)));
+    if (!span_equal_str(out->tenant, x->f->config.tenant))
+        return stopped(x, "tenant_mismatch", FAIL(DENIED, "the KBS's challenge is for another tenant than ours"));
+    return OK;
+}
+
+/* Evidence bound to a fresh pair of keys. Under `observe` a platform that gives none is no obstacle. */
+static fallible attest(struct exchange *x, const struct challenge *c, json_t *body)
+{
+    struct session *s owned(session_free) = NULL;
+    uint8_t report_data[REPORT_DATA_SIZE];
+    json_t *evidence = NULL;
+
+    TRY(session_new(&s));
+    TRY(session_report_data(s, c->text, c->tenant, report_data));
+    if (c->mode != ATTESTATION_NONE) {
+        struct err e = attester_evidence(&x->f->config.attester, report_data, &evidence);
+        if (failed(e) && c->mode == ATTESTATION_REQUIRE)
+            return stopped(x, "evidence_unavailable", e);
+    }
+    if (evidence && json_object_set_new(body, "evidence", evidence))
+        return FAIL(SYSTEM, "out of memory");
+    session_free(x->f->session);
+    x->f->session = TAKE(s);
+    return OK;
+}
+
+static fallible request_body(struct exchange *x, const struct challenge *c, char **text)
+{
+    json_t *body owned(json_free) = json_object();
+    json_t *signing = NULL, *encryption = NULL;
+    const char *token = NULL;
+
+    json_set_span(body, "challenge", c->text);
+    if (x->f->session && c->mode != ATTESTATION_NONE)
+        token = session_token(x->f->session, clock_now());
+    x->by_token = token != NULL;
+    if (token)
+        json_set_str(body, "attestation_token", token);
+    else
+        TRY(attest(x, c, body));
+    TRY(session_jwks(x->f->session, &signing, &encryption));
+    int bad = json_object_set_new(body, "signing_key", signing);
+    bad |= json_object_set_new(body, "encryption_key", encryption);
+    *text = json_text(body);
+    return !bad && *text ? OK : FAIL(SYSTEM, "out of memory");
+}
+
+static fallible ask_key(struct exchange *x, const struct challenge *c, struct released *out)
+{
+    struct http_reply reply owned(http_reply_done) = { 0 };
+    struct transfer t owned(transfer_done) = { 0 };
+    struct buf proof owned(buf_done) = buf_of(PROOF_MAX);
+    char *body owned(free) = NULL;
+
+    TRY(stopped(x, "attestation_failed", request_body(x, c, &body)));
+    buf_add_str(&proof, "Warder-Proof: ");
+    TRY(stopped(x, "proof_failed",
+                session_proof(x->f->session, span_str(x->path), c->text, span_str(body), &proof)));
+    const char *const headers[] = { buf_str(&proof), NULL };
+    TRY(post(x, span_str(body), headers, &reply));
+    TRY(stopped(x, "kbs_answer_malformed", transfer_parse(buf_span(&reply.body), &t)));
+    TRY(stopped(x, "answer_refused",
+                answer_open(t.answer, x->f->config.release_keys, session_encryption_key(x->f->session),
+                            span_str(x->key_id), c->text, out)));
+    if (t.token.len && t.token_expires_at)
+        session_keep_token(x->f->session, t.token, t.token_expires_at);
+    return OK;
+}
+
+static fallible exchange_run(struct exchange *x, struct released *out)
+{
+    struct challenge c owned(challenge_done) = { 0 };
+
+    TRY(ask_challenge(x, &c));
+    return ask_key(x, &c, out);
+}
+
+fallible fetch_key(struct fetcher *f, const char *key_id, struct released *out, struct refusal *why)
+{
+    struct exchange x = { .f = f, .key_id = key_id, .why = why };
+
+    *why = (struct refusal){ 0 };
+    snprintf(x.path, sizeof(x.path), "/kbs/v1/keys/%s/transfer", key_id);
+    snprintf(x.url, sizeof(x.url), "%s%s", f->config.url, x.path);
+    struct err e = exchange_run(&x, out);
+    if (e.kind == FAIL_DENIED && x.by_token) {
+        /* The token may be what displeased (another policy, revoked, key rotated): once more with evidence. */
+        session_drop_token(f->session);
+        *why = (struct refusal){ 0 };
+        e = exchange_run(&x, out);
+    }
+    return stopped(&x, "agent_failure", e);
+}

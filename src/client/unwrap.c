@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "client/unwrap.h"
+
+#include "crypto/digest.h"
+
+#define VERSION_MAX UINT32_MAX
+#define LEASE_MAX (60U * 24 * 366)
+#define OCTETS_MIN 16
+#define OCTETS_MAX 64
+
+void released_done(struct released *r)
+{
+    secret_free(r->key);
+    *r = (struct released){ 0 };
+}
+
+static fallible require_text(const json_t *header, const char *name, const char *what, struct span wanted)
+{
+    struct span got;
+
+    TRY(json_get_str(header, name, what, &got));
+    if (!span_equal(got, wanted))
+        return (struct err){ .kind = FAIL_DENIED, .what = what };
+    return OK;
+}
+
+/* The payload, once a pinned key's signature over it is good. */
+static fallible verify_release_key(struct span answer, const struct jwks *release_keys, struct buf *payload)
+{
+    json_t *peeked owned(json_free) = NULL;
+    json_t *header owned(json_free) = NULL;
+    struct span kid;
+
+    TRY(jws_peek_header(answer, &peeked));
+    TRY(json_get_str(peeked, "kid", "kid of the answer", &kid));
+    const struct key *k = jwks_find(release_keys, kid);
+    if (!k)
+        return FAIL(DENIED, "answer is signed by a release key that is not pinned");
+    TRY(jws_verify(k, answer, &header, payload));
+    return require_text(header, "typ", "typ of the answer", SPAN("warder-answer+jwt"));
+}
+
+static fallible check_key(const json_t *header, struct released *r)
+{
+    struct span type, algorithm;
+
+    TRY(json_get_str(header, "cty", "cty of the released key", &type));
+    TRY(json_get_str(header, "algorithm", "algorithm of the released key", &algorithm));
+    r->octets = span_equal_str(type, "octets");
+    if (!r->octets && !span_equal_str(type, "pkcs8"))
+        return FAIL(INPUT, "released key has an unknown encoding");
+    if (r->octets != span_equal_str(algorithm, "AES"))
+        return FAIL(INPUT, "encoding of the released key does not suit its algorithm");
+    size_t len = secret_len(r->key);
+    if (!len || (r->octets && (len < OCTETS_MIN || len > OCTETS_MAX)))
+        return FAIL(INPUT, "released key has an impossible length");
+    return OK;
+}
+
+static fallible check_header(const json_t *header, struct span key_id, struct span challenge, struct released *r)
+{
+    char challenge_hash[DIGEST_TEXT_SIZE];
+    struct span audit_id = { 0 };
+
+    TRY(digest_text(challenge, challenge_hash));
+    TRY(require_text(header, "typ", "typ of the released key", SPAN("warder-key+jwe")));
+    TRY(require_text(header, "key_id", "answer is for another key than the one asked for", key_id));
+    TRY(require_text(header, "challenge", "answer is to another challenge than ours", span_str(challenge_hash)));
+    TRY(json_get_u64(header, "key_version", VERSION_MAX, "key_version of the answer", &r->version));
+    TRY(json_opt_u64(header, "lease_minutes", LEASE_MAX, "lease_minutes of the answer", &r->lease_minutes));
+    TRY(json_get_str(header, "audit_id", "audit_id of the answer", &audit_id));
+    if (!uuid_valid(audit_id))
+        return FAIL(INPUT, "audit_id of the answer is no UUID");
+    memcpy(r->audit_id, audit_id.at, UUID_TEXT_SIZE - 1);
+    return OK;
+}
+
+fallible answer_open(struct span answer, const struct jwks *release_keys, const struct key *encryption_key,
+                     struct span key_id, struct span challenge, struct released *out)
+{
+    struct released r owned(released_done) = { 0 };
+    struct buf payload owned(buf_done) = buf_of(JOSE_TEXT_MAX);
+    json_t *header owned(json_free) = NULL;
+
+    TRY(verify_release_key(answer, release_keys, &payload));
+    TRY(jwe_open(encryption_key, buf_span(&payload), &header, &r.key));
+    TRY(check_header(header, key_id, challenge, &r));
+    TRY(check_key(header, &r));
+    *out = r;
+    r = (struct released){ 0 };
+    return OK;
+}

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "unit.h"
+
+#include <pthread.h>
+#include <sys/socket.h>
+
+#include "base/ipc.h"
+#include "base/owned.h"
+#include "client/attester/attester.h"
+#include "client/attester/attester_internal.h"
+
+static void names(void **state)
+{
+    (void)state;
+    enum attester_kind kind;
+
+    assert_ok(attester_kind_parse("tsm", &kind));
+    assert_int_equal(kind, ATTESTER_TSM);
+    assert_string_equal(attester_kind_name(kind), "tsm");
+    assert_ok(attester_kind_parse("socket", &kind));
+    assert_fails(attester_kind_parse("sim", &kind), FAIL_INPUT); /* L45 */
+    assert_fails(attester_kind_parse("", &kind), FAIL_INPUT);
+}
+
+static void no_platform(void **state)
+{
+    (void)state;
+    static const struct attester rows[] = {
+        { ATTESTER_NONE, NULL }, { ATTESTER_TSM, "/nonexistent/tsm/report" }, { ATTESTER_TSM, "/proc" }, { ATTESTER_SOCKET, "/nonexistent/evidence.sock" }
+    };
+    const uint8_t report_data[REPORT_DATA_SIZE] = { 0 };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        json_t *cmw = NULL;
+        assert_fails(attester_evidence(&rows[i], report_data, &cmw), FAIL_UPSTREAM);
+        assert_null(cmw);
+    }
+}
+
+/* A plain folder is not the kernel's: what is asked for is not in it, and nothing is left behind. */
+static void folder_that_is_no_tsm(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/warder-tsm-XXXXXX";
+    const uint8_t report_data[REPORT_DATA_SIZE] = { 0 };
+    json_t *cmw = NULL;
+
+    assert_non_null(mkdtemp(folder));
+    const struct attester a = { ATTESTER_TSM, folder };
+    assert_fails(attester_evidence(&a, report_data, &cmw), FAIL_UPSTREAM);
+    assert_int_equal(rmdir(folder), 0);
+}
+
+static void answers(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        uint32_t kind;
+    } rows[] = {
+        { "{\"type\":\"tdx-quote\",\"evidence\":\"AAEC\"}", FAIL_NONE },
+        { "{\"type\":\"sgx-quote\",\"evidence\":\"AAEC\"}", FAIL_NONE },
+        { "{\"type\":\"snp\",\"evidence\":\"AAEC\"}", FAIL_INPUT },
+        { "{\"type\":\"tdx-quote\"}", FAIL_INPUT },
+        { "{\"type\":\"tdx-quote\",\"evidence\":\"A===\"}", FAIL_INPUT },
+        { "{\"type\":\"tdx-quote\",\"evidence\":\"AAEC\",\"extra\":1}", FAIL_INPUT },
+        { "{\"error\":\"no\"}", FAIL_UPSTREAM },
+        { "[]", FAIL_INPUT },
+        { "", FAIL_INPUT },
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct buf quote owned(buf_done) = buf_of(EVIDENCE_MAX);
+        enum evidence_type type;
+        assert_fails(evidence_answer_parse(span_str(rows[i].text), &type, &quote), rows[i].kind);
+        assert_true(rows[i].kind || span_equal(buf_span(&quote), SPAN("\0\1\2")));
+    }
+}
+
+struct peer {
+    int listener;
+    const char *answer;
+    char request[512];
+};
+
+static void *peer_run(void *arg)
+{
+    struct peer *p = arg;
+    int fd owned(fd_close) = -1;
+
+    if (failed(ipc_accept(p->listener, &fd)))
+        return NULL;
+    ssize_t n = recv(fd, p->request, sizeof(p->request) - 1, 0);
+    if (n > 0 && send(fd, p->answer, strlen(p->answer), MSG_NOSIGNAL) < 0)
+        return NULL;
+    return NULL;
+}
+
+static struct err ask_peer(struct peer *p, json_t **cmw)
+{
+    char path[64];
+    pthread_t thread;
+    uint8_t report_data[REPORT_DATA_SIZE];
+
+    memset(report_data, 0xab, sizeof(report_data));
+    snprintf(path, sizeof(path), "/tmp/warder-evidence-%d.sock", (int)getpid());
+    const struct attester a = { ATTESTER_SOCKET, path };
+    assert_ok(ipc_listen(path, 0600, &p->listener));
+    pthread_create(&thread, NULL, peer_run, p);
+    struct err e = attester_evidence(&a, report_data, cmw);
+    pthread_join(thread, NULL);
+    close(p->listener);
+    unlink(path);
+    return e;
+}
+
+static void socket_conversation(void **state)
+{
+    (void)state;
+    struct peer p = { .answer = "{\"type\":\"tdx-quote\",\"evidence\":\"AAEC\"}\n" };
+    json_t *cmw owned(json_free) = NULL;
+
+    assert_ok(ask_peer(&p, &cmw));
+    assert_int_equal(strncmp(p.request, "{\"report_data\":\"abababab", 23), 0);
+    assert_int_equal(strlen(p.request), 16 + 128 + 3); /* 64 bytes as hex, one line */
+    assert_string_equal(json_string_value(json_array_get(cmw, 0)), "application/vnd.warder.tdx-quote");
+    assert_string_equal(json_string_value(json_array_get(cmw, 1)), "AAEC");
+    json_t *none = NULL;
+    struct peer silent = { .answer = "" };
+    assert_fails(ask_peer(&silent, &none), FAIL_UPSTREAM);
+    struct peer half = { .answer = "{\"type\":\"tdx-quote\"" };
+    assert_fails(ask_peer(&half, &none), FAIL_UPSTREAM);
+    assert_null(none);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(names),   cmocka_unit_test(no_platform),         cmocka_unit_test(folder_that_is_no_tsm),
+        cmocka_unit_test(answers), cmocka_unit_test(socket_conversation),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
