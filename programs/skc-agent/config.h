@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Configuration of skc-agent: its own file, and through it the original system's skc_library.conf. */
+#ifndef SKC_AGENT_CONFIG_H
+#define SKC_AGENT_CONFIG_H
+
+#include <stdio.h>
+#include <sys/types.h>
+
+#include "base/options.h"
+#include "client/attester/attester.h"
+#include "client/skc_conf.h"
+
+#define ALLOWED_MAX 32
+
+/* Numbers of users or groups. */
+struct allowed {
+    uint32_t ids[ALLOWED_MAX];
+    size_t count;
+};
+bool allowed_has(const struct allowed *a, uint32_t id);
+
+struct config {
+    /* as in the file */
+    char *socket, *keys_file, *pid_file, *allow_uids, *allow_gids;
+    uint64_t max_clients, find_timeout;
+    bool prefetch;
+    char *skc_library, *hostname, *ip, *ca_file, *release_keys, *token_file, *tenant;
+    uint64_t port;
+    char *attester, *tsm_path, *evidence_socket;
+
+    /* worked out */
+    struct skc_conf skc;
+    struct secret *bearer; /* NUL-terminated; NULL for none */
+    struct allowed uids, gids;
+    struct attester platform;
+    char *url;        /* https://HOST:PORT */
+    char *connect_to; /* NULL for none */
+};
+
+void config_done(struct config *c);
+static inline void config_donep(struct config *c)
+{
+    config_done(c);
+}
+/* On failure `*message` says where and what (malloc'ed). `path` NULL: the defaults. */
+fallible config_load(const char *path, struct config *c, char **message);
+void config_show(const struct config *c, FILE *out);
+
+#endif
