@@ -2,20 +2,12 @@
 #include "attestd/attest_routes.h"
 
 #include "attestd/appraise.h"
+#include "attestd/envelope.h"
 #include "attestd/verify_routes.h"
 #include "base/base64.h"
 #include "base/log.h"
 #include "http/problem.h"
 #include "token/attestation.h"
-
-#define TENANT_MAX 64
-
-static fallible tenant_of(const json_t *body, struct span *out)
-{
-    *out = SPAN("default");
-    TRY(json_opt_str(body, "tenant", "tenant", out));
-    return out->len && out->len <= TENANT_MAX ? OK : FAIL(INPUT, "tenant");
-}
 
 static fallible add_policy(struct policy_store *s, struct span tenant, struct span id, json_t *list)
 {
@@ -29,12 +21,10 @@ static fallible add_policy(struct policy_store *s, struct span tenant, struct sp
 }
 
 /* The documents that are to be applied; "policy_ids" absent means the default one, an empty list is refused. */
-static fallible gather_policies(struct policy_store *s, const json_t *body, json_t **out)
+static fallible gather_policies(struct policy_store *s, struct span tenant, const json_t *body, json_t **out)
 {
-    struct span tenant;
     owned(json_free) json_t *list = json_array();
     const json_t *ids = json_object_get(body, "policy_ids");
-    TRY(tenant_of(body, &tenant));
     if (!ids)
         TRY(add_policy(s, tenant, SPAN(DEFAULT_POLICY_NAME), list));
     else if (!json_is_array(ids) || !json_array_size(ids) || json_array_size(ids) > POLICIES_PER_REQUEST_MAX)
@@ -87,22 +77,34 @@ static void answer_token(struct http_exchange *x, struct span jws)
     http_answer_json(x, 200, j);
 }
 
+static fallible read_request(const struct as_service *s, const json_t *body, struct envelope *envelope, char **policies)
+{
+    owned(json_free) json_t *documents = NULL;
+    TRY(envelope_attest(body, envelope));
+    TRY(gather_policies(s->policies, envelope->request.tenant, body, &documents));
+    *policies = json_text(documents);
+    if (!*policies)
+        return FAIL(SYSTEM, "memory for policies");
+    envelope->request.policies = span_str(*policies);
+    return OK;
+}
+
 static void attest(struct http_exchange *x, void *context)
 {
     const struct as_service *s = context;
-    owned(json_free) json_t *body = NULL, *policies = NULL;
+    owned(json_free) json_t *body = NULL;
+    char *policies owned(free) = NULL;
+    struct envelope envelope owned(envelope_done) = { 0 };
     struct answer a owned(answer_done) = { .body = buf_of(0) };
     const char *code;
     if (!http_json_body(x, &body))
         return;
-    struct err e = gather_policies(s->policies, body, &policies);
+    struct err e = read_request(s, body, &envelope, &policies);
     if (failed(e)) {
         http_answer_failure(x, e, e.kind == FAIL_ABSENT ? "policy_not_found" : "malformed_request");
         return;
     }
-    char *text owned(free) = json_text(policies);
-    const struct work_request q = { .kind = WORK_ATTEST, .body = http_body(x), .policies = span_str(text) };
-    e = verifier_link_ask(s->link, &q, &a, &code);
+    e = verifier_link_ask(s->link, &envelope.request, &a, &code);
     if (answer_failed_ask(x, e, &a, code))
         return;
     if (a.type == ANSWER_TOKEN)

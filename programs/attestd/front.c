@@ -6,7 +6,7 @@
 #include <time.h>
 
 #include "attestd/attest_routes.h"
-#include "attestd/supervise.h"
+#include "attestd/child.h"
 #include "attestd/tcs_routes.h"
 #include "attestd/verify_routes.h"
 #include "base/file.h"

@@ -16,7 +16,12 @@ void work_request_write(const struct work_request *q, struct buf *out)
 {
     write_u8(out, (uint8_t)q->kind);
     write_u8(out, q->final);
-    write_part(out, q->body);
+    write_u8(out, (uint8_t)q->form);
+    write_part(out, q->media_type);
+    write_part(out, q->evidence);
+    write_part(out, q->report_data);
+    write_part(out, q->runtime_data);
+    write_part(out, q->tenant);
     write_part(out, q->policies);
 }
 
@@ -26,12 +31,19 @@ fallible work_request_parse(struct span bytes, struct work_request *out)
     struct work_request q = { 0 };
     uint8_t kind = reader_u8(&r);
     uint8_t final = reader_u8(&r);
-    q.body = read_part(&r);
+    uint8_t form = reader_u8(&r);
+    q.media_type = read_part(&r);
+    q.evidence = read_part(&r);
+    q.report_data = read_part(&r);
+    q.runtime_data = read_part(&r);
+    q.tenant = read_part(&r);
     q.policies = read_part(&r);
     reader_require(&r, (kind == WORK_VERIFY || kind == WORK_ATTEST) && final <= 1);
+    reader_require(&r, form >= EVIDENCE_RECORD && form <= EVIDENCE_BASE64);
     TRY(reader_end(&r, "request to a worker"));
     q.kind = (enum work_kind)kind;
     q.final = final;
+    q.form = (enum evidence_form)form;
     *out = q;
     return OK;
 }

@@ -10,11 +10,23 @@
 
 enum work_kind { WORK_VERIFY = 1, WORK_ATTEST };
 
+/* How the client gave its evidence. The front reads this envelope and no further. */
+enum evidence_form {
+    EVIDENCE_RECORD = 1, /* CMW record: media type and base64url text */
+    EVIDENCE_CMW,        /* other CMW: JSON text */
+    EVIDENCE_BASE64      /* a bare quote in base64 */
+};
+
 struct work_request {
     enum work_kind kind;
-    bool final;           /* answer with the collateral there is: nobody will bring other */
-    struct span body;     /* JSON as the client posted it */
-    struct span policies; /* WORK_ATTEST: [{"id","version","policy"}], from the store */
+    bool final;              /* answer with the collateral there is: nobody will bring other */
+    enum evidence_form form;
+    struct span media_type;  /* EVIDENCE_RECORD */
+    struct span evidence;
+    struct span report_data; /* WORK_VERIFY: expected, hex; empty: none */
+    struct span runtime_data; /* WORK_ATTEST: JSON; empty: none */
+    struct span tenant;      /* WORK_ATTEST */
+    struct span policies;    /* WORK_ATTEST: [{"id","version","policy"}], from the store */
 };
 void work_request_write(const struct work_request *r, struct buf *out);
 fallible work_request_parse(struct span bytes, struct work_request *out);

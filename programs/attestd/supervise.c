@@ -5,12 +5,15 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <systemd/sd-daemon.h>
 #include <time.h>
 
 #include "attestd/channel.h"
+#include "attestd/child.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/owned.h"
@@ -21,12 +24,9 @@
 #define SECOND_US 1000000
 #define BACKOFF_MAX_US (10 * SECOND_US)
 #define CHANNEL_BUFFER (1 << 20)
-
-const char *const child_names[CHILD_COUNT] = {
-    [CHILD_ISSUER] = "attestd: token-issuer",
-    [CHILD_ZYGOTE] = "attestd: verify-worker zygote",
-    [CHILD_FRONT] = "attestd: front",
-};
+#define CHANNEL_SEND_SECONDS 2 /* then a child that does not read counts as gone */
+#define PATH_LEN 4096
+#define WORKER_PROGRAM "attestd-worker"
 
 enum { WORK_FRONT, WORK_ZYGOTE, DECISIONS_WORKER, DECISIONS_ISSUER, ENDS };
 
@@ -38,6 +38,7 @@ struct child {
 
 struct supervisor {
     const char *config;
+    char worker_paths[2][PATH_LEN]; /* of the build tree, of an installation */
     int ends[ENDS];
     char *keys; /* the issuer's public key set, for the front */
     struct child children[CHILD_COUNT];
@@ -72,7 +73,10 @@ static void __attribute__((noreturn)) become(const struct supervisor *s, enum ch
     for (int i = 0; i < 4; i++)
         place(at[i], CHANNEL_WORK + i);
     char *argv[] = { (char *)child_names[kind], s->config ? "--config" : NULL, (char *)s->config, NULL };
-    execv("/proc/self/exe", argv);
+    if (kind == CHILD_FRONT)
+        execv("/proc/self/exe", argv);
+    for (size_t i = 0; kind != CHILD_FRONT && i < 2; i++)
+        execv(s->worker_paths[i], argv);
     _exit(CHILD_EXIT_USELESS);
 }
 
@@ -250,12 +254,30 @@ static void note_ready(struct supervisor *s)
 static fallible make_pair(int *a, int *b)
 {
     int fds[2], size = CHANNEL_BUFFER;
+    const struct timeval wait = { .tv_sec = CHANNEL_SEND_SECONDS };
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) != 0)
         return FAIL(SYSTEM, "socket pair");
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < 2; i++) {
         setsockopt(fds[i], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)); /* as far as the system allows */
+        setsockopt(fds[i], SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait));
+    }
     *a = fds[0];
     *b = fds[1];
+    return OK;
+}
+
+static fallible find_worker(struct supervisor *s)
+{
+    char self[PATH_LEN];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+    if (n <= 0)
+        return FAIL(SYSTEM, "cannot tell where this program is");
+    self[n] = 0;
+    *strrchr(self, '/') = 0;
+    const char *const places[] = { "", "../libexec/warder/" };
+    for (size_t i = 0; i < 2; i++)
+        if (snprintf(s->worker_paths[i], PATH_LEN, "%s/%s" WORKER_PROGRAM, self, places[i]) >= PATH_LEN)
+            return FAIL(LIMIT, "this program lies too deep");
     return OK;
 }
 
@@ -272,7 +294,9 @@ int supervise(const char *config, bool verifier, bool issuer)
     sigaddset(&signals, SIGINT);
     sigprocmask(SIG_BLOCK, &signals, NULL);
 
-    struct err e = make_pair(&s.ends[WORK_FRONT], &s.ends[WORK_ZYGOTE]);
+    struct err e = find_worker(&s);
+    if (!failed(e))
+        e = make_pair(&s.ends[WORK_FRONT], &s.ends[WORK_ZYGOTE]);
     if (!failed(e))
         e = make_pair(&s.ends[DECISIONS_WORKER], &s.ends[DECISIONS_ISSUER]);
     if (failed(e)) {

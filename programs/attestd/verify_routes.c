@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "attestd/verify_routes.h"
 
+#include "attestd/envelope.h"
 #include "base/log.h"
 #include "base/options.h"
 
@@ -40,12 +41,17 @@ static void verify(struct http_exchange *x, void *context)
 {
     const struct qvs_service *s = context;
     owned(json_free) json_t *body = NULL;
+    struct envelope envelope owned(envelope_done) = { 0 };
     struct answer a owned(answer_done) = { .body = buf_of(0) };
     const char *code;
     if (!http_json_body(x, &body))
         return;
-    const struct work_request q = { .kind = WORK_VERIFY, .body = http_body(x) };
-    struct err e = verifier_link_ask(s->link, &q, &a, &code);
+    struct err e = envelope_verify(body, &envelope);
+    if (failed(e)) {
+        http_answer_failure(x, e, "malformed_request");
+        return;
+    }
+    e = verifier_link_ask(s->link, &envelope.request, &a, &code);
     if (answer_failed_ask(x, e, &a, code))
         return;
     if (a.type != ANSWER_RESULT)

@@ -11,6 +11,8 @@
 #include "base/ipc.h"
 #include "token/attestation.h"
 
+#define SGX_QUOTE_TYPE "application/vnd.warder.sgx-quote"
+#define TDX_QUOTE_TYPE "application/vnd.warder.tdx-quote"
 #define SEND_MS 1000
 #define RECEIVE_MS 2000
 
@@ -18,7 +20,6 @@ struct work {
     const struct worker *worker;
     int answer;
     int64_t now;
-    json_t *body;
     struct buf evidence; /* as verify_evidence takes it */
     const struct collateral_set *collateral;
     struct verify_result *result;
@@ -26,7 +27,6 @@ struct work {
 
 static void work_done(struct work *w)
 {
-    json_free(w->body);
     buf_done(&w->evidence);
     verify_result_free(w->result);
 }
@@ -35,23 +35,42 @@ static void work_donep(struct work *w)
     work_done(w);
 }
 
-/* "evidence": a CMW, or "quote": bare bytes. */
-static fallible read_evidence(struct work *w)
+static void write_record(const struct work_request *q, struct buf *out)
 {
-    const json_t *cmw = json_object_get(w->body, "evidence");
-    struct span quote = { 0 };
-    TRY(json_opt_str(w->body, "quote", "quote", &quote));
-    if (!cmw == !quote.len)
-        return FAIL(INPUT, "exactly one of evidence and quote must be there");
-    if (quote.len)
-        return base64_parse(quote, &w->evidence);
-    if (!json_is_array(cmw) && !json_is_object(cmw))
-        return FAIL(INPUT, "evidence must be a CMW record or collection");
-    return json_canonical(cmw, &w->evidence);
+    owned(json_free) json_t *record = json_array();
+    json_array_append_new(record, json_stringn((const char *)q->media_type.at, q->media_type.len));
+    json_array_append_new(record, json_stringn((const char *)q->evidence.at, q->evidence.len));
+    struct err e = json_canonical(record, out);
+    out->failed |= failed(e);
 }
 
-/* *needed is true when collateral must be brought first. Evidence that names no platform needs none: it is refused. */
-static bool find_collateral(struct work *w, bool final, struct collateral_key *key)
+/* A record whose media type agrees with its quote is judged by the quote alone, without JSON around it; any other
+ * goes to the verifier as it is, which says what is wrong. */
+static fallible read_evidence(struct work *w, const struct work_request *q)
+{
+    struct collateral_key key;
+    switch (q->form) {
+    case EVIDENCE_BASE64:
+        return base64_parse(q->evidence, &w->evidence);
+    case EVIDENCE_CMW:
+        buf_add(&w->evidence, q->evidence);
+        return buf_check(&w->evidence);
+    case EVIDENCE_RECORD:
+        break;
+    }
+    bool quote = !failed(base64url_parse(q->evidence, &w->evidence)) &&
+                 !failed(evidence_needs(buf_span(&w->evidence), &key));
+    bool agrees = quote && ((!strcmp(key.tee, "sgx") && span_equal_str(q->media_type, SGX_QUOTE_TYPE)) ||
+                            (!strcmp(key.tee, "tdx") && span_equal_str(q->media_type, TDX_QUOTE_TYPE)));
+    if (!agrees) {
+        buf_clear(&w->evidence);
+        write_record(q, &w->evidence);
+    }
+    return buf_check(&w->evidence);
+}
+
+/* True when collateral must be brought first. Evidence that names no platform needs none: it is refused. */
+static bool needs_collateral(struct work *w, bool final, struct collateral_key *key)
 {
     if (failed(evidence_needs(buf_span(&w->evidence), key)))
         return false;
@@ -73,20 +92,17 @@ static fallible verify(struct work *w, struct span report_data)
                            &w->result);
 }
 
-static fallible serve_verify(struct work *w, bool final)
+static fallible serve_verify(struct work *w, const struct work_request *q)
 {
-    static const char *const members[] = { "evidence", "quote", "report_data", NULL };
     uint8_t expected[REPORT_DATA_SIZE];
-    struct span hex = { 0 }, report_data = { 0 };
+    struct span report_data = { 0 };
     struct collateral_key key;
-    TRY(json_only(w->body, members));
-    TRY(json_opt_str(w->body, "report_data", "report_data", &hex));
-    if (hex.len) {
-        TRY(hex_parse_exact(hex, expected, sizeof(expected)));
+    if (q->report_data.len) {
+        TRY(hex_parse_exact(q->report_data, expected, sizeof(expected)));
         report_data = SPAN_OF(expected);
     }
-    TRY(read_evidence(w));
-    if (find_collateral(w, final, &key))
+    TRY(read_evidence(w, q));
+    if (needs_collateral(w, q->final, &key))
         return answer_need(w, &key);
     TRY(verify(w, report_data));
     owned(json_free) json_t *j = NULL;
@@ -157,19 +173,18 @@ static fallible decide(struct work *w, const struct runtime_data *rd, struct spa
 
 static fallible serve_attest(struct work *w, const struct work_request *q)
 {
-    static const char *const members[] = { "evidence", "policy_ids", "tenant", "runtime_data", NULL };
-    struct span tenant = SPAN("default");
+    owned(json_free) json_t *runtime = NULL;
     struct runtime_data rd;
     struct collateral_key key;
-    TRY(json_only(w->body, members));
-    TRY(json_opt_str(w->body, "tenant", "tenant", &tenant));
-    TRY(runtime_data_parse(json_object_get(w->body, "runtime_data"), tenant, &rd));
-    TRY(read_evidence(w));
-    if (find_collateral(w, q->final, &key))
+    if (q->runtime_data.len)
+        TRY(json_parse_object(q->runtime_data, &runtime));
+    TRY(runtime_data_parse(runtime, q->tenant, &rd));
+    TRY(read_evidence(w, q));
+    if (needs_collateral(w, q->final, &key))
         return answer_need(w, &key);
     TRY(verify(w, rd.expected ? SPAN_OF(rd.report_data) : (struct span){ 0 }));
     owned(json_free) json_t *decision = NULL;
-    TRY(decide(w, &rd, tenant, q->policies, &decision));
+    TRY(decide(w, &rd, q->tenant, q->policies, &decision));
     char *text owned(free) = json_text(decision);
     if (!text)
         return FAIL(SYSTEM, "memory for a decision");
@@ -186,10 +201,9 @@ static fallible serve(const struct worker *worker, int answer)
     if (m.type != ANSWER_REQUEST)
         return FAIL(INPUT, "not a request");
     TRY(work_request_parse(buf_span(&m.body), &q));
-    TRY(json_parse_object(q.body, &w.body));
     switch (q.kind) {
     case WORK_VERIFY:
-        return serve_verify(&w, q.final);
+        return serve_verify(&w, &q);
     case WORK_ATTEST:
         return serve_attest(&w, &q);
     }

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What attestd's processes are called: how a started program knows what it is to be. */
+#ifndef ATTESTD_CHILD_H
+#define ATTESTD_CHILD_H
+
+enum child_kind { CHILD_ISSUER, CHILD_ZYGOTE, CHILD_FRONT, CHILD_COUNT };
+
+/* argv[0] of each child. */
+extern const char *const child_names[CHILD_COUNT];
+/* CHILD_COUNT for any other name. */
+enum child_kind child_of(const char *name);
+
+/* A child that exits with this cannot work at all: the whole service stops. */
+#define CHILD_EXIT_USELESS 78
+
+#endif

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * attestd-worker: the processes of attestd without a network, started by it alone: the zygote of the verify workers
+ * and the token issuer. A program of its own, so that neither holds code that it has no use for, and a fork is cheap.
+ */
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+
+#include "attestd/channel.h"
+#include "attestd/child.h"
+#include "attestd/config.h"
+#include "attestd/issuer.h"
+#include "attestd/zygote.h"
+#include "base/file.h"
+#include "base/harden.h"
+#include "base/log.h"
+#include "crypto/crypto.h"
+#include "crypto/jose.h"
+
+#define ROOTS_MAX 16
+#define ROOT_FILE_MAX (64U << 10)
+#define NAME_MAX_LEN 4096
+
+static fallible read_root(struct span name, struct buf *out)
+{
+    char path[NAME_MAX_LEN];
+    if (name.len >= sizeof(path))
+        return FAIL(INPUT, "[verify] root: name is too long");
+    memcpy(path, name.at, name.len);
+    path[name.len] = 0;
+    return file_read(path, out);
+}
+
+static fallible make_verifier(const struct attestd_config *c, struct verifier **out)
+{
+    struct buf files[ROOTS_MAX];
+    struct span roots[ROOTS_MAX], rest = span_str(c->roots);
+    size_t count = 0;
+    struct err e = OK;
+    while (rest.len && !failed(e)) {
+        size_t end = span_find(rest, SPAN(" "));
+        struct span name = span_head(rest, end);
+        rest = span_tail(rest, end < rest.len ? end + 1 : end);
+        if (!name.len)
+            continue;
+        if (count == ROOTS_MAX) {
+            e = FAIL(LIMIT, "[verify] root: too many files");
+            break;
+        }
+        files[count] = buf_of(ROOT_FILE_MAX);
+        e = read_root(name, &files[count]);
+        roots[count] = buf_span(&files[count]);
+        count++;
+    }
+    if (!failed(e))
+        e = verifier_new(roots, count, out);
+    for (size_t i = 0; i < count; i++)
+        buf_done(&files[i]);
+    return e;
+}
+
+static fallible confine_worker(void)
+{
+    bool enforced;
+    return harden_syscalls(SANDBOX_COMPUTE, &enforced);
+}
+
+static fallible run_zygote(const struct attestd_config *c)
+{
+    static const char *const nothing[] = { NULL };
+    owned(verifier_free) struct verifier *verifier = NULL;
+    bool enforced;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    TRY(crypto_start(CRYPTO_MEMORY_PLAIN));
+    json_start();
+    TRY(make_verifier(c, &verifier));
+    TRY(harden_process());
+    TRY(harden_files(nothing, nothing, &enforced));
+    TRY(harden_syscalls_prepare(SANDBOX_COMPUTE)); /* ready for each worker */
+    TRY(harden_syscalls(SANDBOX_FORK, &enforced));
+    const struct zygote_config z = {
+        .work = CHANNEL_WORK,
+        .decisions = CHANNEL_DECISIONS,
+        .deadline_ms = (unsigned)c->worker_deadline_ms,
+        .spares = (unsigned)c->spare_workers,
+        .verifier = verifier,
+        .serve = worker_serve,
+        .confine = confine_worker,
+    };
+    return zygote_run(&z);
+}
+
+/* To the parent, who hands it to the front; and where the configuration says. */
+static fallible publish_key(const struct attestd_config *c, const struct key *k)
+{
+    struct buf jwks owned(buf_done) = buf_of(ROOT_FILE_MAX);
+    const struct key *keys[] = { k };
+    TRY(jwks_text(keys, 1, &jwks));
+    TRY(buf_check(&jwks));
+    if (c->jwks_file && *c->jwks_file)
+        TRY(file_write(c->jwks_file, buf_span(&jwks), 0644));
+    if (write(CHANNEL_KEYS, jwks.at, jwks.len) != (ssize_t)jwks.len)
+        return FAIL(SYSTEM, "cannot hand over the public keys");
+    close(CHANNEL_KEYS);
+    return OK;
+}
+
+static fallible run_issuer(const struct attestd_config *c)
+{
+    static const char *const nothing[] = { NULL };
+    owned(key_free) struct key *k = NULL;
+    bool enforced;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    json_start();
+    TRY(harden_process());
+    TRY(issuer_key(c->signing_key, &k));
+    TRY(publish_key(c, k));
+    TRY(harden_files(nothing, nothing, &enforced));
+    TRY(harden_syscalls(SANDBOX_COMPUTE, &enforced));
+    return issuer_run(k, CHANNEL_DECISIONS, (int64_t)c->token_minutes * 60);
+}
+
+/* Started as attestd starts it: NAME [--config FILE], with its channels open. */
+int main(int argc, char **argv)
+{
+    enum child_kind kind = child_of(argv[0]);
+    /* The issuer's keys live in locked memory: this must come before everything else. */
+    if (kind == CHILD_ISSUER && failed(crypto_start(CRYPTO_MEMORY_LOCKED)))
+        return CHILD_EXIT_USELESS;
+    if ((kind != CHILD_ISSUER && kind != CHILD_ZYGOTE) || (argc != 1 && argc != 3)) {
+        fprintf(stderr, "attestd-worker is started by attestd\n");
+        return 2;
+    }
+    log_start("attestd", LOG_INFO);
+    struct attestd_config c owned(config_done) = { 0 };
+    char *message owned(free) = NULL;
+    struct err e = config_load(&c, argc == 3 ? argv[2] : NULL, &message);
+    if (!failed(e))
+        e = kind == CHILD_ISSUER ? run_issuer(&c) : run_zygote(&c);
+    if (!failed(e))
+        return 0;
+    log_err(e, "a part of attestd cannot work", "part", child_names[kind]);
+    return CHILD_EXIT_USELESS;
+}
