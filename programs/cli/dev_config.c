@@ -16,8 +16,8 @@ static const struct template {
 } templates[] = {
     { "etc/cmsd.conf", 0600,
       "[server]\naddress = 127.0.0.1\nport = @CMS@\ncertificate = @DIR@/etc/tls/cmsd.pem\nkey = @DIR@/etc/tls/cmsd.key\n"
-      "[authority]\nfolder = @DIR@/var/cmsd\nca_file = @DIR@/etc/tls/ca.pem\n"
-      "[trust]\naas_jwks = @DIR@/etc/keys/aas-jwks.json\n" },
+      "[store]\nfolder = @DIR@/var/cmsd\n[ca]\ncertificate = @DIR@/etc/tls/ca.pem\n"
+      "[token]\naas_jwks = @DIR@/etc/keys/aas-jwks.json\n" },
     { "etc/aasd.conf", 0600,
       "[server]\naddress = 127.0.0.1\nport = @AAS@\ncertificate = @DIR@/etc/tls/aasd.pem\nkey = @DIR@/etc/tls/aasd.key\n"
       "[store]\nfolder = @DIR@/var/aasd\n"
