@@ -184,7 +184,9 @@ fallible json_only(const json_t *j, const char *const *names)
  * look whole. */
 static void set(json_t *j, const char *name, json_t *value)
 {
-    if (j && json_object_set_new(j, name, value) != 0)
+    if (!j)
+        json_decref(value);
+    else if (json_object_set_new(j, name, value) != 0)
         (void)json_object_clear(j);
 }
 
