@@ -5,6 +5,7 @@
 
 #include "access/bearer.h"
 #include "access/login.h"
+#include "access/role.h"
 #include "access/schema.h"
 #include "base/options.h"
 #include "http/server.h"
@@ -54,6 +55,9 @@ struct caller {
 };
 /* Answers 401 or 403 itself and returns false. `needed`: "users:create" of service AAS. */
 bool aas_authorise(struct http_exchange *x, struct aas *a, const char *needed, struct caller *out);
+
+/* The filter of a list, from the query. */
+struct role_filter aas_role_filter(const struct http_exchange *x);
 
 /* The body with these members only, or a 400; false: answered. */
 bool aas_body(struct http_exchange *x, const char *const *members, json_t **out);

@@ -46,15 +46,20 @@ void aas_role_create(struct http_exchange *x, void *context)
     http_answer_json(x, 201, role);
 }
 
+struct role_filter aas_role_filter(const struct http_exchange *x)
+{
+    return (struct role_filter){ .service = http_query(x, "service"),
+                                 .name = http_query(x, "name"),
+                                 .context = http_query(x, "context"),
+                                 .context_part = http_query(x, "contextContains") };
+}
+
 void aas_role_list(struct http_exchange *x, void *context)
 {
     struct aas *a = context;
+    const struct role_filter filter = aas_role_filter(x);
     struct caller c;
     json_t *list = NULL;
-    const struct role_filter filter = { .service = http_query(x, "service"),
-                                        .name = http_query(x, "name"),
-                                        .context = http_query(x, "context"),
-                                        .context_part = http_query(x, "contextContains") };
 
     if (!aas_authorise(x, a, "roles:search", &c))
         return;

@@ -50,7 +50,8 @@ void aas_user_role_list(struct http_exchange *x, void *context)
 
     if (!find_user(x, a, "user_roles:search", &c, &u))
         return;
-    struct err e = user_role_list(a->store, c.tenant, u.id, &list);
+    const struct role_filter filter = aas_role_filter(x);
+    struct err e = user_role_list(a->store, c.tenant, u.id, &filter, &list);
     if (failed(e))
         aas_answer_failure(x, e, "role");
     else

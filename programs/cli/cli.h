@@ -32,6 +32,9 @@ int cli_dev(int argc, char **argv);
 int cli_key(int argc, char **argv);
 int cli_policy(int argc, char **argv);
 int cli_status(int argc, char **argv);
+int cli_user(int argc, char **argv);
+int cli_role(int argc, char **argv);
+int cli_token(int argc, char **argv);
 
 /* What every verb that talks to services takes, as option rows; put them into the verb's table:
  *   struct session_options s = { 0 };

@@ -11,6 +11,9 @@ static const struct verb verbs[] = {
     { "audit", cli_audit, "the record of every decision" },
     { "dev", cli_dev, "run the whole system on this machine, for development" },
     { "status", cli_status, "health of every service" },
+    { "user", cli_user, "accounts" },
+    { "role", cli_role, "roles, and who has them" },
+    { "token", cli_token, "log in, and what one may do" },
     { "verify", cli_verify, "verify a quote or an evidence bundle" },
     { 0 },
 };

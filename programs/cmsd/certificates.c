@@ -99,7 +99,13 @@ static bool check_granted(struct http_exchange *x, const struct bearer *b, const
 
     if (own != CSR_GOOD)
         return refuse(x, 400, csr_verdict_code(own), csr_verdict_text(own));
-    enum csr_verdict v = csr_granted(csr, type, grants, collect_grants(b, grants));
+    size_t count = collect_grants(b, grants);
+    if (!count) {
+        log_warn("unauthorized request", "user", b->subject, "permission", "CMS:CertApprover",
+                 "request", http_request_id(x));
+        return refuse(x, 403, "permission_denied", "the token has no role CMS:CertApprover");
+    }
+    enum csr_verdict v = csr_granted(csr, type, grants, count);
     if (v == CSR_GOOD)
         return true;
     log_warn("unauthorized request", "user", b->subject, "code", csr_verdict_code(v), "request",

@@ -11,10 +11,10 @@
 struct cms_settings {
     char *address, *certificate, *key; /* [server] */
     uint64_t port, workers;
-    char *folder, *store_url; /* [authority] */
-    char *common_name, *ca_file;
+    char *folder, *store_url;    /* [store] */
+    char *ca_file, *common_name; /* [ca] */
     uint64_t years, days;
-    char *aas_jwks; /* [trust] */
+    char *aas_jwks; /* [token] */
 };
 #define CMS_SETTINGS_MAX 14
 /* Fills the defaults; rows point into `s`. */

@@ -22,17 +22,15 @@ void cms_settings_init(struct cms_settings *s, struct setting rows[CMS_SETTINGS_
           "TLS certificate chain, PEM, leaf first" },
         { "server", "key", OPTION_TEXT, &s->key, "its private key, PEM, mode 0600" },
         { "server", "workers", OPTION_NUMBER, &s->workers, "requests handled at once" },
-        { "authority", "folder", OPTION_TEXT, &s->folder,
+        { "store", "folder", OPTION_TEXT, &s->folder,
           "state of this program alone: CA key, CA certificate, register" },
-        { "authority", "store", OPTION_TEXT, &s->store_url,
-          "register; without: sqlite:FOLDER/cmsd.db" },
-        { "authority", "common_name", OPTION_TEXT, &s->common_name,
-          "of the root, when it is made" },
-        { "authority", "years", OPTION_NUMBER, &s->years, "life of the root" },
-        { "authority", "days", OPTION_NUMBER, &s->days, "life of a certificate" },
-        { "authority", "ca_file", OPTION_TEXT, &s->ca_file,
-          "where the CA certificate is written for others to trust" },
-        { "trust", "aas_jwks", OPTION_TEXT, &s->aas_jwks,
+        { "store", "url", OPTION_TEXT, &s->store_url, "register; without: sqlite:FOLDER/cmsd.db" },
+        { "ca", "certificate", OPTION_TEXT, &s->ca_file,
+          "where --init writes the CA certificate for others to trust" },
+        { "ca", "common_name", OPTION_TEXT, &s->common_name, "of the root, when it is made" },
+        { "ca", "years", OPTION_NUMBER, &s->years, "life of the root" },
+        { "ca", "days", OPTION_NUMBER, &s->days, "life of a certificate" },
+        { "token", "aas_jwks", OPTION_TEXT, &s->aas_jwks,
           "public keys of aasd, for bearer tokens" },
         { 0 },
     };
@@ -61,8 +59,8 @@ fallible cms_settings_check(const struct cms_settings *s)
     if (!s->workers || s->workers > 256)
         return FAIL(LIMIT, "[server] workers is 1 to 256");
     if (!s->years || s->years > 30)
-        return FAIL(LIMIT, "[authority] years is 1 to 30");
+        return FAIL(LIMIT, "[ca] years is 1 to 30");
     if (!s->days || s->days > 825)
-        return FAIL(LIMIT, "[authority] days is 1 to 825");
+        return FAIL(LIMIT, "[ca] days is 1 to 825");
     return OK;
 }

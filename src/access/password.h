@@ -28,7 +28,8 @@ fallible password_cost_check(struct password_cost cost);
 /* Length, and no control characters. */
 bool password_acceptable(const struct secret *password);
 
-/* The first line of a password file's content; FAIL_INPUT where it is not acceptable or more follows. */
+/* The first line of a password file's content; FAIL_INPUT where it is not acceptable or more
+ * follows. */
 fallible password_of_file(const struct secret *content, struct secret **out);
 
 fallible password_hash(const struct secret *password, struct password_cost cost,

@@ -94,23 +94,18 @@ fallible role_delete(struct store *s, const char *tenant, struct span id)
     return one_changed(guard);
 }
 
-fallible role_list(struct store *s, const char *tenant, const struct role_filter *f, json_t **out)
+fallible role_list(struct store *s, const char *tenant, const struct role_filter *filter,
+                   json_t **out)
 {
     struct store *guard owned(store_guard) = store_guarded(s);
     struct statement *q;
 
     TRY(store_query(guard,
-                    "SELECT " ROLE_COLUMNS
-                    " FROM roles r WHERE r.tenant = ?1 AND (?2 = '' OR r.service = UPPER(?2))"
-                    " AND (?3 = '' OR r.name = ?3) AND (?4 = '' OR r.context = ?4)"
-                    " AND (?5 = '' OR REPLACE(r.context, ?5, '') <> r.context)"
-                    " ORDER BY r.service, r.name, r.context LIMIT ?6",
+                    "SELECT " ROLE_COLUMNS " FROM roles r WHERE r.tenant = ?1 AND " ROLE_FILTER
+                    " ORDER BY r.service, r.name, r.context LIMIT ?2",
                     &q));
     bind_str(q, 1, tenant);
-    bind_text(q, 2, f->service);
-    bind_text(q, 3, f->name);
-    bind_text(q, 4, f->context);
-    bind_text(q, 5, f->context_part);
-    bind_int(q, 6, ROLE_LIST_MAX);
+    bind_int(q, 2, ROLE_LIST_MAX);
+    role_filter_bind(q, filter);
     return role_row_all(q, out);
 }

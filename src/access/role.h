@@ -47,7 +47,8 @@ fallible user_role_grant(struct store *s, const char *tenant, const char *user_i
                          const json_t *role_ids, int64_t now);
 fallible user_role_revoke(struct store *s, const char *tenant, const char *user_id,
                           struct span role_id);
-fallible user_role_list(struct store *s, const char *tenant, const char *user_id, json_t **out);
+fallible user_role_list(struct store *s, const char *tenant, const char *user_id,
+                        const struct role_filter *filter, json_t **out);
 fallible user_role_find(struct store *s, const char *tenant, const char *user_id,
                         struct span role_id, json_t **out);
 /* {"roles":[{service,name,context}],"permissions":[{service,context,rules}]}: the user's part of a

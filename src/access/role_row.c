@@ -3,6 +3,14 @@
 
 #include "base/clock.h"
 
+void role_filter_bind(struct statement *q, const struct role_filter *f)
+{
+    bind_text(q, 3, f->service);
+    bind_text(q, 4, f->name);
+    bind_text(q, 5, f->context);
+    bind_text(q, 6, f->context_part);
+}
+
 static fallible read_row(struct statement *q, json_t **out)
 {
     owned(json_free) json_t *role = json_object();

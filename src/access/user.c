@@ -8,15 +8,6 @@
 #define USER_COLUMNS                                                                               \
     "user_id, username, password_hash, password_changed_at, version, created_at, updated_at"
 
-bool user_name_valid(struct span name)
-{
-    if (!name_of_charset(name, "_.@-", USER_NAME_MAX) || uuid_valid(name))
-        return false;
-    if (!name_of_charset(span_head(name, 1), "", 1))
-        return false;
-    return !name_equal_nocase(name, SPAN("changepassword")); /* a path of its own */
-}
-
 /* What uniqueness and look-up go by. */
 static void key_of(struct span name, char out[USER_NAME_MAX + 1])
 {

@@ -4,19 +4,21 @@
 #include "access/role_row_internal.h"
 #include "access/store_guard_internal.h"
 
-static fallible list(struct store *s, const char *tenant, const char *user_id, json_t **out)
+static fallible list(struct store *s, const char *tenant, const char *user_id,
+                     const struct role_filter *f, json_t **out)
 {
     struct statement *q;
 
     TRY(store_query(s,
                     "SELECT " ROLE_COLUMNS
                     " FROM roles r JOIN user_roles u ON u.tenant = r.tenant AND"
-                    " u.role_id = r.role_id WHERE u.tenant = ?1 AND u.user_id = ?2"
-                    " ORDER BY r.service, r.name, r.context LIMIT ?3",
+                    " u.role_id = r.role_id WHERE u.tenant = ?1 AND u.user_id = ?2 AND " ROLE_FILTER
+                    " ORDER BY r.service, r.name, r.context LIMIT ?7",
                     &q));
     bind_str(q, 1, tenant);
     bind_str(q, 2, user_id);
-    bind_int(q, 3, USER_ROLES_MAX + 1);
+    role_filter_bind(q, f);
+    bind_int(q, 7, USER_ROLES_MAX + 1);
     return role_row_all(q, out);
 }
 
@@ -74,7 +76,7 @@ static fallible size_check(struct store *s, const char *tenant, const char *user
     owned(json_free) json_t *held = NULL;
     owned(json_free) json_t *claims = NULL;
 
-    TRY(list(s, tenant, user_id, &held));
+    TRY(list(s, tenant, user_id, &(const struct role_filter){ 0 }, &held));
     TRY(claims_of(held, &claims));
     char *text owned(free) = json_text(claims);
     if (!text)
@@ -134,11 +136,12 @@ fallible user_role_revoke(struct store *s, const char *tenant, const char *user_
     return store_changes(guard) == 1 ? OK : FAIL(ABSENT, "the user has no such role");
 }
 
-fallible user_role_list(struct store *s, const char *tenant, const char *user_id, json_t **out)
+fallible user_role_list(struct store *s, const char *tenant, const char *user_id,
+                        const struct role_filter *filter, json_t **out)
 {
     struct store *guard owned(store_guard) = store_guarded(s);
 
-    return list(guard, tenant, user_id, out);
+    return list(guard, tenant, user_id, filter, out);
 }
 
 fallible user_role_find(struct store *s, const char *tenant, const char *user_id,
@@ -162,6 +165,6 @@ fallible user_role_claims(struct store *s, const char *tenant, const char *user_
 {
     owned(json_free) json_t *held = NULL;
 
-    TRY(user_role_list(s, tenant, user_id, &held));
+    TRY(user_role_list(s, tenant, user_id, &(const struct role_filter){ 0 }, &held));
     return claims_of(held, out);
 }

@@ -102,7 +102,8 @@ static fallible write_beside(const char *path, struct span bytes, mode_t mode, c
         fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
     if (fd < 0)
         return errno == ENOENT ? FAIL(ABSENT, "no such folder") : FAIL(SYSTEM, "cannot create the file");
-    if (!write_all(fd, bytes) || fsync(fd) != 0) {
+    /* The mode asked for, whatever the umask: public files of a process with umask 077 are for others too. */
+    if (fchmod(fd, mode) != 0 || !write_all(fd, bytes) || fsync(fd) != 0) {
         (void)unlink(temporary);
         return FAIL(SYSTEM, "cannot write the file");
     }

@@ -39,7 +39,7 @@ void connection_close(struct http_connection *c)
     event_del(&c->timer);
     transport_close(&c->transport);
     exchange_free(c->exchange);
-    buf_done(&c->in);
+    request_buf_done(&c->in);
     buf_done(&c->out);
     free(c);
 }
@@ -94,6 +94,8 @@ static void await_request(struct http_connection *c)
 {
     c->state = CONNECTION_HEAD;
     c->timed = false;
+    if (!c->in.len)
+        request_buf_done(&c->in); /* idle connections hold no memory of ours but their own */
     set_waiting(c, true);
     if (!event_pending(&c->read_event, EV_READ, NULL))
         event_add(&c->read_event, NULL);

@@ -1,14 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "http/exchange_internal.h"
 
+#include "crypto/secret.h"
 #include "http/media_type_internal.h"
+
+void request_buf_done(struct buf *b)
+{
+    if (b->at)
+        wipe(b->at, b->room);
+    buf_done(b);
+}
 
 void exchange_free(struct http_exchange *x)
 {
     if (!x)
         return;
-    buf_done(&x->head_text);
-    buf_done(&x->body);
+    request_buf_done(&x->head_text);
+    request_buf_done(&x->body);
     query_done(&x->query);
     route_match_done(&x->match);
     buf_done(&x->certificate);

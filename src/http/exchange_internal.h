@@ -35,6 +35,8 @@ struct http_exchange {
 
 void exchange_free(struct http_exchange *x);
 OWNED_TYPE(struct http_exchange, exchange_free)
+/* Frees a buffer of a request, wiped: tokens are in there. */
+void request_buf_done(struct buf *b);
 void exchange_refuse(struct http_exchange *x, struct refusal r);
 /* Which handler; or answers by itself (404, 405, 401, 400) and returns false. */
 bool exchange_route(struct http_exchange *x, const struct http_route *routes);

@@ -10,7 +10,7 @@
 #include "base/err.h"
 #include "base/span.h"
 
-#define REQUEST_HEAD_MAX (16U << 10)
+#define REQUEST_HEAD_MAX (32U << 10) /* attestation tokens and proofs come in fields */
 #define REQUEST_FIELDS_MAX 64
 #define REQUEST_METHOD_MAX 16
 

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+/* warder token: log in, and look at what one has. */
+#include "base/base64.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "cli/cli.h"
+#include "cli/secret_input.h"
+
+#define TOKEN_BYTES_MAX (16U << 10)
+
+struct token_options {
+    struct session_options session;
+    const char *username, *password_file, *out;
+};
+
+static int begin(int argc, char **argv, const struct option_row *rows,
+                 const struct command_help *help, struct token_options *o, struct session *s)
+{
+    int rest = 0;
+
+    switch (options_parse(argc, argv, rows, help, &rest)) {
+    case OPTIONS_DONE:
+        return -1;
+    case OPTIONS_USAGE:
+        return EXIT_USAGE;
+    case OPTIONS_GO:
+        break;
+    }
+    if (rest < argc) {
+        fprintf(stderr, "usage: %s [OPTION...]; '%s --help' says more\n", help->name, help->name);
+        return EXIT_USAGE;
+    }
+    return session_open(&o->session, s);
+}
+
+/* Claims without a check of the signature: for the holder to look at, never to decide on. */
+static fallible read_claims(struct span token, json_t **out)
+{
+    struct buf json owned(buf_done) = buf_of(TOKEN_BYTES_MAX);
+    struct span rest = span_tail(token, span_find(token, SPAN(".")));
+
+    if (!rest.len)
+        return FAIL(INPUT, "not a token");
+    rest = span_tail(rest, 1);
+    TRY(base64url_parse(span_head(rest, span_find(rest, SPAN("."))), &json));
+    TRY(json_parse_object(buf_span(&json), out));
+    return OK;
+}
+
+static void set_time(json_t *out, const char *name, const json_t *claims, const char *claim)
+{
+    char text[CLOCK_TEXT_MAX];
+    uint64_t at = 0;
+
+    if (!failed(json_get_u64(claims, claim, INT64_MAX, "time", &at)))
+        json_set_str(out, name, clock_format((int64_t)at, text));
+}
+
+/* What stands in a token, without the token. */
+static json_t *describe(const json_t *claims, const char *file)
+{
+    json_t *out = json_object();
+    uint64_t expires_at = 0;
+
+    json_object_set(out, "username", json_object_get(claims, "sub"));
+    json_object_set(out, "tenant", json_object_get(claims, "tenant"));
+    set_time(out, "issued_at", claims, "iat");
+    set_time(out, "expires_at", claims, "exp");
+    if (!failed(json_get_u64(claims, "exp", INT64_MAX, "exp", &expires_at)))
+        json_set_bool(out, "expired", (int64_t)expires_at <= clock_now());
+    json_set_str(out, "token_file", file);
+    return out;
+}
+
+static int fetch(struct session *s, const char *username, const struct secret *password,
+                 struct buf *token)
+{
+    owned(json_free) json_t *body = json_object();
+    struct span p = secret_expose(password);
+
+    json_set_str(body, "username", username);
+    json_set_span(body, "password", p);
+    char *text owned(free) = json_text(body);
+    const char *copy = json_string_value(json_object_get(body, "password"));
+    if (copy)
+        wipe((void *)(uintptr_t)copy, p.len);
+    if (!text)
+        return print_failure(FAIL(SYSTEM, "memory"), "login", NULL);
+    int rc = session_call_raw(s, SERVICE_AAS, "POST", "/aas/v1/token", "application/json",
+                              span_str(text), false, token);
+    wipe(text, strlen(text));
+    return rc;
+}
+
+static int keep(const struct session *s, const struct token_options *o, struct span token)
+{
+    const char *file = o->out ? o->out : s->token_file;
+    owned(json_free) json_t *claims = NULL;
+
+    struct err e = read_claims(token, &claims);
+    if (failed(e))
+        return print_failure(e, "answer", "is this address really Warder's?");
+    if (!file) { /* nowhere to keep it: the token itself is the answer */
+        printf("%.*s\n", (int)token.len, (const char *)token.at);
+        return EXIT_OK;
+    }
+    e = file_write(file, token, 0600);
+    if (failed(e))
+        return print_failure(e, file, NULL);
+    owned(json_free) json_t *about = describe(claims, file);
+    if (s->json)
+        print_json(about);
+    else
+        print_object(about);
+    return EXIT_OK;
+}
+
+static int get(int argc, char **argv)
+{
+    struct token_options o = { 0 };
+    struct session s owned(session_close) = { 0 };
+    owned(secret_free) struct secret *password = NULL;
+    struct buf token owned(buf_done) = buf_of(TOKEN_BYTES_MAX);
+    const struct option_row rows[] = {
+        { "username", 0, OPTION_TEXT, "NAME", "who logs in (default: [login] username)",
+          &o.username },
+        { "password-file", 0, OPTION_TEXT, "FILE",
+          "one line, mode 0600 (default: asked at the terminal)", &o.password_file },
+        { "out", 0, OPTION_TEXT, "FILE",
+          "where the token goes, mode 0600 (default: [login] token_file)", &o.out },
+        SESSION_OPTIONS(o.session),
+        { 0 },
+    };
+    const struct command_help help = {
+        "warder token get", "", "log in: a bearer token for the other commands",
+        "Without --out and a configured token file the token is printed."
+    };
+
+    int rc = begin(argc, argv, rows, &help, &o, &s);
+    if (rc)
+        return rc < 0 ? EXIT_OK : rc;
+    const char *username = o.username ? o.username : s.username;
+    if (!username) {
+        fprintf(stderr, "warder: who logs in? give --username NAME, or set [login] username in the "
+                        "configuration\n");
+        return EXIT_USAGE;
+    }
+    rc = read_password(o.password_file, "Password", false, &password);
+    if (!rc)
+        rc = fetch(&s, username, password, &token);
+    return rc ? rc : keep(&s, &o, buf_span(&token));
+}
+
+/* Roles as SERVICE:NAME[:CONTEXT], rules as SERVICE RULE: one string each, for people. */
+static void set_words(json_t *out, const json_t *claims)
+{
+    json_t *roles = json_array(), *rules = json_array();
+    size_t i, j;
+    json_t *entry, *rule;
+
+    json_array_foreach(json_object_get(claims, "roles"), i, entry)
+    {
+        const char *context = json_string_value(json_object_get(entry, "context"));
+        json_array_append_new(
+            roles, json_sprintf("%s:%s%s%s", json_string_value(json_object_get(entry, "service")),
+                                json_string_value(json_object_get(entry, "name")),
+                                context && *context ? ":" : "", context ? context : ""));
+    }
+    json_array_foreach(json_object_get(claims, "permissions"), i, entry)
+        json_array_foreach(json_object_get(entry, "rules"), j, rule) json_array_append_new(
+            rules, json_sprintf("%s %s", json_string_value(json_object_get(entry, "service")),
+                                json_string_value(rule)));
+    json_object_set_new(out, "roles", roles);
+    json_object_set_new(out, "permissions", rules);
+}
+
+static int show(int argc, char **argv)
+{
+    struct token_options o = { 0 };
+    struct session s owned(session_close) = { 0 };
+    owned(secret_free) struct secret *token = NULL;
+    owned(json_free) json_t *claims = NULL;
+    const struct option_row rows[] = { SESSION_OPTIONS(o.session), { 0 } };
+    const struct command_help help = { "warder token show", "",
+                                       "whose token one has, until when, and what it allows",
+                                       NULL };
+
+    int rc = begin(argc, argv, rows, &help, &o, &s);
+    if (rc)
+        return rc < 0 ? EXIT_OK : rc;
+    if (!s.token_file || !file_exists(s.token_file)) {
+        fprintf(stderr, "warder: there is no token\n  get one: warder token get --username NAME\n");
+        return EXIT_ERROR;
+    }
+    struct err e = secret_load(s.token_file, &token);
+    if (!failed(e))
+        e = read_claims(secret_expose(token), &claims);
+    if (failed(e))
+        return print_failure(e, s.token_file, "get a new one: warder token get");
+    owned(json_free) json_t *about = describe(claims, s.token_file);
+    if (s.json) {
+        json_object_set(about, "roles", json_object_get(claims, "roles"));
+        json_object_set(about, "permissions", json_object_get(claims, "permissions"));
+        print_json(about);
+    } else {
+        set_words(about, claims);
+        print_object(about);
+    }
+    return EXIT_OK;
+}
+
+int cli_token(int argc, char **argv)
+{
+    static const struct verb verbs[] = {
+        { "get", get, "log in" },
+        { "show", show, "whose token one has, and what it allows" },
+        { 0 },
+    };
+    return verb_dispatch("warder token", "bearer tokens", verbs, argc, argv);
+}

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: Apache-2.0
+/* warder user: the accounts of the authentication service. */
+#include "access/user.h"
+
+#include "cli/cli.h"
+#include "cli/secret_input.h"
+
+#define PATH_BYTES_MAX 512
+
+struct user_options {
+    struct session_options session;
+    const char *password_file, *name;
+};
+
+/* The name becomes part of a path: nothing that a path could be misread from. */
+static int name_path(const char *name, char path[PATH_BYTES_MAX])
+{
+    if (!user_name_valid(span_str(name)) && !uuid_valid(span_str(name))) {
+        fprintf(
+            stderr,
+            "warder: not a user name: 1 to 128 of A-Z a-z 0-9 _ . @ -, a letter or digit first\n");
+        return EXIT_USAGE;
+    }
+    snprintf(path, PATH_BYTES_MAX, "/aas/v1/users/%s", name);
+    return EXIT_OK;
+}
+
+/* Options, one operand where `operand`, and the session; `*name` is the operand. */
+static int begin(int argc, char **argv, const struct option_row *rows,
+                 const struct command_help *help, bool operand, struct user_options *o,
+                 struct session *s)
+{
+    int rest = 0;
+
+    switch (options_parse(argc, argv, rows, help, &rest)) {
+    case OPTIONS_DONE:
+        return -1;
+    case OPTIONS_USAGE:
+        return EXIT_USAGE;
+    case OPTIONS_GO:
+        break;
+    }
+    if (argc - rest != (operand ? 1 : 0)) {
+        fprintf(stderr, "usage: %s %s; '%s --help' says more\n", help->name, help->arguments,
+                help->name);
+        return EXIT_USAGE;
+    }
+    if (operand)
+        o->name = argv[rest];
+    return session_open(&o->session, s);
+}
+
+static int finish(const struct session *s, const json_t *answer)
+{
+    if (s->json)
+        print_json(answer);
+    else
+        print_object(answer);
+    return EXIT_OK;
+}
+
+/* {"username"?, "password"} as text that the caller wipes. */
+static char *password_body(const char *username, const struct secret *password)
+{
+    owned(json_free) json_t *body = json_object();
+    struct span p = secret_expose(password);
+
+    json_set_str(body, "username", username);
+    json_set_span(body, "password", p);
+    char *text = json_text(body);
+    const char *copy = json_string_value(json_object_get(body, "password"));
+    if (copy)
+        wipe((void *)(uintptr_t)copy, p.len);
+    return text;
+}
+
+static int send_password(struct session *s, const char *method, const char *path,
+                         const char *username, const struct secret *password, json_t **answer)
+{
+    struct buf reply owned(buf_done) = buf_of(64U << 10);
+    char *text owned(free) = password_body(username, password);
+
+    if (!text)
+        return print_failure(FAIL(SYSTEM, "memory"), "password", NULL);
+    int rc = session_call_raw(s, SERVICE_AAS, method, path, "application/json", span_str(text),
+                              true, &reply);
+    wipe(text, strlen(text));
+    if (rc)
+        return rc;
+    struct err e = json_parse_object(buf_span(&reply), answer);
+    return failed(e) ? print_failure(e, "answer", NULL) : EXIT_OK;
+}
+
+static int create(int argc, char **argv)
+{
+    struct user_options o = { 0 };
+    struct session s owned(session_close) = { 0 };
+    owned(secret_free) struct secret *password = NULL;
+    owned(json_free) json_t *answer = NULL;
+    char path[PATH_BYTES_MAX];
+    const struct option_row rows[] = {
+        { "password-file", 0, OPTION_TEXT, "FILE",
+          "one line, mode 0600 (default: asked at the terminal)", &o.password_file },
+        SESSION_OPTIONS(o.session),
+        { 0 },
+    };
+    const struct command_help help = { "warder user create", "NAME", "make a user",
+                                       "It has no roles yet: warder role grant." };
+
+    int rc = begin(argc, argv, rows, &help, true, &o, &s);
+    if (!rc)
+        rc = name_path(o.name, path);
+    if (!rc)
+        rc = read_password(o.password_file, "Password of the new user", true, &password);
+    if (!rc)
+        rc = send_password(&s, "POST", "/aas/v1/users", o.name, password, &answer);
+    if (!rc)
+        rc = finish(&s, answer);
+    return rc < 0 ? EXIT_OK : rc;
+}
+
+static int password(int argc, char **argv)
+{
+    struct user_options o = { 0 };
+    struct session s owned(session_close) = { 0 };
+    owned(secret_free) struct secret *new_password = NULL;
+    owned(json_free) json_t *answer = NULL;
+    char path[PATH_BYTES_MAX];
+    const struct option_row rows[] = {
+        { "password-file", 0, OPTION_TEXT, "FILE",
+          "one line, mode 0600 (default: asked at the terminal)", &o.password_file },
+        SESSION_OPTIONS(o.session),
+        { 0 },
+    };
+    const struct command_help help = {
+        "warder user password", "NAME", "give a user another password",
+        "Tokens from before are of no more use at the authentication service."
+    };
+
+    int rc = begin(argc, argv, rows, &help, true, &o, &s);
+    if (!rc)
+        rc = name_path(o.name, path);
+    if (!rc)
+        rc = read_password(o.password_file, "New password", true, &new_password);
+    if (!rc)
+        rc = send_password(&s, "PATCH", path, NULL, new_password, &answer);
+    if (!rc)
+        rc = finish(&s, answer);
+    return rc < 0 ? EXIT_OK : rc;
+}
+
+static int list(int argc, char **argv)
+{
+    struct user_options o = { 0 };
+    struct session s owned(session_close) = { 0 };
+    owned(json_free) json_t *answer = NULL;
+    const struct option_row rows[] = { SESSION_OPTIONS(o.session), { 0 } };
+    const struct command_help help = { "warder user list", "", "all users", NULL };
+    static const struct column columns[] = { { "username", "NAME" },
+                                             { "user_id", "ID" },
+                                             { "created_at", "CREATED" },
+                                             { "updated_at", "CHANGED" },
+                                             { 0 } };
+
+    int rc = begin(argc, argv, rows, &help, false, &o, &s);
+    if (!rc)
+        rc = session_call(&s, SERVICE_AAS, "GET", "/aas/v1/users", NULL, &answer);
+    if (rc)
+        return rc < 0 ? EXIT_OK : rc;
+    if (s.json)
+        print_json(answer);
+    else
+        print_table(answer, columns);
+    return EXIT_OK;
+}
+
+/* The user and its roles. */
+static int show(int argc, char **argv)
+{
+    struct user_options o = { 0 };
+    struct session s owned(session_close) = { 0 };
+    owned(json_free) json_t *answer = NULL;
+    json_t *roles = NULL;
+    char path[PATH_BYTES_MAX];
+    const struct option_row rows[] = { SESSION_OPTIONS(o.session), { 0 } };
+    const struct command_help help = { "warder user show", "NAME", "a user and its roles", NULL };
+
+    int rc = begin(argc, argv, rows, &help, true, &o, &s);
+    if (!rc)
+        rc = name_path(o.name, path);
+    if (!rc)
+        rc = session_call(&s, SERVICE_AAS, "GET", path, NULL, &answer);
+    if (rc)
+        return rc < 0 ? EXIT_OK : rc;
+    snprintf(path, sizeof(path), "/aas/v1/users/%s/roles", o.name);
+    rc = session_call(&s, SERVICE_AAS, "GET", path, NULL, &roles);
+    if (rc)
+        return rc;
+    static const struct column columns[] = { { "service", "SERVICE" },
+                                             { "name", "ROLE" },
+                                             { "context", "CONTEXT" },
+                                             { "permissions", "PERMISSIONS" },
+                                             { 0 } };
+    if (!s.json) {
+        print_object(answer);
+        print_table(roles, columns);
+    }
+    json_object_set_new(answer, "roles", roles);
+    if (s.json)
+        print_json(answer);
+    return EXIT_OK;
+}
+
+static int delete (int argc, char **argv)
+{
+    struct user_options o = { 0 };
+    struct session s owned(session_close) = { 0 };
+    owned(json_free) json_t *answer = NULL;
+    char path[PATH_BYTES_MAX];
+    const struct option_row rows[] = { SESSION_OPTIONS(o.session), { 0 } };
+    const struct command_help help = { "warder user delete", "NAME", "remove a user", NULL };
+
+    int rc = begin(argc, argv, rows, &help, true, &o, &s);
+    if (!rc)
+        rc = name_path(o.name, path);
+    if (!rc)
+        rc = session_call(&s, SERVICE_AAS, "DELETE", path, NULL, &answer);
+    if (!rc && s.json)
+        puts("{}");
+    return rc < 0 ? EXIT_OK : rc;
+}
+
+int cli_user(int argc, char **argv)
+{
+    static const struct verb verbs[] = {
+        { "create", create, "make a user" },
+        { "list", list, "all users" },
+        { "show", show, "a user and its roles" },
+        { "password", password, "give a user another password" },
+        { "delete", delete, "remove a user" },
+        { 0 },
+    };
+    return verb_dispatch("warder user", "the accounts of the authentication service", verbs, argc,
+                         argv);
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+/* kbsd: the network side of the key broker. */
+#include "base/log.h"
+#include "crypto/crypto.h"
+#include "daemon/daemon.h"
+#include "kbsd/kbs.h"
+
+enum { EXIT_USAGE = 2 };
+
+static void kbs_close(struct kbs *k)
+{
+    key_side_close(k->keyd);
+    appraiser_close(k->as);
+}
+static inline void kbs_closep(struct kbs *k)
+{
+    kbs_close(k);
+}
+
+static fallible serve(const struct kbs_settings *s)
+{
+    struct kbs k owned(kbs_close) = { .settings = s };
+    struct http_server *server = NULL;
+    const char *const readable[] = { s->certificate, s->key, s->as_ca, s->client_ca, NULL };
+    const struct http_server_config config = {
+        .address = s->address,
+        .port = (uint16_t)s->port,
+        .tls = { .certificate = s->certificate, .key = s->key, .client_ca = s->client_ca },
+        .threads = (unsigned)s->threads,
+        .workers = (unsigned)s->workers,
+        .body_max = s->body_max,
+        .routes = kbs_routes,
+        .context = &k,
+    };
+
+    TRY(key_side_open(s->socket, s->connections, (unsigned)s->keyd_timeout_ms, &k.keyd));
+    TRY(appraiser_open(s, &k.as));
+    TRY(daemon_confine(readable, NULL, SANDBOX_NETWORK));
+    TRY(http_server_start(&config, &server));
+    daemon_wait("kbs", s->address, http_server_port(server));
+    http_server_stop(server);
+    return OK;
+}
+
+static int configured(const struct daemon_options *o)
+{
+    struct kbs_settings s;
+    struct setting rows[KBS_SETTINGS_MAX];
+    int status = EXIT_FAILURE;
+
+    kbs_settings_init(&s, rows);
+    enum daemon_go go = daemon_configure(o, rows);
+    struct err e = kbs_settings_check(&s);
+    if (go != DAEMON_BAD && failed(e)) {
+        fprintf(stderr, "%s: %s\n", o->config, e.what);
+    } else if (go == DAEMON_DONE) {
+        status = EXIT_SUCCESS;
+    } else if (go == DAEMON_GO) {
+        e = serve(&s);
+        if (failed(e))
+            log_err(e, "serve");
+        status = failed(e) ? EXIT_FAILURE : EXIT_SUCCESS;
+    }
+    kbs_settings_done(&s);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    struct daemon_options o = { .config = "/etc/warder/kbsd.conf" };
+    const struct option_row rows[] = { DAEMON_OPTIONS(o), { 0 } };
+    const struct command_help help = { "kbsd", "", "the network side of the key broker",
+                                       "Exit status: 0 stopped, 1 failure, 2 wrong usage." };
+    int rest = 0;
+
+    struct err e = crypto_start(CRYPTO_MEMORY_PLAIN);
+    switch (options_parse(argc, argv, rows, &help, &rest)) {
+    case OPTIONS_DONE:
+        return EXIT_SUCCESS;
+    case OPTIONS_USAGE:
+        return EXIT_USAGE;
+    case OPTIONS_GO:
+        break;
+    }
+    if (rest < argc) {
+        fprintf(stderr, "kbsd: takes no operands\n");
+        return EXIT_USAGE;
+    }
+    log_start("kbsd", LOG_INFO);
+    json_start();
+    if (failed(e)) {
+        log_err(e, "start");
+        return EXIT_FAILURE;
+    }
+    daemon_block_signals();
+    return configured(&o);
+}

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/log.h"
+#include "http/problem.h"
+#include "kbsd/kbs.h"
+
+struct broker_request kbs_question(const struct http_exchange *x)
+{
+    return (struct broker_request){ .request_id = span_str(http_request_id(x)), .bearer = http_bearer(x),
+                                    .id = http_param(x, "id"), .body = http_body(x) };
+}
+
+void kbs_unavailable(struct http_exchange *x)
+{
+    http_answer_problem(x, 503, "key_side_unavailable", "the key side does not answer: try again");
+}
+
+void kbs_refuse(struct http_exchange *x, const struct operation_answer *a)
+{
+    char *code owned(free) = span_dup(a->code), *detail owned(free) = span_dup(a->detail);
+
+    if (a->unauthenticated)
+        http_answer_header(x, "WWW-Authenticate", "Bearer");
+    http_answer_problem(x, a->unauthenticated ? 401 : problem_status((struct err){ .kind = a->kind }), code ? code : "refused",
+                        detail);
+}
+
+void kbs_forward(struct http_exchange *x, struct kbs *k, enum operation operation, const struct broker_request *q, int status)
+{
+    struct ipc_message m owned(ipc_message_done) = { 0 };
+    struct operation_answer a;
+
+    if (failed(key_side_ask(k->keyd, operation, q, &m, &a)))
+        kbs_unavailable(x);
+    else if (a.kind != FAIL_NONE)
+        kbs_refuse(x, &a);
+    else if (!a.body.len)
+        http_answer_empty(x, status);
+    else
+        http_answer(x, status, "application/json", a.body);
+}
+
+static void simple(struct http_exchange *x, void *context, enum operation operation, int status)
+{
+    struct broker_request q = kbs_question(x);
+    kbs_forward(x, context, operation, &q, status);
+}
+
+static void policy_create(struct http_exchange *x, void *context)
+{
+    simple(x, context, OPERATION_POLICY_CREATE, 201);
+}
+
+static void policy_list(struct http_exchange *x, void *context)
+{
+    simple(x, context, OPERATION_POLICY_LIST, 200);
+}
+
+static void policy_show(struct http_exchange *x, void *context)
+{
+    simple(x, context, OPERATION_POLICY_SHOW, 200);
+}
+
+static void policy_update(struct http_exchange *x, void *context)
+{
+    simple(x, context, OPERATION_POLICY_UPDATE, 200);
+}
+
+static void policy_delete(struct http_exchange *x, void *context)
+{
+    simple(x, context, OPERATION_POLICY_DELETE, 204);
+}
+
+static void audit_list(struct http_exchange *x, void *context)
+{
+    static const char *const filters[] = { "limit", "key", "before", NULL };
+    struct broker_request q = kbs_question(x);
+    json_t *options owned(json_free) = json_object();
+
+    for (const char *const *name = filters; *name; name++)
+        if (http_has_query(x, *name))
+            json_set_span(options, *name, http_query(x, *name));
+    char *text owned(free) = json_text(options);
+    q.options = span_str(text);
+    kbs_forward(x, context, OPERATION_AUDIT_LIST, &q, 200);
+}
+
+/* One member of keyd's public keys. */
+static void public_key(struct http_exchange *x, struct kbs *k, const char *member)
+{
+    struct ipc_message m owned(ipc_message_done) = { 0 };
+    struct broker_request q = kbs_question(x);
+    json_t *all owned(json_free) = NULL;
+    struct operation_answer a;
+
+    if (failed(key_side_ask(k->keyd, OPERATION_PUBLIC_KEYS, &q, &m, &a)) || a.kind != FAIL_NONE ||
+        failed(json_parse_object(a.body, &all)))
+        kbs_unavailable(x);
+    else
+        http_answer_json(x, 200, json_incref(json_object_get(all, member)));
+}
+
+static void release_keys(struct http_exchange *x, void *context)
+{
+    public_key(x, context, "release");
+}
+
+static void import_key(struct http_exchange *x, void *context)
+{
+    public_key(x, context, "import");
+}
+
+static void version(struct http_exchange *x, void *context)
+{
+    static const char text[] = "Service Name: Key Broker Service\nVersion: " WARDER_VERSION "\n";
+
+    (void)context;
+    if (span_equal_str(http_header(x, "Accept"), "application/json"))
+        http_answer_json(x, 200, json_pack("{s:s,s:s}", "service", "kbs", "version", WARDER_VERSION));
+    else
+        http_answer(x, 200, "text/plain; charset=utf-8", span_str(text));
+}
+
+static bool part_ok(const json_t *parts, const char *name)
+{
+    const char *text = json_string_value(json_object_get(parts, name));
+    return text && !strcmp(text, "ok");
+}
+
+static void health(struct http_exchange *x, void *context)
+{
+    struct kbs *k = context;
+    struct ipc_message m owned(ipc_message_done) = { 0 };
+    struct broker_request q = kbs_question(x);
+    struct operation_answer a = { 0 };
+    json_t *parts = NULL;
+
+    bool answers = !failed(key_side_ask(k->keyd, OPERATION_HEALTH, &q, &m, &a)) && a.kind == FAIL_NONE &&
+                   !failed(json_parse_object(a.body, &parts));
+    if (!parts)
+        parts = json_object();
+    json_set_str(parts, "keyd", answers ? "ok" : "down");
+    bool well = answers && part_ok(parts, "key_manager") && part_ok(parts, "store");
+    http_answer_json(x, well ? 200 : 503,
+                     json_pack("{s:s,s:s,s:s,s:o}", "service", "kbs", "status", well ? "ok" : "degraded", "version",
+                               WARDER_VERSION, "parts", parts));
+}
+
+const struct http_route kbs_routes[] = {
+    { "GET", "/health", ROUTE_OPEN, health },
+    { "GET", "/kbs/v1/version", ROUTE_OPEN, version },
+    { "GET", "/kbs/v1/release-keys", ROUTE_OPEN, release_keys },
+    { "GET", "/kbs/v1/import-key", ROUTE_OPEN, import_key },
+    { "POST", "/kbs/v1/keys", ROUTE_BEARER, kbs_key_create },
+    { "GET", "/kbs/v1/keys", ROUTE_BEARER, kbs_key_list },
+    { "GET", "/kbs/v1/keys/{id}", ROUTE_BEARER, kbs_key_show },
+    { "DELETE", "/kbs/v1/keys/{id}", ROUTE_BEARER, kbs_key_delete },
+    { "POST", "/kbs/v1/keys/{id}/transfer", ROUTE_PROOF, kbs_transfer },
+    { "POST", "/kbs/v1/key-transfer-policies", ROUTE_BEARER, policy_create },
+    { "GET", "/kbs/v1/key-transfer-policies", ROUTE_BEARER, policy_list },
+    { "GET", "/kbs/v1/key-transfer-policies/{id}", ROUTE_BEARER, policy_show },
+    { "PUT", "/kbs/v1/key-transfer-policies/{id}", ROUTE_BEARER, policy_update },
+    { "DELETE", "/kbs/v1/key-transfer-policies/{id}", ROUTE_BEARER, policy_delete },
+    { "GET", "/kbs/v1/audit", ROUTE_BEARER, audit_list },
+    { 0 },
+};

@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The core: the broker behind a Unix socket, a thread for each connection of kbsd. */
+#include "keyd/keyd.h"
+
+#include <libgen.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/socket.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/ipc.h"
+#include "base/log.h"
+#include "broker/operation.h"
+#include "broker/row.h"
+#include "crypto/jose.h"
+#include "daemon/daemon.h"
+
+#define READERS 8
+#define CONNECTIONS_MAX 1024
+#define SWEEP_SECONDS 60
+#define DRAIN_MS 5000
+#define ACCEPT_PAUSE_US 20000
+#define JWKS_MAX (16U << 10)
+
+struct core {
+    const struct keyd_settings *settings;
+    struct broker broker;
+    int listener;
+    pthread_mutex_t lock;
+    pthread_cond_t left;
+    size_t count;
+    int connections[CONNECTIONS_MAX]; /* -1: free */
+    atomic_bool stopping;
+};
+
+struct connection {
+    struct core *core;
+    int fd;
+};
+
+static void log_outcome(uint16_t type, const struct broker_request *q, const struct outcome *o, struct err failure)
+{
+    char id[64], request[64];
+
+    snprintf(id, sizeof id, "%.*s", (int)(q->id.len < 60 ? q->id.len : 60), (const char *)q->id.at);
+    snprintf(request, sizeof request, "%.*s", (int)(q->request_id.len < 60 ? q->request_id.len : 60),
+             (const char *)q->request_id.at);
+    if (failed(failure))
+        log_failure(failure, operation_name(type), "id", id, "request", request, NULL);
+    else if (o->code == CODE_RECORD_TAMPERED)
+        log_event(LOG_ERROR, "a stored record was changed outside of keyd", "id", id, "request", request, NULL);
+    else if (o->code != CODE_OK)
+        log_event(LOG_WARNING, "refused", "question", operation_name(type), "id", id, "code", code_word(o->code), "reason",
+                  o->detail, "request", request, NULL);
+    else if (type == OPERATION_RELEASE)
+        log_info("key released", "id", id, "request", request);
+}
+
+static fallible answer_one(struct core *c, int fd)
+{
+    struct ipc_message m owned(ipc_message_done) = { .body = buf_of(IPC_BODY_MAX) };
+    struct buf answer owned(buf_done) = buf_of(IPC_BODY_MAX);
+    struct outcome o owned(outcome_done) = { 0 };
+    struct broker_request q;
+    struct err failure;
+
+    TRY(ipc_receive(fd, &m, IPC_FOREVER));
+    TRY(operation_read_question(buf_span(&m.body), &q));
+    q.now = clock_now();
+    operation_run(&c->broker, m.type, &q, &o, &failure);
+    operation_write_answer(&o, &answer);
+    if (failed(buf_check(&answer))) {
+        buf_clear(&answer);
+        (void)outcome_refuse(&o, CODE_TOO_LARGE, "the answer is too large: ask for less").kind;
+        operation_write_answer(&o, &answer);
+    }
+    log_outcome(m.type, &q, &o, failure);
+    wipe(m.body.at, m.body.len); /* a key_string may have been in it */
+    return ipc_send(fd, m.type, m.id, buf_span(&answer), IPC_FOREVER);
+}
+
+static void *serve(void *context)
+{
+    struct connection k = *(struct connection *)context;
+
+    free(context);
+    while (!failed(answer_one(k.core, k.fd)))
+        ;
+    pthread_mutex_lock(&k.core->lock);
+    for (size_t i = 0; i < CONNECTIONS_MAX; i++)
+        if (k.core->connections[i] == k.fd)
+            k.core->connections[i] = -1;
+    k.core->count--;
+    close(k.fd);
+    pthread_cond_signal(&k.core->left);
+    pthread_mutex_unlock(&k.core->lock);
+    return NULL;
+}
+
+static bool may_ask(const struct core *c, int fd)
+{
+    struct ipc_peer peer;
+    return !failed(ipc_peer_of(fd, &peer)) && (peer.uid == getuid() || peer.uid == 0 || peer.uid == c->settings->kbsd_uid);
+}
+
+static bool admit_connection(struct core *c, int fd)
+{
+    bool room = false;
+
+    pthread_mutex_lock(&c->lock);
+    for (size_t i = 0; i < c->settings->connections && !room && !c->stopping; i++)
+        if (c->connections[i] < 0) {
+            c->connections[i] = fd;
+            c->count++;
+            room = true;
+        }
+    pthread_mutex_unlock(&c->lock);
+    return room;
+}
+
+static void take_connection(struct core *c, int fd)
+{
+    struct connection *k = may_ask(c, fd) ? malloc(sizeof *k) : NULL;
+    pthread_attr_t attr;
+    pthread_t thread;
+
+    if (!k || !admit_connection(c, fd)) {
+        log_warn("a connection was turned away");
+        free(k);
+        close(fd);
+        return;
+    }
+    *k = (struct connection){ c, fd };
+    pthread_attr_init(&attr);
+    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+    if (pthread_create(&thread, &attr, serve, k)) {
+        log_event(LOG_ERROR, "a thread cannot be started", NULL);
+        shutdown(fd, SHUT_RDWR);
+        serve(k); /* cleans up: the first receive fails */
+    }
+    pthread_attr_destroy(&attr);
+}
+
+static void *accept_all(void *context)
+{
+    struct core *c = context;
+    int fd;
+
+    while (!c->stopping) {
+        if (!failed(ipc_accept(c->listener, &fd)))
+            take_connection(c, fd);
+        else if (!c->stopping)
+            usleep(ACCEPT_PAUSE_US); /* no descriptors left, say: those in use come free */
+    }
+    return NULL;
+}
+
+static fallible publish(const struct keyd_settings *s, const struct broker *b)
+{
+    const struct key *keys[] = { b->secrets.release };
+    struct buf text owned(buf_done) = buf_of(JWKS_MAX);
+
+    if (!s->release_jwks)
+        return OK;
+    TRY(jwks_text(keys, 1, &text));
+    return file_write(s->release_jwks, buf_span(&text), 0644);
+}
+
+static fallible open_stores(const struct keyd_settings *s, const char *folder, struct broker *b)
+{
+    struct store *writer owned(store_close) = NULL;
+    char url[KEYD_PATH_MAX + 32], journal[KEYD_PATH_MAX];
+
+    snprintf(url, sizeof url, "sqlite:%s/keyd.db", folder);
+    TRY(keyd_path(s, "audit.log", journal));
+    TRY(store_open(url, &writer));
+    TRY(store_migrate(writer, broker_schema, broker_schema_count));
+    TRY(committer_open(writer, journal, &b->committer));
+    writer = NULL;
+    return store_pool_open(url, READERS, &b->readers);
+}
+
+static fallible open_broker(const struct keyd_settings *s, const char *folder, const int channels[KEYD_CHANNELS], struct broker *b)
+{
+    *b = (struct broker){ .kbs_id = s->name, .challenge_seconds = s->challenge_seconds,
+                          .require_wrapped_import = s->require_wrapped_import };
+    TRY(file_make_dir(folder, 0700));
+    TRY(broker_secrets_load(folder, &b->secrets));
+    TRY(publish(s, b));
+    TRY(pinned_keys_open(s->aas_jwks, &b->aas));
+    TRY(attestation_keys_open(s->as_jwks, &b->as));
+    TRY(open_stores(s, folder, b));
+    TRY(key_service_open(channels, KEYD_CHANNELS, &b->manager));
+    return key_service_import_key(b->manager, &b->import);
+}
+
+/* The pinned files are replaced by renaming, so their folders must stay readable. */
+static fallible confine(const struct keyd_settings *s, const char *folder)
+{
+    char *aas owned(free) = strdup(s->aas_jwks), *as owned(free) = strdup(s->as_jwks);
+    if (!aas || !as)
+        return FAIL(SYSTEM, "out of memory");
+    const char *const readable[] = { dirname(aas), dirname(as), NULL };
+    const char *const writable[] = { folder, NULL };
+    return daemon_confine(readable, writable, SANDBOX_STORE);
+}
+
+static void wait_for_end(struct core *c)
+{
+    const struct timespec pause = { .tv_sec = SWEEP_SECONDS };
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    while (sigtimedwait(&set, NULL, &pause) < 0) {
+        struct err e = broker_sweep(&c->broker, clock_now());
+        if (failed(e))
+            log_err(e, "remove expired challenges");
+    }
+}
+
+/* No new questions; those begun are answered. */
+static void drain(struct core *c)
+{
+    struct timespec until;
+
+    c->stopping = true;
+    shutdown(c->listener, SHUT_RDWR);
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += DRAIN_MS / 1000;
+    pthread_mutex_lock(&c->lock);
+    for (size_t i = 0; i < CONNECTIONS_MAX; i++)
+        if (c->connections[i] >= 0)
+            shutdown(c->connections[i], SHUT_RD);
+    while (c->count && !pthread_cond_timedwait(&c->left, &c->lock, &until))
+        ;
+    pthread_mutex_unlock(&c->lock);
+}
+
+static fallible run(struct core *c, const int channels[KEYD_CHANNELS], int ready)
+{
+    char folder[KEYD_PATH_MAX];
+    pthread_t acceptor;
+
+    TRY(keyd_path(c->settings, "core", folder));
+    TRY(open_broker(c->settings, folder, channels, &c->broker));
+    TRY(ipc_listen(c->settings->socket, c->settings->kbsd_uid == UINT32_MAX ? 0600 : 0666, &c->listener));
+    TRY(confine(c->settings, folder));
+    if (pthread_create(&acceptor, NULL, accept_all, c))
+        return FAIL(SYSTEM, "a thread cannot be started");
+    log_info("service start", "service", "keyd", "socket", c->settings->socket, "key_manager", c->settings->manager);
+    if (write(ready, "r", 1) != 1)
+        return FAIL(SYSTEM, "the supervisor is gone");
+    close(ready);
+    wait_for_end(c);
+    drain(c);
+    pthread_join(acceptor, NULL);
+    log_info("service stop", "service", "keyd");
+    return OK;
+}
+
+int keyd_core(const struct keyd_settings *s, const int channels[KEYD_CHANNELS], int ready)
+{
+    static struct core core;
+
+    core.settings = s;
+    pthread_mutex_init(&core.lock, NULL);
+    pthread_cond_init(&core.left, NULL);
+    for (size_t i = 0; i < CONNECTIONS_MAX; i++)
+        core.connections[i] = -1;
+    struct err e = run(&core, channels, ready);
+    if (failed(e))
+        log_err(e, "start");
+    return failed(e) ? EXIT_FAILURE : EXIT_SUCCESS; /* the process ends: threads that still serve end with it */
+}

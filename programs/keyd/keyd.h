@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * keyd: three processes. A supervisor that holds nothing starts and restarts the other two: the core, which decides
+ * and has no network, and the process of the key manager, which holds the keys and answers the core alone.
+ */
+#ifndef KEYD_KEYD_H
+#define KEYD_KEYD_H
+
+#include "base/options.h"
+
+#define KEYD_CHANNELS 8
+#define KEYD_SETTINGS_MAX 24
+#define KEYD_PATH_MAX 1024
+
+struct keyd_settings {
+    char *socket, *folder, *name;
+    uint64_t kbsd_uid, challenge_seconds, connections;
+    bool require_wrapped_import;
+    char *aas_jwks, *as_jwks;
+    char *release_jwks;
+    char *manager;
+    char *vault_url, *vault_ca, *vault_token_file, *vault_mount, *vault_prefix;
+    uint64_t vault_kv_version;
+    bool vault_plain;
+};
+
+void keyd_settings_init(struct keyd_settings *s, struct setting rows[KEYD_SETTINGS_MAX]);
+void keyd_settings_done(struct keyd_settings *s);
+fallible keyd_settings_check(const struct keyd_settings *s);
+/* FOLDER/NAME; `out` has KEYD_PATH_MAX bytes. */
+fallible keyd_path(const struct keyd_settings *s, const char *name, char *out);
+
+/* The whole of the parent: returns when told to stop, or when a child cannot be started. */
+int keyd_supervise(const struct keyd_settings *s);
+
+/* What the children run; the exit status. */
+int keyd_core(const struct keyd_settings *s, const int channels[KEYD_CHANNELS], int ready);
+int keyd_manager(const struct keyd_settings *s, const int channels[KEYD_CHANNELS]);
+
+#endif

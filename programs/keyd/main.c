@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+/* keyd: the key side of the broker. */
+#include "base/json.h"
+#include "base/log.h"
+#include "crypto/crypto.h"
+#include "daemon/daemon.h"
+#include "keyd/keyd.h"
+
+enum { EXIT_USAGE = 2 };
+
+static int configured(const struct daemon_options *o)
+{
+    struct keyd_settings s;
+    struct setting rows[KEYD_SETTINGS_MAX];
+    int status = EXIT_FAILURE;
+
+    keyd_settings_init(&s, rows);
+    enum daemon_go go = daemon_configure(o, rows);
+    struct err e = keyd_settings_check(&s);
+    if (go != DAEMON_BAD && failed(e))
+        fprintf(stderr, "%s: %s\n", o->config, e.what);
+    else if (go == DAEMON_DONE)
+        status = EXIT_SUCCESS;
+    else if (go == DAEMON_GO)
+        status = keyd_supervise(&s);
+    keyd_settings_done(&s);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    struct daemon_options o = { .config = "/etc/warder/keyd.conf" };
+    const struct option_row rows[] = { DAEMON_OPTIONS(o), { 0 } };
+    const struct command_help help = { "keyd", "", "the key side of the broker: challenges, decisions, wrapping, audit",
+                                       "Exit status: 0 stopped, 1 failure, 2 wrong usage." };
+    int rest = 0;
+
+    struct err e = crypto_start(CRYPTO_MEMORY_LOCKED);
+    switch (options_parse(argc, argv, rows, &help, &rest)) {
+    case OPTIONS_DONE:
+        return EXIT_SUCCESS;
+    case OPTIONS_USAGE:
+        return EXIT_USAGE;
+    case OPTIONS_GO:
+        break;
+    }
+    if (rest < argc) {
+        fprintf(stderr, "keyd: takes no operands\n");
+        return EXIT_USAGE;
+    }
+    log_start("keyd", LOG_INFO);
+    json_start();
+    if (failed(e)) {
+        log_err(e, "start");
+        return EXIT_FAILURE;
+    }
+    daemon_block_signals();
+    return configured(&o);
+}

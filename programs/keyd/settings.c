@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "keyd/keyd.h"
+
+#include "broker/challenge.h"
+#include "http/client.h"
+
+#define ANY_UID UINT32_MAX
+
+void keyd_settings_init(struct keyd_settings *s, struct setting rows[KEYD_SETTINGS_MAX])
+{
+    *s = (struct keyd_settings){ .kbsd_uid = ANY_UID, .challenge_seconds = 120, .connections = 64 };
+    s->socket = strdup("/run/warder/keyd.sock");
+    s->folder = strdup("/var/lib/warder/keyd");
+    s->name = strdup("kbs");
+    s->aas_jwks = strdup("/etc/warder/keys/aas-jwks.json");
+    s->as_jwks = strdup("/etc/warder/keys/as-jwks.json");
+    s->manager = strdup("embedded");
+    s->vault_mount = strdup("keybroker");
+    s->vault_prefix = strdup("warder");
+    const struct setting table[] = {
+        { "keyd", "socket", OPTION_TEXT, &s->socket, "Unix socket on which kbsd asks" },
+        { "keyd", "folder", OPTION_TEXT, &s->folder, "store, secrets and audit log; mode 0700" },
+        { "keyd", "name", OPTION_TEXT, &s->name, "name of this key broker: in every challenge" },
+        { "keyd", "kbsd_uid", OPTION_NUMBER, &s->kbsd_uid, "user id that may ask; keyd's own and root always may" },
+        { "keyd", "connections", OPTION_NUMBER, &s->connections, "at most so many from kbsd at once" },
+        { "keyd", "challenge_seconds", OPTION_NUMBER, &s->challenge_seconds, "how long a challenge is good for" },
+        { "keyd", "require_wrapped_import", OPTION_FLAG, &s->require_wrapped_import,
+          "refuse a key_string that is not a JWE to the import key" },
+        { "tokens", "aas_jwks", OPTION_TEXT, &s->aas_jwks, "public keys of aasd, pinned: a JWKS file" },
+        { "tokens", "as_jwks", OPTION_TEXT, &s->as_jwks, "public keys of the attestation service, pinned: a JWKS file" },
+        { "release", "jwks_file", OPTION_TEXT, &s->release_jwks, "written at start: the public key that signs answers" },
+        { "keys", "manager", OPTION_TEXT, &s->manager, "key manager: embedded or vault" },
+        { "vault", "url", OPTION_TEXT, &s->vault_url, "https://HOST:PORT of Vault or OpenBao" },
+        { "vault", "ca", OPTION_TEXT, &s->vault_ca, "CA certificate of the server, PEM" },
+        { "vault", "token_file", OPTION_TEXT, &s->vault_token_file, "its token, a file of mode 0600" },
+        { "vault", "mount", OPTION_TEXT, &s->vault_mount, "where the KV store is mounted" },
+        { "vault", "prefix", OPTION_TEXT, &s->vault_prefix, "folder in it for keys of ours" },
+        { "vault", "kv_version", OPTION_NUMBER, &s->vault_kv_version, "1 or 2; 0: ask the server" },
+        { "vault", "allow_plain_http", OPTION_FLAG, &s->vault_plain, "http:// to a loopback address" },
+        { 0 },
+    };
+    _Static_assert(sizeof table / sizeof table[0] <= KEYD_SETTINGS_MAX, "settings");
+    memcpy(rows, table, sizeof table);
+}
+
+void keyd_settings_done(struct keyd_settings *s)
+{
+    free(s->socket);
+    free(s->folder);
+    free(s->name);
+    free(s->aas_jwks);
+    free(s->as_jwks);
+    free(s->release_jwks);
+    free(s->manager);
+    free(s->vault_url);
+    free(s->vault_ca);
+    free(s->vault_token_file);
+    free(s->vault_mount);
+    free(s->vault_prefix);
+    *s = (struct keyd_settings){ 0 };
+}
+
+fallible keyd_settings_check(const struct keyd_settings *s)
+{
+    if (!s->socket || !s->folder || !s->name || !s->aas_jwks || !s->as_jwks || !s->manager)
+        return FAIL(INPUT, "a required setting is empty");
+    if (s->challenge_seconds < 10 || s->challenge_seconds > 3600)
+        return FAIL(INPUT, "[keyd] challenge_seconds is 10 to 3600");
+    if (!s->connections || s->connections > 1024)
+        return FAIL(INPUT, "[keyd] connections is 1 to 1024");
+    if (strlen(s->name) > CHALLENGE_FIELD_MAX)
+        return FAIL(INPUT, "[keyd] name is too long");
+    if (!strcmp(s->manager, "embedded"))
+        return OK;
+    if (strcmp(s->manager, "vault"))
+        return FAIL(INPUT, "[keys] manager is embedded or vault");
+    if (!s->vault_url || !s->vault_token_file || !s->vault_mount || !s->vault_prefix)
+        return FAIL(INPUT, "[vault] needs url, token_file, mount and prefix");
+    if (strncmp(s->vault_url, "https://", 8) && !s->vault_plain)
+        return FAIL(INPUT, "[vault] url must be https://; plain HTTP is for loopback and needs allow_plain_http = yes");
+    return s->vault_kv_version > 2 ? FAIL(INPUT, "[vault] kv_version is 0, 1 or 2") : OK;
+}
+
+fallible keyd_path(const struct keyd_settings *s, const char *name, char *out)
+{
+    int len = snprintf(out, KEYD_PATH_MAX, "%s/%s", s->folder, name);
+    return len > 0 && len < KEYD_PATH_MAX ? OK : FAIL(LIMIT, "the folder's path is too long");
+}

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "keyd/keyd.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <systemd/sd-daemon.h>
+
+#include "base/clock.h"
+#include "base/harden.h"
+#include "base/ipc.h"
+#include "base/log.h"
+
+#define READY_SECONDS 60
+#define STOP_SECONDS 10
+#define RESTART_PAUSE_US 500000
+
+struct family {
+    pid_t core, manager; /* 0: not running */
+};
+
+static void close_all(int fds[KEYD_CHANNELS])
+{
+    for (size_t i = 0; i < KEYD_CHANNELS; i++)
+        if (fds[i] >= 0)
+            close(fds[i]);
+}
+
+static fallible make_channels(int core[KEYD_CHANNELS], int manager[KEYD_CHANNELS])
+{
+    for (size_t i = 0; i < KEYD_CHANNELS; i++)
+        core[i] = manager[i] = -1;
+    for (size_t i = 0; i < KEYD_CHANNELS; i++) {
+        int pair[2];
+        struct err e = ipc_pair(pair);
+        if (failed(e)) {
+            close_all(core);
+            close_all(manager);
+            return e;
+        }
+        core[i] = pair[0];
+        manager[i] = pair[1];
+    }
+    return OK;
+}
+
+/* In the child; the parent's death is its own. */
+static void begin_child(pid_t parent)
+{
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent)
+        _exit(EXIT_FAILURE);
+    (void)mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT); /* locks are not inherited; without the right the secure heap alone is */
+}
+
+static fallible start_both(const struct keyd_settings *s, const int core[KEYD_CHANNELS], const int manager[KEYD_CHANNELS],
+                           int ready[2], struct family *f)
+{
+    pid_t self = getpid();
+
+    f->manager = fork();
+    if (f->manager == 0) {
+        begin_child(self);
+        for (size_t i = 0; i < KEYD_CHANNELS; i++)
+            close(core[i]);
+        close(ready[0]);
+        close(ready[1]);
+        _exit(keyd_manager(s, manager));
+    }
+    f->core = f->manager < 0 ? -1 : fork();
+    if (f->core == 0) {
+        begin_child(self);
+        for (size_t i = 0; i < KEYD_CHANNELS; i++)
+            close(manager[i]);
+        close(ready[0]);
+        _exit(keyd_core(s, core, ready[1]));
+    }
+    return f->manager > 0 && f->core > 0 ? OK : FAIL(SYSTEM, "a process cannot be started");
+}
+
+/* The core says one byte when it serves. */
+static bool is_ready(int fd)
+{
+    struct pollfd p = { .fd = fd, .events = POLLIN };
+    char c;
+    return poll(&p, 1, READY_SECONDS * 1000) == 1 && read(fd, &c, 1) == 1;
+}
+
+static fallible start(const struct keyd_settings *s, struct family *f)
+{
+    int core[KEYD_CHANNELS], manager[KEYD_CHANNELS], ready[2];
+
+    *f = (struct family){ 0 };
+    TRY(make_channels(core, manager));
+    if (pipe2(ready, O_CLOEXEC) < 0) {
+        close_all(core);
+        close_all(manager);
+        return FAIL(SYSTEM, "no pipe");
+    }
+    struct err e = start_both(s, core, manager, ready, f);
+    close_all(core);
+    close_all(manager);
+    close(ready[1]);
+    if (!failed(e) && !is_ready(ready[0]))
+        e = FAIL(SYSTEM, "keyd does not come up: its log says why");
+    close(ready[0]);
+    return e;
+}
+
+static bool gone(pid_t *pid)
+{
+    if (*pid > 0 && waitpid(*pid, NULL, WNOHANG) == *pid)
+        *pid = 0;
+    return *pid <= 0;
+}
+
+static void end_one(pid_t *pid)
+{
+    int64_t until = clock_monotonic_us() + STOP_SECONDS * 1000000LL;
+
+    if (*pid <= 0)
+        return;
+    kill(*pid, SIGTERM);
+    while (!gone(pid) && clock_monotonic_us() < until)
+        usleep(5000);
+    if (*pid > 0) {
+        kill(*pid, SIGKILL);
+        waitpid(*pid, NULL, 0);
+        *pid = 0;
+    }
+}
+
+/* The core first: what it has begun still needs the key manager. */
+static void end_both(struct family *f)
+{
+    end_one(&f->core);
+    end_one(&f->manager);
+}
+
+/* True: asked to stop. False: a child ended. */
+static bool wait_for_end(const sigset_t *set, struct family *f)
+{
+    int caught;
+
+    for (;;) {
+        if (sigwait(set, &caught))
+            continue;
+        if (caught != SIGCHLD)
+            return true;
+        bool core = gone(&f->core), manager = gone(&f->manager);
+        if (core || manager) {
+            log_event(LOG_ERROR, "a process of keyd ended; starting again", "process", manager ? "key manager" : "core", NULL);
+            return false;
+        }
+    }
+}
+
+int keyd_supervise(const struct keyd_settings *s)
+{
+    struct family f = { 0 };
+    sigset_t set;
+    bool stopping = false, first = true;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGCHLD);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    while (!stopping) {
+        struct err e = start(s, &f);
+        if (failed(e)) {
+            log_err(e, "start");
+            end_both(&f);
+            return EXIT_FAILURE;
+        }
+        if (first)
+            sd_notify(0, "READY=1");
+        first = false;
+        stopping = wait_for_end(&set, &f);
+        end_both(&f);
+        if (!stopping)
+            usleep(RESTART_PAUSE_US);
+    }
+    sd_notify(0, "STOPPING=1");
+    unlink(s->socket);
+    return EXIT_SUCCESS;
+}

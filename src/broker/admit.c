@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "broker/admit.h"
+
+fallible admit_bearer(struct broker *b, const struct broker_request *q, bool missing_is_fine, struct bearer *who,
+                      bool *present, struct outcome *o, bool *good)
+{
+    enum bearer_verdict verdict;
+
+    *good = *present = false;
+    if (!q->bearer.len) {
+        *good = missing_is_fine;
+        return missing_is_fine ? OK : outcome_refuse(o, CODE_TOKEN_MISSING, "a bearer token is needed");
+    }
+    TRY(pinned_keys_verify(b->aas, q->bearer, q->now, &verdict, who));
+    switch (verdict) {
+    case BEARER_GOOD:
+        *good = *present = true;
+        return OK;
+    case BEARER_INVALID:
+        return outcome_refuse(o, CODE_TOKEN_INVALID, "the bearer token is not valid here");
+    case BEARER_EXPIRED:
+        return outcome_refuse(o, CODE_TOKEN_EXPIRED, "the bearer token has expired");
+    }
+    return FAIL(SYSTEM, "unknown verdict on a bearer token");
+}
+
+fallible admit(struct broker *b, const struct broker_request *q, const char *needed, struct bearer *who, struct outcome *o,
+               bool *good)
+{
+    char detail[OUTCOME_DETAIL_SIZE];
+    bool present;
+
+    TRY(admit_bearer(b, q, false, who, &present, o, good));
+    if (!*good || bearer_allows(who, BROKER_SERVICE, needed, SPAN("")))
+        return OK;
+    *good = false;
+    snprintf(detail, sizeof detail, "the token does not allow %s", needed);
+    return outcome_refuse(o, CODE_PERMISSION_DENIED, detail);
+}

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Callers by bearer token: keyd verifies the token and the permission itself. */
+#ifndef BROKER_ADMIT_H
+#define BROKER_ADMIT_H
+
+#include "broker/broker.h"
+
+/* The token, verified. Without a good one the outcome is a refusal and *good is false; `missing_is_fine` lets a
+ * request without any through with *present false. */
+fallible admit_bearer(struct broker *b, const struct broker_request *q, bool missing_is_fine, struct bearer *who,
+                      bool *present, struct outcome *o, bool *good);
+/* The token allows `needed` ("keys:create"); otherwise the outcome is a refusal and *good is false. */
+fallible admit(struct broker *b, const struct broker_request *q, const char *needed, struct bearer *who, struct outcome *o,
+               bool *good);
+
+#endif

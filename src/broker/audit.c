@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "broker/audit.h"
+
+#include "base/clock.h"
+#include "base/hex.h"
+#include "base/writer.h"
+#include "crypto/digest.h"
+
+struct head {
+    int64_t seq;
+    uint8_t hash[SHA256_SIZE];
+};
+
+static fallible read_head(struct store *s, struct head *out)
+{
+    struct statement *q;
+    struct head head = { 0 };
+    bool found;
+
+    TRY(store_query(s, "SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1", &q));
+    TRY(store_step(q, &found));
+    if (found) {
+        struct span hash = column_blob(q, 1);
+        head.seq = column_int(q, 0);
+        if (hash.len == sizeof head.hash)
+            memcpy(head.hash, hash.at, hash.len);
+    }
+    store_reset(q);
+    *out = head;
+    return OK;
+}
+
+static fallible hash_of(struct span previous, struct span record, uint8_t out[SHA256_SIZE])
+{
+    struct buf b owned(buf_done) = buf_of(AUDIT_RECORD_MAX + 256);
+
+    write_part(&b, SPAN("warder-audit-v1"));
+    write_part(&b, previous);
+    write_part(&b, record);
+    TRY(buf_check(&b));
+    return sha256(buf_span(&b), out);
+}
+
+static fallible insert(struct store *s, int64_t seq, const json_t *record, struct span text, struct span hash)
+{
+    struct span id, tenant, key_id;
+    struct statement *q;
+
+    TRY(json_get_str(record, "id", "audit id", &id));
+    TRY(json_get_str(record, "tenant", "audit tenant", &tenant));
+    TRY(json_get_str(record, "key_id", "audit key", &key_id));
+    TRY(store_query(s, "INSERT INTO audit (seq, id, tenant, key_id, record, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6)", &q));
+    bind_int(q, 1, seq);
+    bind_text(q, 2, id);
+    bind_text(q, 3, tenant);
+    bind_text(q, 4, key_id);
+    bind_text(q, 5, text);
+    bind_blob(q, 6, hash);
+    return store_run(q);
+}
+
+/* The line of the file: the record as it is hashed, and its hash behind. */
+static void journal_line(struct buf *journal, struct span text, struct span hash)
+{
+    buf_add_str(journal, "{\"record\":");
+    buf_add(journal, text);
+    buf_add_str(journal, ",\"hash\":\"");
+    hex_add(journal, hash);
+    buf_add_str(journal, "\"}\n");
+}
+
+fallible audit_append(struct transaction *t, json_t *record, int64_t now)
+{
+    struct head head;
+    struct buf text owned(buf_done) = buf_of(AUDIT_RECORD_MAX);
+    uint8_t hash[SHA256_SIZE];
+    char time[CLOCK_TEXT_MAX];
+
+    TRY(read_head(t->store, &head));
+    json_set_int(record, "seq", head.seq + 1);
+    json_set_str(record, "time", clock_format(now, time));
+    json_set_hex(record, "previous", SPAN_OF(head.hash));
+    TRY(json_canonical(record, &text));
+    TRY(hash_of(SPAN_OF(head.hash), buf_span(&text), hash));
+    TRY(insert(t->store, head.seq + 1, record, buf_span(&text), SPAN_OF(hash)));
+    journal_line(t->journal, buf_span(&text), SPAN_OF(hash));
+    return OK;
+}
+
+static fallible add_record(struct statement *q, json_t *list)
+{
+    json_t *record owned(json_free) = NULL;
+
+    TRY(json_parse_object(column_text(q, 0), &record));
+    json_set_hex(record, "hash", column_blob(q, 1));
+    return json_array_append(list, record) ? FAIL(SYSTEM, "out of memory") : OK;
+}
+
+fallible audit_list(struct store *s, const struct audit_filter *filter, json_t **out)
+{
+    json_t *list owned(json_free) = json_array();
+    struct statement *q;
+    struct err e = OK;
+    uint64_t limit = filter->limit && filter->limit < AUDIT_LIST_MAX ? filter->limit : AUDIT_LIST_MAX;
+
+    TRY(store_query(s, "SELECT record, hash FROM audit WHERE tenant = ?1 AND (?2 = '' OR key_id = ?2)"
+                       " AND (?3 = 0 OR seq < ?3) ORDER BY seq DESC LIMIT ?4", &q));
+    bind_text(q, 1, filter->tenant);
+    bind_text(q, 2, filter->key_id.len ? filter->key_id : SPAN(""));
+    bind_int(q, 3, filter->before);
+    bind_int(q, 4, (int64_t)limit);
+    for (bool more = true; more && !failed(e);) {
+        e = store_step(q, &more);
+        if (!failed(e) && more)
+            e = add_record(q, list);
+    }
+    store_reset(q);
+    TRY(e);
+    *out = TAKE(list);
+    return OK;
+}
+
+static fallible follows(const struct head *before, struct statement *q, struct head *after, bool *good)
+{
+    json_t *record owned(json_free) = NULL;
+    char previous[2 * SHA256_SIZE + 1];
+    struct span stated;
+
+    *good = false;
+    after->seq = column_int(q, 0);
+    TRY(hash_of(SPAN_OF(before->hash), column_text(q, 1), after->hash));
+    if (after->seq != before->seq + 1 || !span_equal(SPAN_OF(after->hash), column_blob(q, 2)) ||
+        failed(json_parse_object(column_text(q, 1), &record)) ||
+        json_integer_value(json_object_get(record, "seq")) != after->seq ||
+        failed(json_get_str(record, "previous", "previous", &stated)))
+        return OK;
+    *good = span_equal_str(stated, hex_str(SPAN_OF(before->hash), previous));
+    return OK;
+}
+
+fallible audit_check(struct store *s, bool *good, int64_t *broken_at)
+{
+    struct statement *q;
+    struct head at = { 0 }, next;
+    struct err e = OK;
+    bool fine = true;
+
+    TRY(store_query(s, "SELECT seq, record, hash FROM audit ORDER BY seq", &q));
+    for (bool more = true; more && fine && !failed(e);) {
+        e = store_step(q, &more);
+        if (failed(e) || !more)
+            break;
+        e = follows(&at, q, &next, &fine);
+        at = next;
+    }
+    store_reset(q);
+    TRY(e);
+    *good = fine;
+    *broken_at = fine ? 0 : at.seq;
+    return OK;
+}

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The key side's logic: what keyd does with each question of kbsd. Every operation verifies the caller itself,
+ * decides, and records its decision in the transaction of what it changes. Threads share one struct broker.
+ */
+#ifndef BROKER_BROKER_H
+#define BROKER_BROKER_H
+
+#include <stdatomic.h>
+
+#include "access/pinned_keys.h"
+#include "broker/attestation_keys.h"
+#include "broker/commit.h"
+#include "broker/question.h"
+#include "broker/secrets.h"
+#include "broker/store_pool.h"
+#include "keys/key_service.h"
+
+#define BROKER_SERVICE "KBS"
+#define BROKER_DEFAULT_TENANT "default"
+
+struct broker {
+    struct broker_secrets secrets;
+    struct pinned_keys *aas;
+    struct attestation_keys *as;
+    struct key_service *manager;
+    struct store_pool *readers;
+    struct committer *committer;
+    struct key *import; /* public: imports are sealed to it */
+    const char *kbs_id; /* in every challenge */
+    uint64_t challenge_seconds;
+    bool require_wrapped_import;
+    /* Refusals of callers who proved nothing: recorded while the minute's budget lasts, counted beyond. */
+    atomic_int_fast64_t stranger_minute, stranger_records, stranger_unrecorded;
+};
+
+typedef struct err broker_operation(struct broker *b, const struct broker_request *q, struct outcome *o);
+
+broker_operation broker_challenge, broker_plan, broker_release;
+broker_operation broker_key_create, broker_key_list, broker_key_show, broker_key_delete;
+broker_operation broker_policy_create, broker_policy_list, broker_policy_show, broker_policy_update, broker_policy_delete;
+broker_operation broker_audit_list, broker_public_keys, broker_health;
+
+/* Removes spent challenges that have expired; called now and then. */
+fallible broker_sweep(struct broker *b, int64_t now);
+
+#endif

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "broker/operation.h"
+
+#include "broker/admit.h"
+#include "broker/record.h"
+
+/* `action`: what a refusal of an authenticated caller is recorded as; NULL where the operation keeps its own
+ * records (a release) or has nothing to record. */
+static const struct {
+    const char *name;
+    broker_operation *run;
+    const char *action;
+} operations[OPERATION_COUNT] = {
+    [OPERATION_HEALTH] = { "health", broker_health, NULL },
+    [OPERATION_PUBLIC_KEYS] = { "public keys", broker_public_keys, NULL },
+    [OPERATION_CHALLENGE] = { "challenge", broker_challenge, NULL },
+    [OPERATION_PLAN] = { "plan", broker_plan, NULL },
+    [OPERATION_RELEASE] = { "release", broker_release, NULL },
+    [OPERATION_KEY_CREATE] = { "create key", broker_key_create, "key_create" },
+    [OPERATION_KEY_LIST] = { "list keys", broker_key_list, "key_list" },
+    [OPERATION_KEY_SHOW] = { "show key", broker_key_show, "key_show" },
+    [OPERATION_KEY_DELETE] = { "delete key", broker_key_delete, "key_delete" },
+    [OPERATION_POLICY_CREATE] = { "create policy", broker_policy_create, "policy_create" },
+    [OPERATION_POLICY_LIST] = { "list policies", broker_policy_list, "policy_list" },
+    [OPERATION_POLICY_SHOW] = { "show policy", broker_policy_show, "policy_show" },
+    [OPERATION_POLICY_UPDATE] = { "update policy", broker_policy_update, "policy_update" },
+    [OPERATION_POLICY_DELETE] = { "delete policy", broker_policy_delete, "policy_delete" },
+    [OPERATION_AUDIT_LIST] = { "list audit records", broker_audit_list, "audit_list" },
+};
+
+const char *operation_name(uint16_t operation)
+{
+    return operation < OPERATION_COUNT && operations[operation].name ? operations[operation].name : "unknown";
+}
+
+/* One record for each refusal of somebody who is known (lesson L25: one place, no path around it). */
+static fallible record_refusal(struct broker *b, const struct broker_request *q, const char *action, const struct outcome *o)
+{
+    struct bearer who owned(bearer_done) = { 0 };
+    enum bearer_verdict verdict;
+    json_t *record = NULL;
+
+    if (!q->bearer.len)
+        return OK;
+    TRY(pinned_keys_verify(b->aas, q->bearer, q->now, &verdict, &who));
+    if (verdict != BEARER_GOOD)
+        return OK;
+    TRY(record_new(q, who.tenant, action, o->code, NULL, &record));
+    record_client(record, &who);
+    if (!strncmp(action, "key", 3) && q->id.len)
+        json_set_span(record, "key_id", q->id);
+    json_set_str(record, "explanation", o->detail);
+    return record_commit(b, record, q->now);
+}
+
+void operation_run(struct broker *b, uint16_t operation, const struct broker_request *q, struct outcome *o, struct err *failure)
+{
+    *failure = OK;
+    if (operation >= OPERATION_COUNT || !operations[operation].run) {
+        (void)outcome_refuse(o, CODE_MALFORMED_REQUEST, "unknown question").kind;
+        return;
+    }
+    struct err e = operations[operation].run(b, q, o);
+    if (failed(e)) {
+        *failure = e;
+        outcome_of_failure(o, e);
+    }
+    if (o->code == CODE_OK || !operations[operation].action)
+        return;
+    e = record_refusal(b, q, operations[operation].action, o);
+    if (failed(e))
+        *failure = e;
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The questions that kbsd may ask keyd, and how a question and its answer are written. None of them answers key
+ * bytes.
+ *
+ * Question: u8 1, then parts: request_id bearer id path body proof certificate attestation refusal options.
+ * Answer: u8 1, u8 fail kind, u8 whether the caller is unauthenticated, parts: code, detail, JSON text.
+ */
+#ifndef BROKER_QUESTION_H
+#define BROKER_QUESTION_H
+
+#include "broker/outcome.h"
+
+enum operation {
+    OPERATION_HEALTH = 1,
+    OPERATION_PUBLIC_KEYS,
+    OPERATION_CHALLENGE,
+    OPERATION_PLAN,
+    OPERATION_RELEASE,
+    OPERATION_KEY_CREATE,
+    OPERATION_KEY_LIST,
+    OPERATION_KEY_SHOW,
+    OPERATION_KEY_DELETE,
+    OPERATION_POLICY_CREATE,
+    OPERATION_POLICY_LIST,
+    OPERATION_POLICY_SHOW,
+    OPERATION_POLICY_UPDATE,
+    OPERATION_POLICY_DELETE,
+    OPERATION_AUDIT_LIST,
+    OPERATION_COUNT
+};
+
+/* One question. Spans live until the operation returns; what an operation does not use is empty. */
+struct broker_request {
+    struct span request_id; /* of the front end, for the audit record */
+    struct span bearer;
+    struct span id;    /* from the path */
+    struct span path;  /* as the client signed it */
+    struct span body;  /* as the client sent it */
+    struct span proof; /* base64url of r || s */
+    struct span certificate;      /* TLS client certificate, DER */
+    struct span attestation;      /* token that the attestation service gave the front end for this evidence */
+    struct span refusal;          /* or its signed refusal */
+    struct span options;          /* JSON object of query parameters */
+    int64_t now;
+};
+
+struct operation_answer {
+    enum fail_kind kind;
+    bool unauthenticated;
+    struct span code, detail, body; /* borrow from the message */
+};
+
+void operation_write_question(const struct broker_request *q, struct buf *out);
+fallible operation_read_question(struct span in, struct broker_request *out);
+void operation_write_answer(const struct outcome *o, struct buf *out);
+fallible operation_read_answer(struct span in, struct operation_answer *out);
+
+#endif

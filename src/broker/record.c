@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "broker/record.h"
+
+#include "broker/audit.h"
+#include "crypto/random.h"
+
+#define STRANGERS_PER_MINUTE 120
+
+/* What posture needs to judge a platform again when new collateral comes. */
+static const char *const tcb_inputs[] = { "tee", "fmspc", "pck_tcb", "pce_svn", "pce_id", "tee_tcb_svn", "qe_isvsvn", "seamsvn",
+                                          "ppid", "advisory_ids", "tcb_status", "tcb_date", "root", NULL };
+static const char *const workload[] = { "debug", "mrenclave", "mrsigner", "isvprodid", "isvsvn", "mrtd", "rtmr0", "rtmr1",
+                                        "rtmr2", "rtmr3", "mrseam", NULL };
+
+fallible record_new(const struct broker_request *q, const char *tenant, const char *action, enum code code, const char *id,
+                    json_t **out)
+{
+    char made[UUID_TEXT_SIZE];
+    json_t *r = json_object();
+
+    if (!r)
+        return FAIL(SYSTEM, "out of memory");
+    if (!id) {
+        struct err e = random_uuid(made);
+        if (failed(e)) {
+            json_free(r);
+            return e;
+        }
+    }
+    json_set_str(r, "id", id ? id : made);
+    json_set_str(r, "tenant", tenant);
+    json_set_str(r, "action", action);
+    json_set_str(r, "decision", code != CODE_OK ? "refused" : strcmp(action, "release") ? "done" : "released");
+    if (code != CODE_OK)
+        json_set_str(r, "code", code_word(code));
+    json_set_str(r, "key_id", "");
+    if (q->request_id.len)
+        json_set_span(r, "request_id", q->request_id);
+    *out = r;
+    return OK;
+}
+
+void record_client(json_t *record, const struct bearer *client)
+{
+    json_set_str(record, "subject", client->subject);
+    json_set_str(record, "token_id", client->id);
+}
+
+static json_t *subset(const json_t *claims, const char *const *names)
+{
+    json_t *out = json_object();
+    for (; *names; names++) {
+        json_t *value = json_object_get(claims, *names);
+        if (value)
+            json_object_set(out, *names, value);
+    }
+    return out;
+}
+
+void record_attestation(json_t *record, const struct attestation *a)
+{
+    json_t *j = json_object();
+
+    json_set_str(j, "verdict", a->verified ? "verified" : "refused");
+    json_set_span(j, "id", a->jti);
+    if (a->evidence_digest.len)
+        json_set_span(j, "evidence_digest", a->evidence_digest);
+    if (a->collateral_digest.len)
+        json_set_span(j, "collateral_digest", a->collateral_digest);
+    if (a->reason.len)
+        json_set_span(j, "reason", a->reason);
+    if (a->failed)
+        json_object_set(j, "failed", (json_t *)a->failed);
+    json_object_set(j, "policies", (json_t *)a->policies);
+    json_object_set_new(record, "attestation", j);
+    json_object_set_new(record, "tcb", subset(a->claims, tcb_inputs));
+    json_object_set_new(record, "claims", subset(a->claims, workload));
+}
+
+void record_key(json_t *record, const struct key_entry *k)
+{
+    json_set_str(record, "key_id", k->row.id);
+    json_set_int(record, "key_version", (int64_t)k->row.version);
+    json_set_str(record, "policy_id", k->row.link);
+}
+
+struct lone_record {
+    json_t *record;
+    int64_t now;
+};
+
+static struct err append(struct transaction *t, void *context)
+{
+    struct lone_record *l = context;
+    return audit_append(t, l->record, l->now);
+}
+
+fallible record_commit(struct broker *b, json_t *record, int64_t now)
+{
+    struct lone_record l = { record, now };
+    struct err e = commit_run(b->committer, append, &l);
+    json_free(record);
+    return e;
+}
+
+bool record_stranger(struct broker *b, int64_t now)
+{
+    int_fast64_t minute = now / 60;
+
+    if (atomic_exchange(&b->stranger_minute, minute) != minute)
+        atomic_store(&b->stranger_records, 0);
+    if (atomic_fetch_add(&b->stranger_records, 1) < STRANGERS_PER_MINUTE)
+        return true;
+    atomic_fetch_add(&b->stranger_unrecorded, 1);
+    return false;
+}

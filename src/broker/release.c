@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The main job: decide, wrap, commit, answer; whatever happens is on record before anything leaves. */
+#include "base/clock.h"
+#include "broker/audit.h"
+#include "broker/release_internal.h"
+#include "crypto/random.h"
+
+#define ATTEMPTS 3 /* when key or policy change between the decision and the commit */
+
+json_t *release_header(const struct release *r)
+{
+    const struct transfer_policy *p = r->policy.policy;
+    json_t *h = json_object();
+
+    json_set_str(h, "typ", "warder-key+jwe");
+    json_set_str(h, "cty", key_content_type(&r->key.spec));
+    json_set_str(h, "key_id", r->key.row.id);
+    json_set_int(h, "key_version", (int64_t)r->key.row.version);
+    key_spec_describe(&r->key.spec, h);
+    json_set_span(h, "label", r->key.label);
+    json_set_str(h, "policy_digest", p->digest);
+    json_set_str(h, "challenge", r->challenge_digest);
+    json_set_str(h, "audit_id", r->audit_id);
+    json_set_int(h, "lease_minutes", (int64_t)p->lease_minutes);
+    return h;
+}
+
+static void describe_who(const struct release *r, json_t *record)
+{
+    if (r->has_client)
+        record_client(record, &r->client);
+    json_set_str(record, "signing_key", r->signing_jkt);
+    json_set_str(record, "challenge", r->challenge_digest);
+}
+
+static fallible record_of(const struct release *r, json_t **out)
+{
+    enum code code = r->o->code;
+    json_t *record = NULL;
+
+    TRY(record_new(r->q, r->challenge.tenant, "release", code, r->audit_id, &record));
+    describe_who(r, record);
+    json_set_span(record, "key_id", r->q->id);
+    if (r->has_key)
+        record_key(record, &r->key);
+    if (r->has_policy) {
+        json_set_int(record, "policy_version", (int64_t)r->policy.row.version);
+        json_set_str(record, "policy_digest", r->policy.policy->digest);
+        json_set_str(record, "level", attestation_level_name(r->policy.policy->attestation));
+    }
+    if (r->attestation.all)
+        record_attestation(record, &r->attestation);
+    if (r->attested)
+        json_set_bool(record, "fresh", r->fresh);
+    if (r->checks)
+        json_object_set(record, "checks", r->checks);
+    if (code != CODE_OK)
+        json_set_str(record, "explanation", r->o->detail);
+    if (r->would_refuse != CODE_OK)
+        json_set_str(record, "would_refuse", code_word(r->would_refuse));
+    *out = record;
+    return OK;
+}
+
+/* Refusals of strangers are sampled: who has neither a token of aasd nor a verdict of the attestation service. */
+fallible release_record_refusal(struct release *r)
+{
+    json_t *record = NULL;
+
+    if (!r->proved)
+        return OK;
+    if (!r->has_client && !r->attested && !record_stranger(r->b, r->q->now))
+        return OK;
+    TRY(record_of(r, &record));
+    return record_commit(r->b, record, r->q->now);
+}
+
+struct commitment {
+    struct release *r;
+    json_t *record;
+    bool spent_before;
+};
+
+static fallible spend(struct store *s, const struct challenge *c, bool *first)
+{
+    struct statement *q;
+
+    TRY(store_query(s, "INSERT INTO spent (id, expires_at) VALUES (?1, ?2) ON CONFLICT DO NOTHING", &q));
+    bind_blob(q, 1, SPAN_OF(c->id));
+    bind_int(q, 2, c->expires_at);
+    TRY(store_run(q));
+    *first = store_changes(s) == 1;
+    return OK;
+}
+
+static fallible unchanged(struct store *s, enum row_table table, const struct row *r)
+{
+    uint64_t version;
+
+    TRY(row_version(s, table, span_str(r->tenant), span_str(r->id), &version));
+    return version == r->version ? OK : FAIL(CONFLICT, "the key or its policy changed meanwhile");
+}
+
+/* One transaction: what was decided on still stands, the challenge is spent by this release alone, and it is on
+ * record. */
+static struct err commit_release(struct transaction *t, void *context)
+{
+    struct commitment *c = context;
+    struct release *r = c->r;
+    bool first;
+
+    TRY(unchanged(t->store, ROW_KEYS, &r->key.row));
+    TRY(unchanged(t->store, ROW_POLICIES, &r->policy.row));
+    TRY(spend(t->store, &r->challenge, &first));
+    if (!first) {
+        c->spent_before = true;
+        json_set_str(c->record, "decision", "refused");
+        json_set_str(c->record, "code", code_word(CODE_CHALLENGE_SPENT));
+    }
+    return audit_append(t, c->record, r->q->now);
+}
+
+static fallible commit(struct release *r)
+{
+    json_t *record owned(json_free) = NULL;
+    struct commitment c = { .r = r };
+
+    TRY(record_of(r, &record));
+    c.record = record;
+    TRY(commit_run(r->b->committer, commit_release, &c));
+    return c.spent_before ? outcome_refuse(r->o, CODE_CHALLENGE_SPENT, "the challenge was used before: ask for a new one") : OK;
+}
+
+static fallible answer(struct release *r, struct span jwe)
+{
+    struct buf jws owned(buf_done) = buf_of(JOSE_TEXT_MAX);
+    json_t *header owned(json_free) = json_pack("{s:s,s:s}", "typ", "warder-answer+jwt", "kid", r->b->secrets.release_kid);
+    json_t *body = NULL;
+    char time[CLOCK_TEXT_MAX];
+
+    TRY(jws_sign(r->b->secrets.release, header, jwe, &jws));
+    body = json_object();
+    json_set_str(body, "key_id", r->key.row.id);
+    json_set_int(body, "version", (int64_t)r->key.row.version);
+    json_set_span(body, "answer", buf_span(&jws));
+    if (r->attested) {
+        json_set_span(body, "attestation_token", r->fresh ? r->q->attestation : r->brought_token);
+        json_set_str(body, "attestation_token_expires_at", clock_format(r->attestation.expires, time));
+    }
+    return outcome_answer(r->o, body);
+}
+
+static fallible wrap(struct release *r, struct buf *jwe)
+{
+    json_t *header owned(json_free) = release_header(r);
+    struct key_ref ref = key_entry_ref(&r->key);
+    struct err e = key_service_wrap_to(r->b->manager, &ref, &r->key.spec, r->encryption, header, jwe);
+
+    /* Only "try again" is for the caller; a key that is not there or is another is for the operator. */
+    if (e.kind == FAIL_ABSENT)
+        return outcome_refuse(r->o, CODE_KEY_NOT_FOUND, "the key manager does not hold this key");
+    if (e.kind == FAIL_INPUT)
+        return outcome_refuse(r->o, CODE_KEY_REFUSED, "the key manager holds another kind of key under this reference");
+    return e;
+}
+
+/* The words for the caller name the failed check only where the policy allows (an oracle otherwise). */
+static void explain(struct release *r)
+{
+    const json_t *check;
+    size_t i;
+
+    if (r->o->code == CODE_OK || !r->has_policy || !r->policy.policy->explain_to_caller)
+        return;
+    size_t len = strlen(r->o->detail);
+    if (r->refused_by_service && r->attestation.reason.len)
+        snprintf(r->o->detail + len, sizeof r->o->detail - len, ": %.*s", (int)r->attestation.reason.len,
+                 (const char *)r->attestation.reason.at);
+    else
+        json_array_foreach (r->checks, i, check) {
+            const char *outcome = json_string_value(json_object_get(check, "outcome"));
+            const char *name = json_string_value(json_object_get(check, "check"));
+            if (outcome && name && !strcmp(outcome, "failed")) {
+                snprintf(r->o->detail + len, sizeof r->o->detail - len, ": %s", name);
+                return;
+            }
+        }
+}
+
+/* Once through; FAIL_CONFLICT: look again. */
+static fallible attempt(struct release *r)
+{
+    struct buf jwe owned(buf_done) = buf_of(JOSE_TEXT_MAX);
+
+    TRY(release_look_up(r));
+    if (r->o->code == CODE_OK)
+        TRY(release_decide(r));
+    if (r->o->code == CODE_OK)
+        TRY(wrap(r, &jwe));
+    if (r->o->code != CODE_OK)
+        return release_record_refusal(r);
+    TRY(commit(r));
+    return r->o->code == CODE_OK ? answer(r, buf_span(&jwe)) : OK;
+}
+
+struct err broker_release(struct broker *b, const struct broker_request *q, struct outcome *o)
+{
+    struct release r owned(release_done) = { .b = b, .q = q, .o = o };
+
+    TRY(random_uuid(r.audit_id));
+    TRY(release_authenticate(&r));
+    if (o->code != CODE_OK)
+        return release_record_refusal(&r);
+    struct err e = attempt(&r);
+    for (int i = 1; i < ATTEMPTS && e.kind == FAIL_CONFLICT; i++)
+        e = attempt(&r);
+    TRY(e);
+    explain(&r);
+    return OK;
+}

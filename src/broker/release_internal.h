@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+/* One native key transfer on its way: authenticate, decide, wrap, commit, answer. */
+#ifndef BROKER_RELEASE_INTERNAL_H
+#define BROKER_RELEASE_INTERNAL_H
+
+#include "broker/admit.h"
+#include "broker/challenge.h"
+#include "broker/entry.h"
+#include "broker/record.h"
+
+struct release {
+    struct broker *b;
+    const struct broker_request *q;
+    struct outcome *o;
+    /* from the request */
+    json_t *body;
+    struct span challenge_text, brought_token; /* borrow from body */
+    char challenge_digest[DIGEST_TEXT_SIZE];
+    struct key *signing, *encryption;
+    char signing_jkt[THUMBPRINT_TEXT_SIZE], encryption_jkt[THUMBPRINT_TEXT_SIZE];
+    bool evidence_sent;
+    /* verified */
+    struct challenge challenge;
+    struct bearer client;
+    bool has_client, proved; /* proved: the holder of S made this request for a challenge of ours */
+    struct attestation attestation; /* a token, or the service's refusal */
+    bool attested, refused_by_service, fresh;
+    /* looked up */
+    struct key_entry key;
+    struct policy_entry policy;
+    bool has_key, has_policy;
+    /* decided */
+    json_t *checks;
+    enum code would_refuse; /* under `observe`: what enforcement would have said */
+    char audit_id[UUID_TEXT_SIZE];
+};
+void release_done(struct release *r);
+static inline void release_donep(struct release *r)
+{
+    release_done(r);
+}
+
+/* Each sets a refusal in r->o, or leaves its code CODE_OK. */
+fallible release_authenticate(struct release *r); /* body, challenge, proof, bearer token */
+fallible release_look_up(struct release *r);      /* key and policy as they are now */
+fallible release_decide(struct release *r);       /* attestation and the key's policy */
+
+/* Puts the refusal in r->o on record, where the caller has proved enough to be worth one. */
+fallible release_record_refusal(struct release *r);
+
+/* The JWE header that the answer authenticates. New reference. */
+json_t *release_header(const struct release *r);
+
+#endif

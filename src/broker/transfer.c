@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The questions before a release: a challenge, and what evidence is to be appraised by. */
+#include "base/clock.h"
+#include "broker/release_internal.h"
+#include "crypto/random.h"
+
+static fallible read_both(struct broker *b, struct span tenant, struct span id, struct key_entry *key,
+                          struct policy_entry *policy, struct outcome *o)
+{
+    struct borrowed_store s owned(store_give) = store_borrow(b->readers);
+    struct err e = key_entry_read(s.store, b->secrets.integrity, tenant, id, key);
+
+    if (e.kind == FAIL_ABSENT)
+        return outcome_refuse(o, CODE_KEY_NOT_FOUND, "no such key");
+    if (!failed(e))
+        e = policy_entry_read(s.store, b->secrets.integrity, tenant, span_str(key->row.link), policy);
+    if (e.kind == FAIL_ABSENT)
+        return outcome_refuse(o, CODE_POLICY_NOT_FOUND, "the key's transfer policy is gone");
+    if (e.kind == FAIL_DENIED)
+        return outcome_refuse(o, CODE_RECORD_TAMPERED, "a stored record was changed outside of the broker");
+    return e;
+}
+
+static fallible make(struct broker *b, const struct broker_request *q, const struct bearer *client, const char *tenant,
+                     struct challenge *c, struct buf *text)
+{
+    struct challenge fresh = { .expires_at = q->now + (int64_t)b->challenge_seconds };
+
+    if (q->id.len > CHALLENGE_FIELD_MAX || strlen(tenant) > CHALLENGE_FIELD_MAX ||
+        (client && strlen(client->subject) > CHALLENGE_FIELD_MAX))
+        return FAIL(LIMIT, "a name is too long for a challenge");
+    snprintf(fresh.tenant, sizeof fresh.tenant, "%s", tenant);
+    snprintf(fresh.key_id, sizeof fresh.key_id, "%.*s", (int)q->id.len, (const char *)q->id.at);
+    snprintf(fresh.subject, sizeof fresh.subject, "%s", client ? client->subject : "");
+    *c = fresh;
+    return challenge_make(b->secrets.challenge_root, span_str(b->kbs_id), c, text);
+}
+
+struct err broker_challenge(struct broker *b, const struct broker_request *q, struct outcome *o)
+{
+    struct bearer client owned(bearer_done) = { 0 };
+    struct key_entry key owned(key_entry_done) = { 0 };
+    struct policy_entry policy owned(policy_entry_done) = { 0 };
+    struct buf text owned(buf_done) = buf_of(CHALLENGE_TEXT_MAX);
+    struct challenge c;
+    char time[CLOCK_TEXT_MAX];
+    bool present, good;
+
+    TRY(admit_bearer(b, q, true, &client, &present, o, &good));
+    if (!good)
+        return OK;
+    const char *tenant = present ? client.tenant : BROKER_DEFAULT_TENANT;
+    TRY(read_both(b, span_str(tenant), q->id, &key, &policy, o));
+    if (o->code != CODE_OK)
+        return OK;
+    TRY(make(b, q, present ? &client : NULL, tenant, &c, &text));
+    json_t *body = json_object();
+    json_set_span(body, "challenge", buf_span(&text));
+    json_set_str(body, "expires_at", clock_format(c.expires_at, time));
+    json_set_str(body, "tenant", tenant);
+    json_set_str(body, "attestation", attestation_level_name(policy.policy->attestation));
+    json_object_set(body, "attestation_types", (json_t *)policy.policy->attestation_types);
+    json_object_set(body, "policy_ids", (json_t *)policy.policy->policy_ids);
+    return outcome_answer(o, body);
+}
+
+/* Before the attestation service is troubled with evidence: this request has a challenge of ours and a proof. */
+struct err broker_plan(struct broker *b, const struct broker_request *q, struct outcome *o)
+{
+    struct release r owned(release_done) = { .b = b, .q = q, .o = o };
+
+    TRY(random_uuid(r.audit_id));
+    TRY(release_authenticate(&r));
+    if (o->code == CODE_OK)
+        TRY(release_look_up(&r));
+    if (o->code != CODE_OK)
+        return release_record_refusal(&r);
+    json_t *body = json_object();
+    json_set_str(body, "tenant", r.challenge.tenant);
+    json_set_str(body, "attestation", attestation_level_name(r.policy.policy->attestation));
+    json_object_set(body, "policy_ids", (json_t *)r.policy.policy->policy_ids);
+    return outcome_answer(o, body);
+}

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "broker/transfer_policy.h"
+
+#include "broker/seed_policy.h"
+
+#define TEXTS_MAX 64
+#define TEXT_MAX 128
+
+static const char *const levels[] = { "none", "observe", "require" };
+
+const char *attestation_level_name(enum attestation_level l)
+{
+    return levels[l];
+}
+
+void transfer_policy_free(struct transfer_policy *p)
+{
+    if (!p)
+        return;
+    policy_free(p->conditions);
+    json_free(p->document);
+    json_free(p->native);
+    free(p);
+}
+
+json_t *transfer_policy_default(void)
+{
+    return json_pack("{s:s,s:s,s:[s]}", "name", "default", "attestation", "require", "policy_ids", "default");
+}
+
+static fallible bad(char **message, const char *where, const char *why)
+{
+    struct buf text owned(buf_done) = buf_of(512);
+    buf_addf(&text, "%s: %s", where, why);
+    free(*message);
+    *message = buf_take_str(&text);
+    return FAIL(INPUT, "malformed transfer policy");
+}
+
+/* A list of texts, or NULL when the member is absent. */
+static fallible texts(const json_t *native, const char *name, bool may_be_empty, const json_t **out, char **message)
+{
+    const json_t *list = json_object_get(native, name), *item;
+    size_t i;
+
+    if (!list)
+        return OK;
+    if (!json_is_array(list) || json_array_size(list) > TEXTS_MAX)
+        return bad(message, name, "a list of at most 64 texts is needed");
+    if (!json_array_size(list) && !may_be_empty)
+        return bad(message, name, "an empty list never means \"any\": leave the member out, or name values");
+    json_array_foreach (list, i, item)
+        if (!json_is_string(item) || !json_string_length(item) || json_string_length(item) > TEXT_MAX)
+            return bad(message, name, "values are non-empty texts");
+    *out = list;
+    return OK;
+}
+
+static fallible level_of(const json_t *native, enum attestation_level *out, char **message)
+{
+    struct span text = SPAN("require");
+
+    if (failed(json_opt_str(native, "attestation", "attestation", &text)))
+        return bad(message, "attestation", "require, observe or none");
+    for (enum attestation_level l = ATTESTATION_NONE; l <= ATTESTATION_REQUIRE; l++)
+        if (span_equal_str(text, levels[l])) {
+            *out = l;
+            return OK;
+        }
+    return bad(message, "attestation", "require, observe or none");
+}
+
+static fallible types_check(const json_t *types, char **message)
+{
+    const json_t *type;
+    size_t i;
+
+    json_array_foreach (types, i, type)
+        if (strcmp(json_string_value(type), "sgx") && strcmp(json_string_value(type), "tdx"))
+            return bad(message, "attestation_types", "known types are sgx and tdx");
+    return OK;
+}
+
+static fallible conditions_of(struct transfer_policy *p, char **message)
+{
+    const json_t *conditions = json_object_get(p->native, "conditions");
+    struct policy_remarks remarks owned(policy_remarks_done) = { 0 };
+
+    if (!conditions)
+        return OK;
+    TRY(policy_from_json(conditions, &p->conditions, message));
+    TRY(policy_lint(p->conditions, &remarks));
+    for (size_t i = 0; i < remarks.count; i++)
+        if (remarks.at[i].error)
+            return bad(message, remarks.at[i].path, remarks.at[i].message);
+    return OK;
+}
+
+static fallible name_check(struct span name, char **message)
+{
+    if (name.len > POLICY_NAME_MAX)
+        return bad(message, "name", "at most 64 characters");
+    for (size_t i = 0; i < name.len; i++) {
+        uint8_t c = name.at[i];
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.'))
+            return bad(message, "name", "letters, digits, '-', '_' and '.' only");
+    }
+    return OK;
+}
+
+static fallible lists_of(struct transfer_policy *p, char **message)
+{
+    const json_t *n = p->native;
+
+    if (!json_object_get(n, "attestation_types"))
+        json_object_set_new(p->native, "attestation_types", json_pack("[s,s]", "tdx", "sgx"));
+    if (!json_object_get(n, "policy_ids"))
+        json_object_set_new(p->native, "policy_ids", json_pack("[s]", "default"));
+    TRY(texts(n, "attestation_types", false, &p->attestation_types, message));
+    TRY(types_check(p->attestation_types, message));
+    TRY(texts(n, "policy_ids", true, &p->policy_ids, message));
+    /* The protocol's own example of a policy has an empty client_permissions_allof: all of nothing. */
+    TRY(texts(n, "client_permissions_allof", true, &p->permissions_all, message));
+    TRY(texts(n, "client_permissions_anyof", false, &p->permissions_any, message));
+    return texts(n, "client_certificate_issuer_anyof", false, &p->certificate_issuers, message);
+}
+
+static fallible read_native(struct transfer_policy *p, char **message)
+{
+    static const char *const members[] = { "name", "attestation", "attestation_types", "conditions", "policy_ids",
+                                           "client_permissions_allof", "client_permissions_anyof",
+                                           "client_certificate_issuer_anyof", "lease_minutes", "accept_warning",
+                                           "explain_to_caller", NULL };
+    const json_t *n = p->native;
+
+    if (failed(json_only(n, members)))
+        return bad(message, "policy", "unknown member");
+    if (failed(json_opt_str(n, "name", "name", &p->name)))
+        return bad(message, "name", "a text is needed");
+    TRY(name_check(p->name, message));
+    TRY(level_of(n, &p->attestation, message));
+    TRY(lists_of(p, message));
+    TRY(conditions_of(p, message));
+    if (failed(json_opt_u64(n, "lease_minutes", LEASE_MINUTES_MAX, "lease", &p->lease_minutes)))
+        return bad(message, "lease_minutes", "a number of minutes, at most a year");
+    if (failed(json_opt_bool(n, "accept_warning", "warning", &p->accept_warning)))
+        return bad(message, "accept_warning", "true or false");
+    if (failed(json_opt_bool(n, "explain_to_caller", "explain", &p->explain_to_caller)))
+        return bad(message, "explain_to_caller", "true or false");
+    if (p->attestation == ATTESTATION_REQUIRE && !p->conditions && !json_array_size(p->policy_ids))
+        return bad(message, "conditions", "attestation is required but nothing says of what: give conditions or policy_ids");
+    return OK;
+}
+
+fallible transfer_policy_parse(const json_t *document, struct transfer_policy **out, char **message)
+{
+    struct transfer_policy *p owned(transfer_policy_free) = calloc(1, sizeof *p);
+    struct buf canonical owned(buf_done) = buf_of(POLICY_TEXT_MAX);
+
+    if (!p || !(p->document = json_deep_copy(document)))
+        return FAIL(SYSTEM, "out of memory");
+    if (seed_policy_is(document))
+        TRY(seed_policy_translate(document, &p->native, message));
+    else
+        p->native = json_deep_copy(document);
+    if (!p->native)
+        return FAIL(SYSTEM, "out of memory");
+    TRY(read_native(p, message));
+    TRY(json_canonical(p->document, &canonical));
+    TRY(digest_text(buf_span(&canonical), p->digest));
+    *out = TAKE(p);
+    return OK;
+}

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What kind of key: algorithm and size, with the spellings of the wire. And key material in its one stored form:
+ * PKCS#8 DER for RSA and EC, the bare octets for AES.
+ */
+#ifndef KEYS_KEY_SPEC_H
+#define KEYS_KEY_SPEC_H
+
+#include "crypto/key.h"
+
+enum key_algorithm { KEY_ALGORITHM_RSA = 1, KEY_ALGORITHM_EC = 2, KEY_ALGORITHM_AES = 3 };
+
+struct key_spec {
+    enum key_algorithm algorithm;
+    unsigned bits; /* RSA 2048 3072 4096, EC 256 384 521, AES 128 256 */
+};
+
+/* "RSA" and "rsa" are read, "RSA" is written. */
+fallible key_algorithm_parse(struct span text, enum key_algorithm *out);
+const char *key_algorithm_name(enum key_algorithm a);
+/* secp256r1, prime256v1, P-256 and so on; written as secp256r1. */
+fallible key_curve_parse(struct span text, unsigned *bits);
+const char *key_curve_name(unsigned bits);
+fallible key_spec_check(const struct key_spec *spec);
+bool key_spec_equal(const struct key_spec *a, const struct key_spec *b);
+/* "algorithm" with "key_length" or "curve_type". */
+void key_spec_describe(const struct key_spec *spec, json_t *into);
+/* "pkcs8" or "octets". */
+const char *key_content_type(const struct key_spec *spec);
+
+/* A new key of this kind. */
+fallible key_material_make(const struct key_spec *spec, struct secret **out);
+/* From what an administrator or a foreign manager gives: PEM (PKCS#8, PKCS#1, SEC1), PKCS#8 DER, or for AES
+ * 16 or 32 octets or their base64. The size is told by the content; `algorithm` says what is expected. */
+fallible key_material_parse(const struct secret *given, enum key_algorithm algorithm, struct secret **out,
+                            struct key_spec *spec);
+/* Seals stored material to the recipient after checking that it is of this kind. */
+fallible key_material_wrap(const struct secret *material, const struct key_spec *spec, const struct key *recipient,
+                           const json_t *header, struct buf *jwe);
+
+#endif
