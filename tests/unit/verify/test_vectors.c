@@ -8,6 +8,7 @@
 
 #include "vector_set.h"
 
+#include "base/file.h"
 #include "crypto/crypto.h"
 
 #define SETS_LEAST 12
@@ -139,11 +140,218 @@ static void more_vectors_give_what_they_expect(void **state)
     assert_true(folder_run(folder).sets > 0);
 }
 
+/* The sample's files have other names. */
+#define SAMPLE_PARTS 6
+#define CLOCK_OF_SAMPLE 1700000000
+struct sample_set {
+    struct buf parts[SAMPLE_PARTS];
+};
+
+static void sample_load(const char *folder, struct sample_set *s)
+{
+    static const char *const names[SAMPLE_PARTS] = { "quote.dat", "tcbInfo.json", "qeIdentity.json", "tcbSignChain.pem",
+                                                     "intermediateCaCrl.der", "rootCaCrl.der" };
+    for (size_t i = 0; i < SAMPLE_PARTS; i++) {
+        char path[2 * VECTOR_PATH_MAX];
+        snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
+        s->parts[i] = buf_of(1U << 20);
+        assert_ok(file_read(path, &s->parts[i]));
+    }
+}
+
+static void sample_done(struct sample_set *s)
+{
+    for (size_t i = 0; i < SAMPLE_PARTS; i++)
+        buf_done(&s->parts[i]);
+}
+static inline void sample_donep(struct sample_set *s)
+{
+    sample_done(s);
+}
+
+static struct collateral_raw sample_raw(const struct sample_set *s)
+{
+    return (struct collateral_raw){
+        .tcb_info = buf_span(&s->parts[1]),
+        .qe_identity = buf_span(&s->parts[2]),
+        .tcb_signing_chain = buf_span(&s->parts[3]),
+        .pck_crl = buf_span(&s->parts[4]),
+        .pck_crl_issuer_chain = buf_span(&s->parts[3]),
+        .root_ca_crl = buf_span(&s->parts[5]),
+    };
+}
+
+#define SGX_SET "sgx3-plat-00606a000000-77bcbd-ev15-2759"
+#define SGX_PROCESSOR_SET "sgx3-proc-00906ed50000-334652-ev17-99e2"
+#define TDX_SET "tdx5td15ex-plat-b0c06f000000-fd8857-ev20-eb07"
+
+static void own_set(const char *name, struct vector_set *out)
+{
+    char folder[VECTOR_PATH_MAX];
+    snprintf(folder, sizeof(folder), "%s/intel", vector_root());
+    assert_true(vector_set_load(folder, name, out));
+}
+
+/* One bit of a part of a genuine set, at a stride: refused each time. */
+static void part_changed(struct vector_set *set, struct buf *part, const char *name, size_t end, size_t stride)
+{
+    for (size_t at = 0; at < end; at += stride) {
+        part->at[at] ^= 1;
+        struct verify_result *r owned(verify_result_free) = vector_verify(set);
+        part->at[at] ^= 1;
+        if (verify_result_verified(r))
+            fail_msg("%s: a changed byte at %zu was not noticed", name, at);
+    }
+}
+
+static void changed_genuine_evidence_is_refused(void **state)
+{
+    (void)state;
+    static const char *const names[] = { SGX_SET, TDX_SET };
+    static const size_t ends[] = { 432 + 4 + 128 + 384 + 64 + 2 + 32, 939 + 4 + 128 + 6 + 384 + 64 + 2 + 32 };
+
+    for (size_t i = 0; i < 2; i++) {
+        struct vector_set set owned(vector_set_done) = { 0 };
+        own_set(names[i], &set);
+        struct verify_result *good owned(verify_result_free) = vector_verify(&set);
+        assert_true(verify_result_verified(good));
+        part_changed(&set, &set.quote, "quote.bin", ends[i], 13);
+        for (size_t part = 0; part < COLLATERAL_PARTS; part++) {
+            struct buf *b = &set.collateral.parts[part];
+            if (b->len)
+                part_changed(&set, b, "collateral", b->len - 2, b->len / 23 + 1);
+        }
+    }
+}
+
+/* Collateral of another platform, another TEE, another CA: each genuine, none for this quote. */
+static void genuine_collateral_of_others_is_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *quote, *collateral;
+    } rows[] = {
+        { SGX_SET, TDX_SET }, { TDX_SET, SGX_SET }, { SGX_SET, SGX_PROCESSOR_SET }, { SGX_PROCESSOR_SET, SGX_SET },
+        { TDX_SET, "tdx5td15-plat-00806f050000-67adfc-ev21-3949" },
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        struct vector_set quote owned(vector_set_done) = { 0 }, other owned(vector_set_done) = { 0 };
+        own_set(rows[i].quote, &quote);
+        own_set(rows[i].collateral, &other);
+        struct collateral_dir own = quote.collateral;
+        quote.collateral = other.collateral;
+        quote.verify_at = other.verify_at;
+        struct verify_result *r owned(verify_result_free) = vector_verify(&quote);
+        quote.collateral = own;
+        assert_false(verify_result_verified(r));
+        assert_int_equal(vector_outcome(r, "fmspc_match"), CHECK_FAILED);
+    }
+}
+
+/* Parts of sets that are genuine each, but do not belong together. */
+static void crl_of_the_other_ca(void **state)
+{
+    (void)state;
+    struct vector_set set owned(vector_set_done) = { 0 }, other owned(vector_set_done) = { 0 };
+    own_set(SGX_SET, &set);
+    own_set(SGX_PROCESSOR_SET, &other);
+    struct buf own[2] = { set.collateral.parts[4], set.collateral.parts[5] };
+    set.collateral.parts[4] = other.collateral.parts[4];
+    set.collateral.parts[5] = other.collateral.parts[5];
+    struct verify_result *r owned(verify_result_free) = vector_verify(&set);
+    set.collateral.parts[4] = own[0];
+    set.collateral.parts[5] = own[1];
+    assert_false(verify_result_verified(r));
+    assert_int_equal(vector_outcome(r, "pck_revocation"), CHECK_FAILED);
+}
+
+/* The status of one quote changes with the generation of its collateral, never silently. */
+static void outside_its_dates(void **state)
+{
+    (void)state;
+    struct vector_set set owned(vector_set_done) = { 0 };
+    own_set(TDX_SET, &set);
+    set.verify_at += 3650LL * 86400;
+    struct verify_result *late owned(verify_result_free) = vector_verify(&set);
+    assert_false(verify_result_verified(late));
+    assert_string_equal(verify_result_status(late), "");
+    set.verify_at -= 2 * 3650LL * 86400;
+    struct verify_result *early owned(verify_result_free) = vector_verify(&set);
+    assert_false(verify_result_verified(early));
+}
+
+/* Intel's own sample is signed under a root of its own: the pinned one must refuse it. */
+static void sample_under_another_root_is_refused(void **state)
+{
+    (void)state;
+    static const char *const folders[] = { "intel-qvl-sample/sampleData", "intel-qvl-sample/sampleData/tdx" };
+
+    for (size_t i = 0; i < 2; i++) {
+        char folder[VECTOR_PATH_MAX];
+        if (!vector_more(folders[i], folder))
+            skip();
+        struct sample_set set owned(sample_done) = { 0 };
+        sample_load(folder, &set);
+        struct verifier *v owned(verifier_free) = NULL;
+        struct collateral_set *c owned(collateral_set_free) = NULL;
+        struct verify_result *r owned(verify_result_free) = NULL;
+        struct collateral_raw raw = sample_raw(&set);
+        assert_ok(verifier_new(NULL, 0, &v));
+        assert_ok(collateral_set_load(v, &raw, &c));
+        assert_ok(verify_evidence(v, buf_span(&set.parts[0]), c, CLOCK_OF_SAMPLE, (struct span){ 0 }, &r));
+        assert_false(verify_result_verified(r));
+        assert_int_equal(vector_outcome(r, "tcb_info_signature"), CHECK_FAILED);
+        assert_int_equal(vector_outcome(r, "pck_crl"), CHECK_FAILED);
+        assert_int_equal(vector_outcome(r, "root_crl"), CHECK_FAILED);
+        assert_string_equal(verify_result_status(r), "");
+    }
+}
+
+/* Evidence without collateral: what can be read is read, nothing is verified, and the frame says why. */
+static void evidence_alone(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *file;
+        enum check_outcome format;
+    } rows[] = {
+        { "openenclave-evidence/tdx_quote.bin", CHECK_PASSED },
+        { "openenclave-evidence/tdx_quote_v5.bin", CHECK_PASSED },
+        { "openenclave-evidence/tdx_quote-moduleupdate-seamldr5.dat", CHECK_PASSED },
+        { "openenclave-evidence/evidence", CHECK_FAILED }, /* a text before the quote */
+        { "openenclave-evidence/endorsements", CHECK_FAILED },
+        { "intel-negative/rust-sgx-quote_pck_cert_chain_corrupted.bin", CHECK_PASSED },
+        { "intel-negative/openenclave-sgx_report_bad.bin", CHECK_FAILED },
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        char path[VECTOR_PATH_MAX];
+        struct verifier *v owned(verifier_free) = NULL;
+        struct verify_result *r owned(verify_result_free) = NULL;
+        struct buf bytes owned(buf_done) = buf_of(1U << 20);
+
+        if (!vector_more(rows[i].file, path))
+            skip();
+        assert_ok(file_read(path, &bytes));
+        assert_ok(verifier_new(NULL, 0, &v));
+        assert_ok(verify_evidence(v, buf_span(&bytes), NULL, CLOCK_OF_SAMPLE, (struct span){ 0 }, &r));
+        assert_false(verify_result_verified(r));
+        if (vector_outcome(r, "quote_format") != rows[i].format)
+            fail_msg("%s: %s", rows[i].file, verify_result_reason(r));
+        assert_null(json_object_get(verify_result_claims(r), "tcb_status"));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(own_vectors_give_what_they_expect),
         cmocka_unit_test(more_vectors_give_what_they_expect),
+        cmocka_unit_test(changed_genuine_evidence_is_refused),
+        cmocka_unit_test(genuine_collateral_of_others_is_refused),
+        cmocka_unit_test(crl_of_the_other_ca),
+        cmocka_unit_test(outside_its_dates),
+        cmocka_unit_test(sample_under_another_root_is_refused),
+        cmocka_unit_test(evidence_alone),
     };
     if (failed(crypto_start(CRYPTO_MEMORY_PLAIN)))
         return 1;
