@@ -84,6 +84,11 @@ static void audit_list(struct http_exchange *x, void *context)
     kbs_forward(x, context, OPERATION_AUDIT_LIST, &q, 200);
 }
 
+static void audit_show(struct http_exchange *x, void *context)
+{
+    simple(x, context, OPERATION_AUDIT_SHOW, 200);
+}
+
 /* One member of keyd's public keys. */
 static void public_key(struct http_exchange *x, struct kbs *k, const char *member)
 {
@@ -161,5 +166,6 @@ const struct http_route kbs_routes[] = {
     { "PUT", "/kbs/v1/key-transfer-policies/{id}", ROUTE_BEARER, policy_update },
     { "DELETE", "/kbs/v1/key-transfer-policies/{id}", ROUTE_BEARER, policy_delete },
     { "GET", "/kbs/v1/audit", ROUTE_BEARER, audit_list },
+    { "GET", "/kbs/v1/audit/{id}", ROUTE_BEARER, audit_show },
     { 0 },
 };

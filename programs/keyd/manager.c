@@ -13,6 +13,7 @@
 #include "daemon/daemon.h"
 #include "keys/embedded.h"
 #include "keys/key_server.h"
+#include "keys/vault.h"
 
 #define WIPE_PATTERN 0x55
 
@@ -29,11 +30,31 @@ static void *serve(void *context)
     return NULL;
 }
 
+static fallible open_vault(const struct keyd_settings *s, struct keystore **out)
+{
+    const struct vault_config config = { .url = s->vault_url, .ca_file = s->vault_ca, .token_file = s->vault_token_file,
+                                         .mount = s->vault_mount, .prefix = s->vault_prefix,
+                                         .kv_version = (unsigned)s->vault_kv_version, .allow_plain_http = s->vault_plain };
+    char address[KEYD_PATH_MAX];
+
+    TRY(vault_open(&config, out));
+    /* These two lines are what operators of the original system look for. */
+    snprintf(address, sizeof address, "Vault Address: %s", s->vault_url);
+    log_info(address);
+    struct err e = (*out)->health(*out);
+    if (failed(e))
+        log_err(e, "Vault is not ready; keys are released once it is");
+    else
+        log_info("Vault client initialized");
+    return OK;
+}
+
 static fallible open_store(const struct keyd_settings *s, const char *folder, struct keystore **out)
 {
     char url[KEYD_PATH_MAX + 32], master[KEYD_PATH_MAX + 32];
 
-    (void)s;
+    if (!strcmp(s->manager, "vault"))
+        return open_vault(s, out);
     snprintf(url, sizeof url, "sqlite:%s/embedded.db", folder);
     snprintf(master, sizeof master, "%s/master.key", folder);
     return embedded_open(url, master, out);
@@ -42,10 +63,20 @@ static fallible open_store(const struct keyd_settings *s, const char *folder, st
 static fallible confine(const struct keyd_settings *s, const char *folder)
 {
     const char *const writable[] = { folder, NULL };
-    const char *const readable[] = { s->vault_ca, s->vault_token_file, NULL };
+    /* Between token and CA (plain HTTP has none) what a host's name is looked up by. */
+    const char *const readable[] = { s->vault_token_file, "/etc/hosts", "/etc/resolv.conf", "/etc/nsswitch.conf", "/etc/gai.conf",
+                                     "/run/systemd/resolve", "/usr/lib", "/lib", s->vault_ca, NULL };
     bool vault = !strcmp(s->manager, "vault");
 
-    return daemon_confine(vault && s->vault_ca ? readable : NULL, writable, vault ? SANDBOX_NETWORK : SANDBOX_STORE);
+    return daemon_confine(vault ? readable : NULL, writable, vault ? SANDBOX_NETWORK : SANDBOX_STORE);
+}
+
+/* jansson's texts pass keys on their way from and to a key manager: what it frees is wiped. */
+static void free_wiped(void *at)
+{
+    if (at)
+        wipe(at, malloc_usable_size(at));
+    free(at);
 }
 
 static fallible run(const struct keyd_settings *s, const int channels[KEYD_CHANNELS])
@@ -80,6 +111,7 @@ int keyd_manager(const struct keyd_settings *s, const int channels[KEYD_CHANNELS
     pthread_sigmask(SIG_SETMASK, &none, NULL);
     /* Buffers of libraries that do not wipe: what is freed is overwritten. */
     mallopt(M_PERTURB, WIPE_PATTERN);
+    json_set_alloc_funcs(malloc, free_wiped);
     struct err e = run(s, channels);
     if (failed(e))
         log_err(e, "key manager");

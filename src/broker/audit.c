@@ -120,6 +120,23 @@ fallible audit_list(struct store *s, const struct audit_filter *filter, json_t *
     return OK;
 }
 
+fallible audit_read(struct store *s, struct span tenant, struct span id, json_t **out)
+{
+    json_t *list owned(json_free) = json_array();
+    struct statement *q;
+    bool found;
+
+    TRY(store_query(s, "SELECT record, hash FROM audit WHERE tenant = ?1 AND (id = ?2 OR CAST(seq AS TEXT) = ?2)", &q));
+    bind_text(q, 1, tenant);
+    bind_text(q, 2, id);
+    TRY(store_step(q, &found));
+    struct err e = found ? add_record(q, list) : FAIL(ABSENT, "no such record");
+    store_reset(q);
+    TRY(e);
+    *out = json_incref(json_array_get(list, 0));
+    return OK;
+}
+
 static fallible follows(const struct head *before, struct statement *q, struct head *after, bool *good)
 {
     json_t *record owned(json_free) = NULL;

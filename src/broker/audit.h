@@ -23,6 +23,9 @@ struct audit_filter {
 /* The newest first: an array of the records, each with its "hash". */
 fallible audit_list(struct store *s, const struct audit_filter *filter, json_t **out);
 
+/* One record of the tenant, by id or by number. FAIL_ABSENT. */
+fallible audit_read(struct store *s, struct span tenant, struct span id, json_t **out);
+
 /* Follows the chain from the first record; *good false and *broken_at where a record was changed or is missing. */
 fallible audit_check(struct store *s, bool *good, int64_t *broken_at);
 

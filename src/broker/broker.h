@@ -39,7 +39,7 @@ typedef struct err broker_operation(struct broker *b, const struct broker_reques
 broker_operation broker_challenge, broker_plan, broker_release;
 broker_operation broker_key_create, broker_key_list, broker_key_show, broker_key_delete;
 broker_operation broker_policy_create, broker_policy_list, broker_policy_show, broker_policy_update, broker_policy_delete;
-broker_operation broker_audit_list, broker_public_keys, broker_health;
+broker_operation broker_audit_list, broker_audit_show, broker_public_keys, broker_health;
 
 /* Removes spent challenges that have expired; called now and then. */
 fallible broker_sweep(struct broker *b, int64_t now);

@@ -26,6 +26,7 @@ static const struct {
     [OPERATION_POLICY_UPDATE] = { "update policy", broker_policy_update, "policy_update" },
     [OPERATION_POLICY_DELETE] = { "delete policy", broker_policy_delete, "policy_delete" },
     [OPERATION_AUDIT_LIST] = { "list audit records", broker_audit_list, "audit_list" },
+    [OPERATION_AUDIT_SHOW] = { "show audit record", broker_audit_show, "audit_show" },
 };
 
 const char *operation_name(uint16_t operation)
@@ -49,7 +50,7 @@ static fallible record_refusal(struct broker *b, const struct broker_request *q,
     record_client(record, &who);
     if (!strncmp(action, "key", 3) && q->id.len)
         json_set_span(record, "key_id", q->id);
-    json_set_str(record, "explanation", o->detail);
+    json_set_str(record, "reason", o->detail);
     return record_commit(b, record, q->now);
 }
 

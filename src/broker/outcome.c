@@ -26,6 +26,7 @@ static const struct {
     [CODE_PERMISSION_DENIED] = { "permission_denied", FAIL_DENIED, false },
     [CODE_KEY_NOT_FOUND] = { "key_not_found", FAIL_ABSENT, false },
     [CODE_POLICY_NOT_FOUND] = { "policy_not_found", FAIL_ABSENT, false },
+    [CODE_RECORD_NOT_FOUND] = { "record_not_found", FAIL_ABSENT, false },
     [CODE_POLICY_IN_USE] = { "policy_in_use", FAIL_CONFLICT, false },
     [CODE_POLICY_NAME_TAKEN] = { "policy_name_taken", FAIL_CONFLICT, false },
     [CODE_SECOND_APPROVER_REQUIRED] = { "second_approver_required", FAIL_CONFLICT, false },

