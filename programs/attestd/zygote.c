@@ -84,12 +84,20 @@ static void fill_spares(struct zygote *z)
     }
 }
 
+/* In the order of their forks: the oldest goes first. */
+static struct spare take_spare(struct zygote *z, size_t at)
+{
+    struct spare s = z->spares[at];
+    z->spare_count--;
+    memmove(&z->spares[at], &z->spares[at + 1], (z->spare_count - at) * sizeof(s));
+    return s;
+}
+
 static void spare_ended(struct zygote *z, pid_t pid)
 {
     for (size_t i = 0; i < z->spare_count; i++)
         if (z->spares[i].pid == pid) {
-            close(z->spares[i].fd);
-            z->spares[i] = z->spares[--z->spare_count];
+            close(take_spare(z, i).fd);
             return;
         }
 }
@@ -144,7 +152,7 @@ static fallible dispatch(struct zygote *z, int answer)
     if (z->running_count == ZYGOTE_WORKERS_MAX)
         return FAIL(UPSTREAM, "too many verifications at once");
     if (z->spare_count)
-        s = z->spares[--z->spare_count];
+        s = take_spare(z, 0);
     else
         TRY(fork_spare(z, &s));
     z->running[z->running_count++] = (struct running){

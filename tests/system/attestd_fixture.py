@@ -157,7 +157,7 @@ class Upstream:
         self.server.server_close()
 
 
-SIM_FMSPC = ""  # set by Simulator
+SIM_FMSPC = "54454553494D"  # of every simulated platform: "TEESIM"
 
 
 class Simulator:
