@@ -31,7 +31,7 @@ static void note_failed(json_t *list, struct span id, const struct policy_findin
     json_array_append_new(list, j);
 }
 
-static fallible note_policy(json_t *list, struct span id, uint64_t version, const struct policy *p)
+static fallible note_policy(json_t *list, struct span id, struct span name, uint64_t version, const struct policy *p)
 {
     struct buf text owned(buf_done) = buf_of(POLICY_TEXT_MAX);
     char digest[DIGEST_TEXT_SIZE];
@@ -39,6 +39,8 @@ static fallible note_policy(json_t *list, struct span id, uint64_t version, cons
     TRY(digest_text(buf_span(&text), digest));
     json_t *j = json_object();
     json_set_span(j, "id", id);
+    if (name.len)
+        json_set_span(j, "name", name);
     json_set_int(j, "version", (int64_t)version);
     json_set_str(j, "digest", digest);
     if (json_array_append_new(list, j) != 0)
@@ -48,18 +50,19 @@ static fallible note_policy(json_t *list, struct span id, uint64_t version, cons
 
 static fallible appraise_one(const json_t *one, const json_t *claims, int64_t now, struct appraisal *a)
 {
-    struct span id;
+    struct span id, name = { 0 };
     uint64_t version;
     const json_t *document;
     owned(policy_free) struct policy *p = NULL;
     char *message owned(free) = NULL;
     struct policy_result result owned(policy_result_done) = { 0 };
     TRY(json_get_str(one, "id", "policy: id", &id));
+    TRY(json_opt_str(one, "name", "policy: name", &name));
     TRY(json_get_u64(one, "version", UINT32_MAX, "policy: version", &version));
     TRY(json_get_object(one, "policy", "policy: document", &document));
     TRY(policy_from_json(document, &p, &message));
     TRY(policy_evaluate(p, claims, now, &result));
-    TRY(note_policy(a->policies, id, version, p));
+    TRY(note_policy(a->policies, id, name, version, p));
     a->met &= result.met;
     for (size_t i = 0; i < result.count && !result.met; i++)
         if (result.findings[i].blocks)

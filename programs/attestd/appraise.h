@@ -14,7 +14,7 @@ extern const char default_policy_text[];
 
 struct appraisal {
     bool met;         /* all policies */
-    json_t *policies; /* [{"id","version","digest"}] */
+    json_t *policies; /* [{"id","name","version","digest"}] */
     json_t *failed;   /* [{"policy","path","claim","operator","expected","actual"}] of those that were not met */
 };
 void appraisal_done(struct appraisal *a);
@@ -22,7 +22,7 @@ static inline void appraisal_donep(struct appraisal *a)
 {
     appraisal_done(a);
 }
-/* `policies`: [{"id","version","policy"}], at least one. A policy that does not parse is FAIL_INPUT: nothing is
+/* `policies`: [{"id","name","version","policy"}], at least one. A policy that does not parse is FAIL_INPUT: nothing is
  * decided by half of what was asked for. */
 fallible appraise(const json_t *policies, const json_t *claims, int64_t now, struct appraisal *out);
 

@@ -15,6 +15,7 @@ static fallible add_policy(struct policy_store *s, struct span tenant, struct sp
     TRY(policy_store_get(s, tenant, id, &row));
     json_t *one = json_object();
     json_object_set(one, "id", json_object_get(row, "id"));
+    json_object_set(one, "name", json_object_get(row, "name"));
     json_object_set(one, "version", json_object_get(row, "version"));
     json_object_set(one, "policy", json_object_get(row, "policy"));
     return json_array_append_new(list, one) == 0 ? OK : FAIL(SYSTEM, "memory for policies");

@@ -87,6 +87,9 @@ void print_table(const json_t *rows, const struct column *columns);
 /* Members of one object as "name: value" lines, nested ones indented. */
 void print_object(const json_t *object);
 
+/* The rows of a list's answer: the array itself, or the one inside an object. Borrowed. */
+const json_t *rows_of(const json_t *answer);
+
 /* Verbs that are the same for every kind of thing: GET path as a table; GET and DELETE path + ID. */
 int list_rows(int argc, char **argv, enum service service, const char *path, const char *name, const char *summary,
               const struct column *columns);

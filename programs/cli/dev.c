@@ -3,6 +3,7 @@
 #include "cli/dev.h"
 
 #include <limits.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -26,6 +27,9 @@ static fallible make_folders(const struct dev *d)
     char path[1024];
     for (size_t i = 0; i < sizeof(folders) / sizeof(*folders); i++)
         TRY(file_make_dir(dev_path(d, path, "%s", folders[i]), 0700));
+    /* nginx's workers, who are nobody, reach the agent's socket through these two; nothing else in them is theirs to read. */
+    if (chmod(d->dir, 0711) || chmod(dev_path(d, path, "run"), 0711))
+        return FAIL(SYSTEM, "the folder's mode cannot be set: it belongs to somebody else");
     if (d->mount)
         TRY(file_make_dir(dev_path(d, path, "run/tsm"), 0755));
     return OK;
@@ -96,7 +100,7 @@ static int add_dev_policy(const struct dev *d)
         rc = session_call(&s, SERVICE_AS, "GET", "/as/v1/policies", NULL, &known);
     if (rc)
         return rc;
-    json_array_foreach (known, i, row)
+    json_array_foreach (rows_of(known), i, row)
         if (span_equal_str(span_str(json_string_value(json_object_get(row, "name"))), "dev"))
             return EXIT_OK;
     struct err e = json_parse(span_str(policy), &body);

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The configuration files of a development system. One template a file: @DIR@ is the system's folder, @KBS@ and
- * the like are ports, @BIN:NAME@ is the path of one of our programs.
+ * the like are ports, @AGENT@ and @MODULE@ are paths of ours.
  */
 #include "cli/dev.h"
+
+#include <pwd.h>
 
 #include "base/file.h"
 
@@ -43,12 +45,13 @@ static const struct template {
       "[tls]\nca = @DIR@/etc/tls/ca.pem\n[login]\ntoken_file = @DIR@/etc/cli.token\nusername = admin\n" },
     { "etc/skc-agent.conf", 0600,
       "[agent]\nsocket = @DIR@/run/agent.sock\nkeys_file = @DIR@/etc/keys.txt\npid_file = @DIR@/run/skc-agent.pid\n"
-      "log_file = @DIR@/log/skc-agent.log\n"
+      "allow_uids = @WORKERS@\n"
       "[kbs]\nhostname = localhost\nip = 127.0.0.1\nport = @KBS@\nca_file = @DIR@/etc/tls/ca.pem\n"
       "release_keys = @DIR@/etc/keys/release-jwks.json\ntoken_file = @DIR@/etc/skc.token\n"
       "[evidence]\nattester = @ATTESTER@\ntsm_path = @DIR@/run/tsm/report\nevidence_socket = @DIR@/run/evidence.sock\n" },
     { "etc/pkcs11.conf", 0644,
-      "agent_socket = @DIR@/run/agent.sock\nagent_start = @BIN:skc-agent@\nagent_config = @DIR@/etc/skc-agent.conf\n" },
+      "[module]\nagent_socket = @DIR@/run/agent.sock\nagent_start = @AGENT@\nagent_config = @DIR@/etc/skc-agent.conf\n"
+      "agent_log = @DIR@/log/skc-agent.log\n" },
     { "etc/keys.txt", 0600,
       "# One line a key: pkcs11:token=KMS;id=<Key ID>;object=RSAKEY;type=private;pin-value=1234\n" },
     { "etc/openssl-pkcs11.cnf", 0644,
@@ -84,6 +87,21 @@ static fallible module_path(const struct dev *d, char out[1024])
     return FAIL(ABSENT, "libpkcs11-api.so is neither installed beside warder nor in its build tree");
 }
 
+/* The users that web servers' workers become: they may use the agent's keys. */
+static void add_workers(struct buf *out)
+{
+    static const char *const users[] = { "nobody", "www-data", "nginx" };
+    const char *between = "";
+
+    for (size_t i = 0; i < sizeof(users) / sizeof(*users); i++) {
+        const struct passwd *user = getpwnam(users[i]);
+        if (!user)
+            continue;
+        buf_addf(out, "%s%u", between, (unsigned)user->pw_uid);
+        between = ", ";
+    }
+}
+
 static fallible add_value(const struct dev *d, struct buf *out, struct span name)
 {
     char path[1024];
@@ -99,6 +117,10 @@ static fallible add_value(const struct dev *d, struct buf *out, struct span name
     }
     if (span_equal_str(name, "ATTESTER")) {
         buf_add_str(out, d->mount ? "tsm" : "socket");
+        return OK;
+    }
+    if (span_equal_str(name, "WORKERS")) {
+        add_workers(out);
         return OK;
     }
     if (span_equal_str(name, "ENGINE")) {

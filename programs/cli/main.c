@@ -7,6 +7,7 @@
 
 static const struct verb verbs[] = {
     { "key", cli_key, "keys of the broker: create, import, register, enroll, list, show, delete" },
+    { "policy", cli_policy, "transfer policies: who may have a key" },
     { "appraisal", cli_appraisal, "appraisal policies: what evidence must say" },
     { "audit", cli_audit, "the record of every decision" },
     { "dev", cli_dev, "run the whole system on this machine, for development" },

@@ -35,6 +35,17 @@ static int parse_one(int argc, char **argv, struct session_options *options, con
     return -1;
 }
 
+const json_t *rows_of(const json_t *answer)
+{
+    const char *name;
+    json_t *value;
+
+    json_object_foreach ((json_t *)answer, name, value)
+        if (json_is_array(value))
+            return value;
+    return answer;
+}
+
 int list_rows(int argc, char **argv, enum service service, const char *path, const char *name, const char *summary,
               const struct column *columns)
 {
@@ -59,9 +70,9 @@ int list_rows(int argc, char **argv, enum service service, const char *path, con
     if (rc)
         return rc;
     if (s.json)
-        print_json(answer);
+        print_json(rows_of(answer));
     else
-        print_table(answer, columns);
+        print_table(rows_of(answer), columns);
     return EXIT_OK;
 }
 
