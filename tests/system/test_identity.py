@@ -646,3 +646,23 @@ def test_configuration(tmp_path, program):
     (s.dir / f"etc/tls/{program}.key").chmod(0o644)
     with pytest.raises(AssertionError):
         service.start()
+
+
+def described(path):
+    """(method, path) of an OpenAPI page, by its fixed indentation."""
+    found, here = set(), None
+    for line in path.read_text().splitlines():
+        if re.fullmatch(r"  /\S+:", line):
+            here = line.strip()[:-1]
+        elif re.fullmatch(r"    (get|post|patch|put|delete):", line) and here:
+            found.add((line.strip()[:-1].upper(), here))
+        elif re.match(r"\S", line):
+            here = None
+    return found
+
+
+@pytest.mark.parametrize("program,page", [("aasd", "aas"), ("cmsd", "cms")])
+def test_api_page_has_every_route(program, page):
+    source = (fixture.ROOT / f"programs/{program}/routes.c").read_text()
+    routes = set(re.findall(r'\{ "([A-Z]+)", "(/[^"]*)", ROUTE_', source))
+    assert routes and described(fixture.ROOT / f"docs/api/{page}.yaml") == routes
