@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "attestd/appraise.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+
+#include "crypto/crypto.h"
+
+#define NOW 1795435200
+
+static json_t *parse(const char *text)
+{
+    json_t *j = NULL;
+    if (failed(json_parse(span_str(text), &j)))
+        fail_msg("%s", text);
+    return j;
+}
+
+static json_t *policies_of(const char *document)
+{
+    struct buf text owned(buf_done) = buf_of(64U << 10);
+    buf_addf(&text, "[{\"id\":\"p\",\"version\":1,\"policy\":%s}]", document);
+    return parse(buf_str(&text));
+}
+
+static void test_default_policy(void **state)
+{
+#define TDX "\"tee\":\"tdx\",\"root\":\"vendor\",\"debug\":false,\"tcb_status\":\"UpToDate\",\"td_attributes_unknown\":false"
+    static const struct {
+        const char *claims;
+        bool met;
+    } rows[] = {
+        { "{\"tee\":\"sgx\",\"root\":\"vendor\",\"debug\":false,\"tcb_status\":\"UpToDate\"}", true },
+        { "{\"tee\":\"sgx\",\"root\":\"configured\",\"debug\":false,\"tcb_status\":\"UpToDate\"}", false },
+        { "{\"tee\":\"sgx\",\"root\":\"vendor\",\"debug\":true,\"tcb_status\":\"UpToDate\"}", false },
+        { "{\"tee\":\"sgx\",\"root\":\"vendor\",\"debug\":false,\"tcb_status\":\"SWHardeningNeeded\"}", false },
+        { "{\"tee\":\"sgx\",\"root\":\"vendor\",\"tcb_status\":\"UpToDate\"}", false },
+        { "{" TDX ",\"sept_ve_disable\":true,\"service_td\":false}", true },
+        { "{" TDX ",\"sept_ve_disable\":true}", true },
+        { "{" TDX ",\"sept_ve_disable\":true,\"service_td\":true}", false },
+        { "{" TDX ",\"sept_ve_disable\":false,\"service_td\":false}", false },
+        { "{" TDX ",\"service_td\":false}", false },
+        { "{}", false },
+    };
+    owned(json_free) json_t *policies = policies_of(default_policy_text);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        owned(json_free) json_t *claims = parse(rows[i].claims);
+        struct appraisal a owned(appraisal_done) = { 0 };
+        assert_false(failed(appraise(policies, claims, NOW, &a)));
+        if (a.met != rows[i].met)
+            fail_msg("%s", rows[i].claims);
+        assert_int_equal(json_array_size(a.failed) == 0, a.met);
+    }
+    (void)state;
+}
+
+/* All policies must be met, in whatever order: L34, L52. */
+static void test_all_policies(void **state)
+{
+    static const char yes[] = "{\"version\":\"1.0.0\",\"allOf\":[{\"claim\":\"debug\",\"equals\":false}]}";
+    static const char no[] = "{\"version\":\"1.0.0\",\"allOf\":[{\"claim\":\"seamsvn\",\"min\":9}]}";
+    owned(json_free) json_t *claims = parse("{\"debug\":false,\"seamsvn\":8}");
+    for (int order = 0; order < 2; order++) {
+        struct buf text owned(buf_done) = buf_of(4096);
+        buf_addf(&text, "[{\"id\":\"a\",\"version\":1,\"policy\":%s},{\"id\":\"b\",\"version\":2,\"policy\":%s}]",
+                 order ? yes : no, order ? no : yes);
+        owned(json_free) json_t *policies = parse(buf_str(&text));
+        struct appraisal a owned(appraisal_done) = { 0 };
+        assert_false(failed(appraise(policies, claims, NOW, &a)));
+        assert_false(a.met);
+        assert_int_equal(json_array_size(a.policies), 2);
+        assert_int_equal(json_array_size(a.failed), 1);
+        const json_t *f = json_array_get(a.failed, 0);
+        assert_string_equal(json_string_value(json_object_get(f, "policy")), order ? "b" : "a");
+        assert_int_equal(json_integer_value(json_object_get(f, "expected")), 9);
+        assert_int_equal(json_integer_value(json_object_get(f, "actual")), 8);
+    }
+    (void)state;
+}
+
+/* L8: what cannot be applied decides nothing. */
+static void test_broken_policies(void **state)
+{
+    static const char *const rows[] = {
+        "[]", "{}", "[{}]", "[{\"id\":\"a\",\"version\":1}]",
+        "[{\"id\":\"a\",\"version\":1,\"policy\":{}}]",
+        "[{\"id\":\"a\",\"version\":1,\"policy\":{\"version\":\"1.0.0\",\"allOf\":[]}}]",
+        "[{\"id\":\"a\",\"version\":1,\"policy\":{\"version\":\"1.0.0\",\"allOf\":[{\"claim\":\"gone\",\"equals\":1}]}}]",
+    };
+    owned(json_free) json_t *claims = parse("{\"debug\":false}");
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        owned(json_free) json_t *policies = parse(rows[i]);
+        struct appraisal a owned(appraisal_done) = { 0 };
+        assert_true(failed(appraise(policies, claims, NOW, &a)));
+        assert_false(a.met);
+    }
+    (void)state;
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    return failed(crypto_start(CRYPTO_MEMORY_PLAIN));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_default_policy),
+        cmocka_unit_test(test_all_policies),
+        cmocka_unit_test(test_broken_policies),
+    };
+    return cmocka_run_group_tests(tests, set_up, NULL);
+}

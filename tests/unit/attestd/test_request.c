@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "attestd/request.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+
+#include "attestd/envelope.h"
+
+static void test_work_request(void **state)
+{
+    const struct work_request q = { .kind = WORK_ATTEST, .final = true, .form = EVIDENCE_RECORD, .media_type = SPAN("m"),
+                                    .evidence = SPAN("evidence"), .report_data = SPAN(""), .runtime_data = SPAN("{}"),
+                                    .tenant = SPAN("t"), .policies = SPAN("[]") };
+    struct buf bytes owned(buf_done) = buf_of(1024);
+    struct work_request r;
+    work_request_write(&q, &bytes);
+    assert_false(failed(work_request_parse(buf_span(&bytes), &r)));
+    assert_int_equal(r.kind, WORK_ATTEST);
+    assert_true(r.final);
+    assert_true(span_equal(r.evidence, q.evidence));
+    assert_true(span_equal(r.policies, q.policies));
+    for (size_t len = 0; len < bytes.len; len++)
+        assert_true(failed(work_request_parse(span_head(buf_span(&bytes), len), &r)));
+    buf_add_u8(&bytes, 0);
+    assert_true(failed(work_request_parse(buf_span(&bytes), &r)));
+    for (size_t at = 0; at < 3; at++) {
+        struct buf changed owned(buf_done) = buf_of(1024);
+        work_request_write(&q, &changed);
+        changed.at[at] = 9;
+        assert_true(failed(work_request_parse(buf_span(&changed), &r)));
+    }
+    (void)state;
+}
+
+static void test_collateral(void **state)
+{
+    const struct collateral_key k = { .tee = "tdx", .fmspc = "00806f050000", .ca = "platform" };
+    const struct collateral_raw raw = { .tcb_info = SPAN("info"), .root_ca_crl = SPAN("crl") };
+    struct buf bytes owned(buf_done) = buf_of(1024);
+    struct collateral_key key;
+    struct collateral_raw read;
+    collateral_write(&k, &raw, &bytes);
+    assert_false(failed(collateral_parse(buf_span(&bytes), &key, &read)));
+    assert_true(collateral_key_equal(&k, &key));
+    assert_true(span_equal_str(read.tcb_info, "info"));
+    assert_true(span_equal_str(read.root_ca_crl, "crl"));
+    assert_int_equal(read.pck_crl.len, 0);
+    for (size_t len = 0; len < bytes.len; len++)
+        assert_true(failed(collateral_parse(span_head(buf_span(&bytes), len), &key, &read)));
+    (void)state;
+}
+
+static void test_collateral_key_limits(void **state)
+{
+    struct collateral_key key;
+    struct buf good owned(buf_done) = buf_of(1024), bad owned(buf_done) = buf_of(1024);
+    const struct collateral_key k = { .tee = "sgx", .fmspc = "00806f050000", .ca = "processor" };
+    collateral_key_write(&k, &good);
+    assert_false(failed(collateral_key_parse(buf_span(&good), &key)));
+    assert_true(collateral_key_equal(&k, &key));
+    buf_add(&bad, SPAN("\0\0\0\4sgxx\0\0\0\0\0\0\0\0"));
+    assert_true(failed(collateral_key_parse(buf_span(&bad), &key)));
+    (void)state;
+}
+
+static void test_failure(void **state)
+{
+    struct buf bytes owned(buf_done) = buf_of(1024);
+    struct answer_failure f;
+    answer_failure_write(FAIL(INPUT, "what"), "code", &bytes);
+    assert_false(failed(answer_failure_parse(buf_span(&bytes), &f)));
+    assert_int_equal(f.kind, FAIL_INPUT);
+    assert_true(span_equal_str(f.code, "code"));
+    assert_true(span_equal_str(f.text, "what"));
+    for (size_t len = 0; len < bytes.len; len++)
+        assert_true(failed(answer_failure_parse(span_head(buf_span(&bytes), len), &f)));
+    bytes.at[0] = 0;
+    assert_true(failed(answer_failure_parse(buf_span(&bytes), &f)));
+    (void)state;
+}
+
+static void test_envelope_forms(void **state)
+{
+    static const struct {
+        const char *body;
+        enum evidence_form form; /* 0: refused */
+        const char *evidence;
+    } rows[] = {
+        { "{\"evidence\":[\"t\",\"abc\"]}", EVIDENCE_RECORD, "abc" },
+        { "{\"evidence\":[\"t\",\"abc\",4]}", EVIDENCE_CMW, "[\"t\",\"abc\",4]" },
+        { "{\"evidence\":{\"a\":[\"t\",\"abc\"]}}", EVIDENCE_CMW, "{\"a\":[\"t\",\"abc\"]}" },
+        { "{\"quote\":\"AAAA\",\"report_data\":\"00\"}", EVIDENCE_BASE64, "AAAA" },
+        { "{\"quote\":\"AAAA\",\"evidence\":[\"t\",\"abc\"]}", 0, NULL },
+        { "{\"quote\":\"AAAA\",\"unknown\":1}", 0, NULL },
+        { "{\"evidence\":\"abc\"}", 0, NULL },
+        { "{\"evidence\":5}", 0, NULL },
+        { "{}", 0, NULL },
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        owned(json_free) json_t *body = NULL;
+        struct envelope e owned(envelope_done) = { 0 };
+        assert_false(failed(json_parse_object(span_str(rows[i].body), &body)));
+        bool refused = failed(envelope_verify(body, &e));
+        assert_int_equal(refused, !rows[i].form);
+        if (refused)
+            continue;
+        assert_int_equal(e.request.form, rows[i].form);
+        assert_true(span_equal_str(e.request.evidence, rows[i].evidence));
+    }
+    (void)state;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_work_request), cmocka_unit_test(test_collateral), cmocka_unit_test(test_collateral_key_limits),
+        cmocka_unit_test(test_failure),      cmocka_unit_test(test_envelope_forms),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

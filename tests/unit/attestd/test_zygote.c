@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The zygote with workers that answer, crash, hang or do what the sandbox forbids, as the request says. */
+#include "attestd/zygote.h"
+
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <cmocka.h>
+
+#include "attestd/channel.h"
+#include "attestd/request.h"
+#include "base/clock.h"
+#include "base/harden.h"
+#include "base/ipc.h"
+#include "crypto/crypto.h"
+
+#define DEADLINE_MS 1000
+
+struct running {
+    int work;
+    pid_t pid;
+};
+
+static void serve(const struct worker *w, int answer)
+{
+    struct ipc_message m owned(ipc_message_done) = { .body = buf_of(64) };
+    (void)w;
+    if (failed(ipc_receive(answer, &m, 1000)))
+        return;
+    char what = m.body.len ? (char)m.body.at[0] : 0;
+    if (what == 'c') {
+        signal(SIGSEGV, SIG_DFL); /* the test runner has a handler */
+        raise(SIGSEGV);
+    }
+    if (what == 'h')
+        for (;;)
+            poll(NULL, 0, -1);
+    if (what == 's')
+        for (volatile unsigned long n = 0;; n++)
+            ;
+    if (what == 'o' && socket(AF_INET, SOCK_STREAM, 0) < 0)
+        return;
+    if (what == 'd') { /* is the way of others' requests open here? */
+        char byte;
+        if (recv(CHANNEL_WORK, &byte, 1, MSG_DONTWAIT) >= 0)
+            return;
+    }
+    if (failed(ipc_send(answer, ANSWER_RESULT, 0, buf_span(&m.body), 1000)))
+        return;
+}
+
+static fallible confine(void)
+{
+    bool enforced;
+    return harden_syscalls(SANDBOX_COMPUTE, &enforced);
+}
+
+static int start(void **state)
+{
+    static struct running r;
+    int ends[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
+    r.pid = fork();
+    if (r.pid == 0) {
+        bool enforced;
+        owned(verifier_free) struct verifier *v = NULL;
+        close(ends[0]);
+        if (failed(crypto_start(CRYPTO_MEMORY_PLAIN)) || failed(verifier_new(NULL, 0, &v)) ||
+            failed(harden_process()) || failed(harden_syscalls_prepare(SANDBOX_COMPUTE)) ||
+            failed(harden_syscalls(SANDBOX_FORK, &enforced)))
+            _exit(9);
+        const struct zygote_config c = { .work = ends[1], .decisions = ends[1], .deadline_ms = DEADLINE_MS, .spares = 2,
+                                         .verifier = v, .serve = serve, .confine = confine };
+        _exit(failed(zygote_run(&c)) ? 1 : 0);
+    }
+    close(ends[1]);
+    r.work = ends[0];
+    *state = &r;
+    return 0;
+}
+
+static int stop(void **state)
+{
+    struct running *r = *state;
+    int status;
+    close(r->work);
+    assert_int_equal(waitpid(r->pid, &status, 0), r->pid);
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : 1;
+}
+
+/* Our end of a request that says `what`. */
+static int ask(const struct running *r, char what)
+{
+    int ends[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    assert_false(failed(channel_send(r->work, CHANNEL_VERIFY, (struct span){ 0 }, ends[1])));
+    close(ends[1]);
+    assert_false(failed(ipc_send(ends[0], ANSWER_REQUEST, 0, span_from(&what, 1), 1000)));
+    return ends[0];
+}
+
+static bool answered(int fd, char what)
+{
+    struct ipc_message m owned(ipc_message_done) = { .body = buf_of(1024) };
+    struct err e = ipc_receive(fd, &m, 5000);
+    close(fd);
+    return !failed(e) && m.type == ANSWER_RESULT && m.body.len == 1 && m.body.at[0] == (uint8_t)what;
+}
+
+static void test_answers(void **state)
+{
+    for (int i = 0; i < 50; i++)
+        assert_true(answered(ask(*state, 'a'), 'a'));
+}
+
+static void test_crash_fails_alone(void **state)
+{
+    int before = ask(*state, 'a'), crash = ask(*state, 'c'), after = ask(*state, 'a');
+    assert_true(answered(before, 'a'));
+    assert_false(answered(crash, 'c'));
+    assert_true(answered(after, 'a'));
+}
+
+static void test_hang_ends_by_the_deadline(void **state)
+{
+    static const char ways[] = { 'h', 's' }; /* asleep, busy */
+    for (size_t i = 0; i < sizeof(ways); i++) {
+        int64_t began = clock_monotonic_us();
+        int hung = ask(*state, ways[i]), beside = ask(*state, 'a');
+        assert_true(answered(beside, 'a'));
+        assert_true(clock_monotonic_us() - began < DEADLINE_MS * 1000);
+        assert_false(answered(hung, ways[i]));
+        assert_true(clock_monotonic_us() - began < 5 * DEADLINE_MS * 1000);
+    }
+}
+
+static void test_worker_has_no_network(void **state)
+{
+    assert_false(answered(ask(*state, 'o'), 'o'));
+    assert_true(answered(ask(*state, 'a'), 'a'));
+}
+
+static void test_worker_cannot_take_others_requests(void **state)
+{
+    assert_true(answered(ask(*state, 'd'), 'd'));
+}
+
+static void test_too_many_are_told(void **state)
+{
+    int fds[ZYGOTE_WORKERS_MAX + 8];
+    size_t refused = 0;
+    for (size_t i = 0; i < ZYGOTE_WORKERS_MAX + 8; i++)
+        fds[i] = ask(*state, 'h');
+    for (size_t i = 0; i < ZYGOTE_WORKERS_MAX + 8; i++) {
+        struct ipc_message m owned(ipc_message_done) = { .body = buf_of(1024) };
+        if (!failed(ipc_receive(fds[i], &m, 10000)) && m.type == ANSWER_FAILURE)
+            refused++;
+        close(fds[i]);
+    }
+    assert_true(refused >= 1);
+    bool again = false;
+    for (int i = 0; i < 200 && !again; i++) { /* until the killed ones are reaped */
+        again = answered(ask(*state, 'a'), 'a');
+        poll(NULL, 0, again ? 0 : 10);
+    }
+    assert_true(again);
+}
+
+static void test_nonsense_from_the_front(void **state)
+{
+    const struct running *r = *state;
+    assert_int_equal(send(r->work, "\1", 1, MSG_NOSIGNAL), 1); /* no descriptor */
+    int ends[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    assert_false(failed(channel_send(r->work, (enum channel_type)77, (struct span){ 0 }, ends[1])));
+    close(ends[1]);
+    struct ipc_message m owned(ipc_message_done) = { .body = buf_of(1024) };
+    assert_false(failed(ipc_receive(ends[0], &m, 5000)));
+    assert_int_equal(m.type, ANSWER_FAILURE);
+    close(ends[0]);
+    assert_true(answered(ask(r, 'a'), 'a'));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_answers, start, stop),
+        cmocka_unit_test_setup_teardown(test_crash_fails_alone, start, stop),
+        cmocka_unit_test_setup_teardown(test_hang_ends_by_the_deadline, start, stop),
+        cmocka_unit_test_setup_teardown(test_worker_has_no_network, start, stop),
+        cmocka_unit_test_setup_teardown(test_worker_cannot_take_others_requests, start, stop),
+        cmocka_unit_test_setup_teardown(test_too_many_are_told, start, stop),
+        cmocka_unit_test_setup_teardown(test_nonsense_from_the_front, start, stop),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "token/attestation.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+
+#include "crypto/crypto.h"
+
+#define NOW 1795435200
+#define JKT_S "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+#define JKT_E "BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBB"
+
+static struct key *key;
+static struct jwks *keys;
+static json_t *claims, *policies;
+
+static int set_up(void **state)
+{
+    struct buf text owned(buf_done) = buf_of(4096);
+    if (failed(crypto_start(CRYPTO_MEMORY_PLAIN)) || failed(key_make_ec(KEY_P256, &key)) ||
+        failed(jwks_text((const struct key *const *)&key, 1, &text)) || failed(jwks_parse(buf_span(&text), &keys)))
+        return 1;
+    claims = json_pack("{s:s,s:s,s:b}", "tee", "tdx", "tcb_status", "UpToDate", "debug", 0);
+    policies = json_pack("[{s:s,s:i,s:s}]", "id", "p-1", "version", 3, "digest", "sha256:00");
+    (void)state;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    key_free(key);
+    jwks_free(keys);
+    json_free(claims);
+    json_free(policies);
+    (void)state;
+    return 0;
+}
+
+static struct attestation_facts facts(bool verified)
+{
+    return (struct attestation_facts){
+        .tenant = SPAN("default"),
+        .signing_jkt = SPAN(JKT_S),
+        .encryption_jkt = SPAN(JKT_E),
+        .challenge = SPAN("sha256:11"),
+        .evidence_digest = SPAN("sha256:22"),
+        .collateral_digest = SPAN("sha256:33"),
+        .claims = claims,
+        .policies = policies,
+        .verified = verified,
+        .reason = verified ? NULL : "because",
+    };
+}
+
+static json_t *decide(bool verified)
+{
+    const struct attestation_facts f = facts(verified);
+    json_t *decision = NULL;
+    assert_false(failed(attestation_decision(&f, &decision)));
+    return decision;
+}
+
+static void issue(const json_t *decision, struct buf *text, bool *refusal)
+{
+    assert_false(failed(attestation_issue(key, decision, NOW, 600, text, refusal)));
+}
+
+static void test_token(void **state)
+{
+    owned(json_free) json_t *decision = decide(true);
+    struct buf text owned(buf_done) = buf_of(JOSE_TEXT_MAX);
+    struct attestation a owned(attestation_done) = { 0 };
+    bool refusal = true;
+    issue(decision, &text, &refusal);
+    assert_false(refusal);
+    assert_false(failed(attestation_verify(buf_span(&text), keys, NOW, &a, NULL)));
+    assert_true(a.verified);
+    assert_true(span_equal_str(a.signing_jkt, JKT_S));
+    assert_true(span_equal_str(a.encryption_jkt, JKT_E));
+    assert_true(span_equal_str(a.challenge, "sha256:11"));
+    assert_true(span_equal_str(a.tenant, "default"));
+    assert_true(json_equal(a.claims, claims));
+    assert_true(attestation_has_policy(&a, SPAN("p-1")));
+    assert_false(attestation_has_policy(&a, SPAN("p-")));
+    assert_int_equal(a.expires, NOW + 600);
+    (void)state;
+}
+
+/* L26: what refuses is no token, and a token refuses nothing. */
+static void test_refusal_is_no_token(void **state)
+{
+    owned(json_free) json_t *no = decide(false), *yes = decide(true);
+    struct buf refused owned(buf_done) = buf_of(JOSE_TEXT_MAX), token owned(buf_done) = buf_of(JOSE_TEXT_MAX);
+    struct attestation a owned(attestation_done) = { 0 };
+    bool refusal = false;
+    issue(no, &refused, &refusal);
+    assert_true(refusal);
+    assert_true(failed(attestation_verify(buf_span(&refused), keys, NOW, &a, NULL)));
+    assert_false(failed(refusal_verify(buf_span(&refused), keys, NOW, &a, NULL)));
+    assert_false(a.verified);
+    assert_int_equal(a.signing_jkt.len, 0);
+    assert_true(span_equal_str(a.reason, "because"));
+    attestation_done(&a);
+    issue(yes, &token, &refusal);
+    assert_true(failed(refusal_verify(buf_span(&token), keys, NOW, &a, NULL)));
+    (void)state;
+}
+
+/* The issuer signs decisions, nothing else, and none that says two things. */
+static void test_issuer_refuses_other_things(void **state)
+{
+    struct buf text owned(buf_done) = buf_of(JOSE_TEXT_MAX);
+    bool refusal;
+    owned(json_free) json_t *extra = decide(true), *both = decide(false), *status = decide(true), *odd = decide(true);
+    owned(json_free) json_t *empty = json_object();
+    json_set_int(extra, "exp", NOW + 1000000);
+    json_object_set_new(both, "cnf", json_pack("{s:s}", "jkt", JKT_S));
+    json_object_set_new(json_object_get(json_object_get(status, "submods"), "tee"), "ear.status",
+                        json_string("contraindicated"));
+    json_object_set_new(json_object_get(odd, "warder"), "verdict", json_string("perhaps"));
+    const json_t *wrong[] = { extra, both, status, odd, empty };
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        assert_true(failed(attestation_issue(key, wrong[i], NOW, 600, &text, &refusal)));
+        assert_int_equal(text.len, 0);
+    }
+    (void)state;
+}
+
+static void test_status_follows_claims(void **state)
+{
+    static const struct {
+        const char *status;
+        int debug;
+        const char *ear;
+    } rows[] = { { "UpToDate", 0, "affirming" }, { "OutOfDate", 0, "warning" }, { "UpToDate", 1, "warning" } };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        owned(json_free) json_t *c = json_pack("{s:s,s:b}", "tcb_status", rows[i].status, "debug", rows[i].debug);
+        struct attestation_facts f = facts(true);
+        f.claims = c;
+        owned(json_free) json_t *decision = NULL;
+        assert_false(failed(attestation_decision(&f, &decision)));
+        const json_t *tee = json_object_get(json_object_get(decision, "submods"), "tee");
+        assert_string_equal(json_string_value(json_object_get(tee, "ear.status")), rows[i].ear);
+    }
+    (void)state;
+}
+
+static void test_expires(void **state)
+{
+    owned(json_free) json_t *decision = decide(true);
+    struct buf text owned(buf_done) = buf_of(JOSE_TEXT_MAX);
+    struct attestation a owned(attestation_done) = { 0 };
+    enum jwt_fault fault;
+    bool refusal;
+    issue(decision, &text, &refusal);
+    assert_true(failed(attestation_verify(buf_span(&text), keys, NOW + 600 + JWT_LEEWAY, &a, &fault)));
+    assert_int_equal(fault, JWT_EXPIRED);
+    (void)state;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_token),
+        cmocka_unit_test(test_refusal_is_no_token),
+        cmocka_unit_test(test_issuer_refuses_other_things),
+        cmocka_unit_test(test_status_follows_claims),
+        cmocka_unit_test(test_expires),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
