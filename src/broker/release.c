@@ -5,7 +5,6 @@
 #include "broker/release_internal.h"
 #include "crypto/random.h"
 
-#define REASON_SIZE OUTCOME_DETAIL_SIZE
 #define ATTEMPTS 3 /* when key or policy change between the decision and the commit */
 
 json_t *release_header(const struct release *r)
@@ -26,41 +25,13 @@ json_t *release_header(const struct release *r)
     return h;
 }
 
-static const char *first_failed(const json_t *checks)
-{
-    const json_t *check;
-    size_t i;
-
-    json_array_foreach (checks, i, check) {
-        const char *outcome = json_string_value(json_object_get(check, "outcome"));
-        if (outcome && !strcmp(outcome, "failed"))
-            return json_string_value(json_object_get(check, "check"));
-    }
-    return NULL;
-}
-
-/* The words of the outcome with what failed: for the record, and for the caller where the policy says so. */
-static const char *explain(const struct release *r, char out[REASON_SIZE])
-{
-    const char *check = first_failed(r->checks);
-
-    if (r->refused_by_service && r->attestation.reason.len)
-        snprintf(out, REASON_SIZE, "%s: %.*s", r->o->detail, (int)r->attestation.reason.len,
-                 (const char *)r->attestation.reason.at);
-    else if (check)
-        snprintf(out, REASON_SIZE, "%s: %s", r->o->detail, check);
-    else
-        snprintf(out, REASON_SIZE, "%s", r->o->detail);
-    return out;
-}
-
 /* An oracle otherwise: who is refused could try out what the policy asks for. */
 static void explain_to_caller(struct release *r)
 {
-    char reason[REASON_SIZE];
+    char reason[OUTCOME_DETAIL_SIZE];
 
     if (r->o->code != CODE_OK && r->has_policy && r->policy.policy->explain_to_caller)
-        snprintf(r->o->detail, sizeof r->o->detail, "%s", explain(r, reason));
+        snprintf(r->o->detail, sizeof r->o->detail, "%s", release_reason(r, reason));
 }
 
 static void describe_who(const struct release *r, json_t *record)
@@ -93,8 +64,8 @@ static fallible record_of(const struct release *r, json_t **out)
     if (r->checks)
         json_object_set(record, "checks", r->checks);
     if (code != CODE_OK) {
-        char reason[REASON_SIZE];
-        json_set_str(record, "reason", explain(r, reason));
+        char reason[OUTCOME_DETAIL_SIZE];
+        json_set_str(record, "reason", release_reason(r, reason));
     }
     if (r->would_refuse != CODE_OK)
         json_set_str(record, "would_refuse", code_word(r->would_refuse));

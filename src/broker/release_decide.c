@@ -118,7 +118,7 @@ static fallible check_tee(struct release *r, const struct transfer_claims *c)
         return OK;
     }
     if (code == CODE_EVIDENCE_REFUSED)
-        return refuse(r, code, "the attestation service refused the evidence");
+        return refuse(r, code, "evidence refused");
     return code == CODE_OK ? OK : refuse(r, code, tee_detail(code));
 }
 

@@ -45,6 +45,9 @@ fallible release_authenticate(struct release *r); /* body, challenge, proof, bea
 fallible release_look_up(struct release *r);      /* key and policy as they are now */
 fallible release_decide(struct release *r);       /* attestation and the key's policy */
 
+/* The words of the outcome with what failed: for the record, and for the caller where the policy says so. */
+const char *release_reason(const struct release *r, char out[OUTCOME_DETAIL_SIZE]);
+
 /* Puts the refusal in r->o on record, where the caller has proved enough to be worth one. */
 fallible release_record_refusal(struct release *r);
 

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+/* A refusal in one sentence: which claim or check failed, what it is, what it would have to be. */
+#include "broker/release_internal.h"
+
+#define VALUE_SHOWN 24
+
+/* Values as JSON, cut: a measurement is told by its first digits. */
+static void add_value(struct buf *out, const json_t *value)
+{
+    char *text owned(free) = value ? json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT) : NULL;
+
+    if (!text || json_is_null(value))
+        buf_add_str(out, "absent");
+    else if (strlen(text) <= VALUE_SHOWN)
+        buf_add_str(out, text);
+    else
+        buf_addf(out, "%.*s...", VALUE_SHOWN, text);
+}
+
+/* {claim, operator, expected, actual}: `debug is true, must be false`. */
+static void add_finding(struct buf *out, const json_t *finding)
+{
+    const char *claim = json_string_value(json_object_get(finding, "claim"));
+    const char *op = json_string_value(json_object_get(finding, "operator"));
+
+    if (!claim || !op)
+        return;
+    buf_addf(out, ": %s is ", claim);
+    add_value(out, json_object_get(finding, "actual"));
+    buf_addf(out, strcmp(op, "equals") ? ", must be %s " : ", must be ", op);
+    add_value(out, json_object_get(finding, "expected"));
+}
+
+/* What the attestation service found, in its signed refusal. */
+static void add_service_finding(struct buf *out, const struct attestation *a)
+{
+    const json_t *failed = json_array_get(json_object_get(json_object_get(a->all, "warder"), "failed"), 0);
+    const char *check = json_string_value(json_object_get(failed, "check"));
+
+    if (json_object_get(failed, "claim"))
+        add_finding(out, failed);
+    else if (check)
+        buf_addf(out, ": %s", check);
+}
+
+static const json_t *first_failed(const json_t *checks)
+{
+    const json_t *check;
+    size_t i;
+
+    json_array_foreach (checks, i, check)
+        if (!strcmp(json_string_value(json_object_get(check, "outcome")) ?: "", "failed"))
+            return check;
+    return NULL;
+}
+
+static void add_check(struct buf *out, const json_t *check)
+{
+    const json_t *alternatives = json_object_get(json_object_get(check, "explanation"), "alternatives");
+    const json_t *finding = json_array_get(json_object_get(json_array_get(alternatives, 0), "failed"), 0);
+
+    if (finding)
+        add_finding(out, finding);
+    else
+        buf_addf(out, ": %s", json_string_value(json_object_get(check, "check")) ?: "");
+}
+
+const char *release_reason(const struct release *r, char out[OUTCOME_DETAIL_SIZE])
+{
+    struct buf text owned(buf_done) = buf_of(OUTCOME_DETAIL_SIZE - 1);
+    const json_t *check = first_failed(r->checks);
+
+    buf_add_str(&text, r->o->detail);
+    if (r->refused_by_service && r->attestation.reason.len) {
+        buf_addf(&text, ": %.*s", (int)r->attestation.reason.len, (const char *)r->attestation.reason.at);
+        add_service_finding(&text, &r->attestation);
+    } else if (check) {
+        add_check(&text, check);
+    }
+    snprintf(out, OUTCOME_DETAIL_SIZE, "%s", failed(buf_check(&text)) ? r->o->detail : buf_str(&text));
+    return out;
+}
