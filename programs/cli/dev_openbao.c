@@ -12,6 +12,8 @@
 
 #define SHARES 5
 #define THRESHOLD 3
+#define TRIES 200
+#define PAUSE_US 50000
 
 struct vault {
     const struct dev *d;
@@ -19,6 +21,7 @@ struct vault {
     char token[128];
 };
 
+/* Raft needs a moment to elect itself: until then the server answers 500, 503 or 429. */
 static fallible call(struct vault *v, const char *method, const char *path, json_t *body, json_t **out)
 {
     char url[256];
@@ -26,10 +29,16 @@ static fallible call(struct vault *v, const char *method, const char *path, json
     char *text owned(free) = body ? json_text(body) : NULL;
     int status = 0;
     json_t *answer owned(json_free) = NULL;
+    struct err e = OK;
 
     snprintf(url, sizeof(url), "https://127.0.0.1:%u/v1/%s", dev_port(v->d, DEV_VAULT), path);
     struct http_call c = { .method = method, .url = url, .body = span_str(text), .bearer = *v->token ? v->token : NULL };
-    struct err e = http_send_json(v->http, &c, &status, &answer);
+    for (int i = 0; i < TRIES; i++) {
+        e = http_send_json(v->http, &c, &status, &answer);
+        if (e.kind != FAIL_UPSTREAM)
+            break;
+        usleep(PAUSE_US);
+    }
     if (text)
         wipe(text, strlen(text));
     if (failed(e) && status != 204 && status != 200)
@@ -88,20 +97,14 @@ static fallible unseal(struct vault *v, const json_t *init)
     return OK;
 }
 
-/* Raft needs a moment to elect itself: mounts answer 503 or 429 until then. */
 static fallible enable_store(struct vault *v)
 {
-    struct err e = FAIL(UPSTREAM, "not tried");
-    for (int i = 0; i < 100; i++) {
-        json_t *mounts owned(json_free) = NULL;
-        e = call(v, "GET", "sys/mounts", NULL, &mounts);
-        if (!failed(e) && (json_object_get(mounts, "keybroker/") || json_object_get(json_object_get(mounts, "data"), "keybroker/")))
-            return OK;
-        if (!failed(e))
-            return call(v, "POST", "sys/mounts/keybroker", json_pack("{s:s}", "type", "kv"), NULL);
-        usleep(50000);
-    }
-    return e;
+    json_t *mounts owned(json_free) = NULL;
+
+    TRY(call(v, "GET", "sys/mounts", NULL, &mounts));
+    if (json_object_get(mounts, "keybroker/") || json_object_get(json_object_get(mounts, "data"), "keybroker/"))
+        return OK;
+    return call(v, "POST", "sys/mounts/keybroker", json_pack("{s:s}", "type", "kv"), NULL);
 }
 
 static fallible make_token(struct vault *v)

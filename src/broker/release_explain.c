@@ -74,7 +74,7 @@ const char *release_reason(const struct release *r, char out[OUTCOME_DETAIL_SIZE
     if (r->refused_by_service && r->attestation.reason.len) {
         buf_addf(&text, ": %.*s", (int)r->attestation.reason.len, (const char *)r->attestation.reason.at);
         add_service_finding(&text, &r->attestation);
-    } else if (check) {
+    } else if (check && r->o->code != CODE_ATTESTATION_REQUIRED) { /* whose words say it all */
         add_check(&text, check);
     }
     snprintf(out, OUTCOME_DETAIL_SIZE, "%s", failed(buf_check(&text)) ? r->o->detail : buf_str(&text));

@@ -86,7 +86,8 @@ static fallible ask_challenge(struct exchange *x, struct challenge *out)
     return OK;
 }
 
-/* Evidence bound to a fresh pair of keys. Under `observe` a platform that gives none is no obstacle. */
+/* Evidence bound to a fresh pair of keys. Under `observe` a platform that gives none is no obstacle; a machine without
+ * a TEE asks all the same, so that the refusal is the KBS's, in its words and on its record. */
 static fallible attest(struct exchange *x, const struct challenge *c, json_t *body)
 {
     struct session *s owned(session_free) = NULL;
@@ -97,7 +98,7 @@ static fallible attest(struct exchange *x, const struct challenge *c, json_t *bo
     TRY(session_report_data(s, c->text, c->tenant, report_data));
     if (c->mode != ATTESTATION_NONE) {
         struct err e = attester_evidence(&x->f->config.attester, report_data, &evidence);
-        if (failed(e) && c->mode == ATTESTATION_REQUIRE)
+        if (failed(e) && c->mode == ATTESTATION_REQUIRE && e.kind != FAIL_ABSENT)
             return stopped(x, "evidence_unavailable", e);
     }
     if (evidence && json_object_set_new(body, "evidence", evidence))

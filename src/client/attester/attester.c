@@ -7,7 +7,7 @@
 static fallible no_quote(const char *path, struct span report_data, enum evidence_type *type, struct buf *quote)
 {
     (void)path, (void)report_data, (void)type, (void)quote;
-    return FAIL(UPSTREAM, "no TEE: the agent is configured without an attester");
+    return FAIL(ABSENT, "no TEE: the agent is configured without an attester");
 }
 
 static const struct attester_row {

@@ -28,7 +28,8 @@ struct attester {
 fallible attester_kind_parse(const char *name, enum attester_kind *out);
 const char *attester_kind_name(enum attester_kind kind);
 
-/* A CMW record: ["application/vnd.warder.tdx-quote", "<b64url>"]. FAIL_UPSTREAM: the platform gives none. */
+/* A CMW record: ["application/vnd.warder.tdx-quote", "<b64url>"]. FAIL_ABSENT: there is no TEE here;
+ * FAIL_UPSTREAM: the platform gives none. */
 fallible attester_evidence(const struct attester *a, const uint8_t report_data[REPORT_DATA_SIZE], json_t **cmw);
 
 #endif

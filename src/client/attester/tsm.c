@@ -45,7 +45,7 @@ static fallible request_make(const char *path, struct request *r)
         return FAIL(LIMIT, "path of the TSM folder is too long");
     if (mkdir(folder, 0700)) {
         if (errno == ENOENT || errno == ENOTDIR)
-            return FAIL(UPSTREAM, "no TSM folder: this machine is no confidential VM, or configfs is not mounted");
+            return FAIL(ABSENT, "no TSM folder: this machine is no confidential VM, or configfs is not mounted");
         if (errno == EACCES || errno == EPERM || errno == EROFS)
             return FAIL(UPSTREAM, "TSM folder: no permission to make a request");
         return FAIL(UPSTREAM, "TSM folder: the platform refuses a request");
