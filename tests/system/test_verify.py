@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: Apache-2.0
+"""warder verify from outside: exit statuses, the JSON, the policy, roots, collateral from a folder and from a cache."""
+import base64
+import json
+import os
+import shutil
+import subprocess
+
+import pytest
+
+import simulator
+from simulator import WARDER, Simulator, verify
+
+VECTORS = simulator.ROOT / "tests/vectors/intel"
+SETS = sorted(p.name for p in VECTORS.iterdir() if p.is_dir())
+GOOD = VECTORS / "tdx5td15ex-plat-b0c06f000000-fd8857-ev20-eb07"
+AT = 1792714008
+MEMBERS = {"verdict", "type", "version", "tcb_status", "advisory_ids", "claims", "checks", "reason"}
+
+pytestmark = pytest.mark.sanitize
+
+
+def run(*arguments, stdin=None, **env):
+    return subprocess.run([WARDER, "verify", *map(str, arguments)], input=stdin, capture_output=True, timeout=60,
+                          env={**os.environ, "HOME": "/nonexistent", **env})
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_each_set_gives_what_its_meta_says(name):
+    meta = json.loads((VECTORS / name / "meta.json").read_text())
+    answer, status = verify(VECTORS / name / "quote.bin", VECTORS / name, "--at", meta["verify_at"])
+    expect = meta["expect"]
+    assert answer["verdict"] == expect["verdict"]
+    assert status == (0 if expect["verdict"] == "verified" else 1)
+    assert MEMBERS == set(answer)
+    assert answer["type"] == meta["quote"]["tee"].lower()
+    assert answer["version"] == meta["quote"]["version"]
+    if "tcb_status" in expect:
+        assert answer["tcb_status"] == expect["tcb_status"]
+    for claim, value in expect.get("claims", {}).items():
+        assert answer["claims"][claim] == value
+    if "advisory_ids" in expect:
+        assert sorted(answer["advisory_ids"]) == sorted(expect["advisory_ids"])
+    assert (answer["reason"] == "") == (status == 0)
+    assert {row["outcome"] for row in answer["checks"]} <= {"passed", "failed", "not_checked"}
+    assert all(row["clause"] for row in answer["checks"])
+
+
+def test_time_in_both_forms_and_now():
+    for at in (AT, "2026-10-23T00:06:48Z", "2026-10-23T02:06:48+02:00"):
+        assert verify(GOOD / "quote.bin", GOOD, "--at", at)[1] == 0
+    answer, status = verify(GOOD / "quote.bin", GOOD, "--at", "2030-01-01T00:00:00Z")
+    assert status == 1 and "expired" in answer["reason"] and answer["tcb_status"] == ""
+
+
+def test_text_is_short_and_says_why():
+    good = run("--collateral", GOOD, "--at", AT, GOOD / "quote.bin")
+    assert good.returncode == 0 and good.stdout.startswith(b"VERIFIED  tdx quote, version 5\n")
+    bad = run("--collateral", GOOD, "--at", "2030-01-01T00:00:00Z", GOOD / "quote.bin")
+    assert bad.returncode == 1 and bad.stdout.startswith(b"REFUSED") and b"failed: tcb_info_validity" in bad.stdout
+    assert len(good.stdout.splitlines()) < 30
+
+
+@pytest.mark.parametrize("options", [
+    [],
+    ["--at", "yesterday", "EVIDENCE"],
+    ["--collateral", "DIR", "--tcs", "http://127.0.0.1:1", "EVIDENCE"],
+    ["--unknown", "EVIDENCE"],
+    ["-o", "xml", "--collateral", "DIR", "EVIDENCE"],
+    ["--collateral", "DIR", "EVIDENCE", "EVIDENCE"],
+    ["--collateral", "DIR", "/nonexistent/evidence"],
+    ["--collateral", "/nonexistent/folder", "EVIDENCE"],
+    ["--collateral", "DIR", "--policy", "/nonexistent/policy", "EVIDENCE"],
+    ["--collateral", "DIR", "--root", "/nonexistent/root", "EVIDENCE"],
+    ["EVIDENCE"],  # no configuration file names a cache
+])
+def test_wrong_usage_and_files_that_cannot_be_opened(options, tmp_path):
+    given = [{"EVIDENCE": GOOD / "quote.bin", "DIR": GOOD}.get(option, option) for option in options]
+    done = run(*given, WARDER_CONFIG=str(tmp_path / "none.conf"))
+    assert done.returncode == 2, done.stderr
+    assert done.stdout == b"" and done.stderr.startswith(b"warder")
+
+
+MALFORMED = {"empty": b"", "letter": b"x", "object": b"{}", "deep": b"[" * 100, "cut": b"\x04\x00\x02\x00" + bytes(2000),
+             "large": bytes(300_000), "huge": bytes(3_000_000), "no base64": b'["application/vnd.warder.tdx-quote","!!"]'}
+
+
+@pytest.mark.parametrize("name", MALFORMED)
+def test_malformed_evidence_is_refused_with_its_json(name, tmp_path):
+    (tmp_path / "evidence").write_bytes(MALFORMED[name])
+    for options in (["--collateral", GOOD], []):  # nobody is asked for collateral of what is none
+        done = run(*options, "-o", "json", tmp_path / "evidence")
+        assert done.returncode == 1
+        answer = json.loads(done.stdout)
+        assert answer["verdict"] == "refused" and answer["type"] == "unknown" and answer["reason"]
+
+
+def test_every_prefix_of_a_quote_is_refused(tmp_path):
+    quote = (GOOD / "quote.bin").read_bytes()
+    for length in range(0, 5000, 311):
+        (tmp_path / "evidence").write_bytes(quote[:length])
+        answer, status = verify(tmp_path / "evidence", GOOD, "--at", AT)
+        assert status == 1 and answer["verdict"] == "refused"
+
+
+@pytest.mark.parametrize("part", ["tcb_info.json", "qe_identity.json", "tcb_signing_chain.pem", "pck_crl.der",
+                                  "pck_crl_issuer_chain.pem", "root_ca_crl.der"])
+def test_missing_and_spoiled_collateral(part, tmp_path):
+    folder = tmp_path / "collateral"
+    shutil.copytree(GOOD, folder)
+    os.chmod(folder / part, 0o644)
+    (folder / part).write_bytes((folder / part).read_bytes()[:-40])
+    assert verify(GOOD / "quote.bin", folder, "--at", AT)[1] == 1
+    (folder / part).unlink()
+    answer, status = verify(GOOD / "quote.bin", folder, "--at", AT)
+    assert status == 1 and answer["verdict"] == "refused" and "missing" in answer["reason"]
+
+
+def test_evidence_on_standard_input_and_as_a_bundle(tmp_path):
+    quote = (GOOD / "quote.bin").read_bytes()
+    record = json.dumps(["application/vnd.warder.tdx-quote", base64.urlsafe_b64encode(quote).rstrip(b"=").decode()]).encode()
+    for evidence in (quote, record, b'{"__cmwc_t":"tag:warder.dev,2026:bundle","tdx":' + record + b"}"):
+        done = run("--collateral", GOOD, "--at", AT, "-o", "json", "-", stdin=evidence)
+        assert done.returncode == 0 and json.loads(done.stdout)["type"] == "tdx"
+
+
+def test_policy(tmp_path):
+    policy = tmp_path / "policy.json"
+
+    def judged(*conditions):
+        policy.write_text(json.dumps({"version": "1.0.0", "anyOf": [{"allOf": list(conditions)}]}))
+        return verify(GOOD / "quote.bin", GOOD, "--at", AT, "--policy", policy)
+
+    answer, status = judged({"claim": "debug", "equals": False}, {"claim": "tcb_status", "in": ["UpToDate"]})
+    assert status == 0 and answer["policy"]["met"] is True
+    answer, status = judged({"claim": "mrtd", "equals": "00" * 48})
+    assert status == 1 and answer["verdict"] == "refused" and answer["policy"]["met"] is False and "policy" in answer["reason"]
+    policy.write_text('{"version":"1.0.0","anyOf":[{"allOf":[{"claim":"mrtdd","equals":1}]}]}')
+    done = run("--collateral", GOOD, "--policy", policy, GOOD / "quote.bin")
+    assert done.returncode == 2 and b"mrtdd" in done.stderr
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory):
+    running = Simulator(tmp_path_factory.mktemp("verify") / "sim")
+    yield running
+    running.stop()
+
+
+def test_collateral_from_a_cache_and_a_configured_root(platform, tmp_path):
+    evidence = tmp_path / "evidence"
+    evidence.write_bytes(base64.urlsafe_b64decode(platform.evidence(bytes(64))["evidence"] + "=="))
+    root = platform.dir / "pki/root_ca.pem"
+    done = run("--tcs", platform.ready["pcs"], "--root", root, "-o", "json", evidence)
+    answer = json.loads(done.stdout)
+    assert done.returncode == 0 and answer["claims"]["root"] == "configured" and answer["tcb_status"] == "UpToDate"
+    done = run("--tcs", platform.ready["pcs"], "-o", "json", evidence)
+    assert done.returncode == 1 and "trusted root" in json.loads(done.stdout)["reason"]
+    done = run("--tcs", "http://127.0.0.1:9", "--root", root, "-o", "json", evidence)
+    assert done.returncode == 1 and "no collateral" in json.loads(done.stdout)["reason"]
+
+
+def test_the_root_in_a_collateral_folder_is_never_trusted(platform, tmp_path):
+    evidence, folder = tmp_path / "evidence", tmp_path / "collateral"
+    evidence.write_bytes(base64.urlsafe_b64decode(platform.evidence(bytes(64))["evidence"] + "=="))
+    done = simulator.teesim("collateral", "--dir", platform.dir, "-o", folder)
+    assert done.returncode == 0, done.stderr
+    assert (folder / "root_ca.pem").exists()
+    assert verify(evidence, folder)[1] == 1
+    assert verify(evidence, folder, "--root", folder / "root_ca.pem")[1] == 0
+
+
+def test_not_a_root():
+    done = run("--collateral", GOOD, "--root", GOOD / "pck_crl_issuer_chain.pem", GOOD / "quote.bin")
+    assert done.returncode == 2
+
+
+def test_help():
+    done = run("--help")
+    assert done.returncode == 0 and b"EVIDENCE" in done.stdout and b"Exit status" in done.stdout
