@@ -28,7 +28,7 @@ static const struct member flat_members[] = {
     { 0 },
 };
 static const char *const flat_others[] = { "attestation_type_anyof", "tls_client_certificate_issuer_cn_anyof",
-                                           "client_permissions_allof", "client_permissions_anyof", NULL };
+                                           "client_permissions_allof", "client_permissions_anyof", "policy_ids", NULL };
 
 static const struct member sgx_members[] = {
     { "mrsigner", MEMBER_HEX_LIST, "mrsigner", true },
@@ -236,6 +236,7 @@ static fallible translate_flat(struct translation *t, const json_t *d)
     if (!json_object_get(d, "sgx_enclave_issuer_product_id") && !json_object_get(d, "sgx_enclave_issuer_product_id_anyof"))
         return bad(t, "sgx_enclave_issuer_product_id", "is required");
     TRY(add_members(t, flat_members, d));
+    TRY(copy_texts(t, d, "policy_ids", "policy_ids")); /* ours: the original had no appraisal policies then */
     TRY(copy_texts(t, d, "client_permissions_allof", "client_permissions_allof"));
     TRY(copy_texts(t, d, "client_permissions_anyof", "client_permissions_anyof"));
     TRY(copy_texts(t, d, "tls_client_certificate_issuer_cn_anyof", "client_certificate_issuer_anyof"));
@@ -303,9 +304,7 @@ fallible seed_policy_translate(const json_t *document, json_t **native, char **m
     add_condition(&t, "debug", "equals", json_false());
     TRY(is_flat(document) ? translate_flat(&t, document) : translate_nested(&t, document));
     json_set_str(out, "attestation", "require");
-    /* The service's default policy wants an up-to-date platform: it is left out only where this policy says so. */
-    if (!json_object_get(out, "policy_ids") && t.any_tcb)
-        json_object_set_new(out, "policy_ids", json_array());
+    /* The service's default policy wants an up-to-date platform: to allow less, policy_ids must name one that does. */
     json_set_bool(out, "accept_warning", t.any_tcb);
     json_object_set_new(out, "conditions", json_pack("{s:s,s:[{s:O}]}", "version", "1.0.0", "anyOf", "allOf", conditions));
     *native = TAKE(out);
