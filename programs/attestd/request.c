@@ -48,7 +48,7 @@ fallible work_request_parse(struct span bytes, struct work_request *out)
     return OK;
 }
 
-void collateral_key_write(const struct collateral_key *k, struct buf *out)
+static void write_key(const struct collateral_key *k, struct buf *out)
 {
     write_part(out, span_str(k->tee));
     write_part(out, span_str(k->fmspc));
@@ -70,13 +70,22 @@ static void read_key(struct reader *r, struct collateral_key *k)
     read_text(r, k->ca, sizeof(k->ca));
 }
 
-fallible collateral_key_parse(struct span bytes, struct collateral_key *out)
+void collateral_need_write(const struct collateral_key *k, bool stale, struct buf *out)
+{
+    write_key(k, out);
+    write_u8(out, stale);
+}
+
+fallible collateral_need_parse(struct span bytes, struct collateral_key *out, bool *stale)
 {
     struct reader r = reader_of(bytes);
     struct collateral_key k = { 0 };
     read_key(&r, &k);
-    TRY(reader_end(&r, "key of collateral"));
+    uint8_t flag = reader_u8(&r);
+    reader_require(&r, flag <= 1);
+    TRY(reader_end(&r, "need of collateral"));
     *out = k;
+    *stale = flag;
     return OK;
 }
 
@@ -87,7 +96,7 @@ bool collateral_key_equal(const struct collateral_key *a, const struct collatera
 
 void collateral_write(const struct collateral_key *k, const struct collateral_raw *raw, struct buf *out)
 {
-    collateral_key_write(k, out);
+    write_key(k, out);
     write_part(out, raw->tcb_info);
     write_part(out, raw->qe_identity);
     write_part(out, raw->tcb_signing_chain);

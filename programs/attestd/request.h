@@ -31,8 +31,9 @@ struct work_request {
 void work_request_write(const struct work_request *r, struct buf *out);
 fallible work_request_parse(struct span bytes, struct work_request *out);
 
-void collateral_key_write(const struct collateral_key *k, struct buf *out);
-fallible collateral_key_parse(struct span bytes, struct collateral_key *out);
+/* `stale`: the worker has collateral of this key, past its date. */
+void collateral_need_write(const struct collateral_key *k, bool stale, struct buf *out);
+fallible collateral_need_parse(struct span bytes, struct collateral_key *out, bool *stale);
 bool collateral_key_equal(const struct collateral_key *a, const struct collateral_key *b);
 
 void collateral_write(const struct collateral_key *k, const struct collateral_raw *raw, struct buf *out);

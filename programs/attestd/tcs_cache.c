@@ -12,7 +12,8 @@ struct entry {
     char key[TCS_KEY_MAX];
     bool has_item;
     struct tcs_item item;
-    int64_t fetched_at;
+    int64_t fetched_at; /* also by an earlier run */
+    int64_t asked_at;   /* by this one; 0: never */
     bool fetching;
     struct err last; /* of the last fetch */
     int64_t retry_at;
@@ -111,9 +112,13 @@ static fallible entry_find(struct tcs_cache *c, const struct tcs_id *id, struct 
     return OK;
 }
 
-static bool in_date(const struct entry *e, int64_t now)
+/* Within its date; or past it, but the upstream has just said that it has nothing newer. */
+static bool servable(const struct entry *e, int64_t now)
 {
-    return e->has_item && e->item.next_update >= now;
+    if (!e->has_item)
+        return false;
+    bool latest = !failed(e->last) && e->asked_at && now - e->asked_at < TCS_RETRY_SECONDS;
+    return e->item.next_update >= now || latest;
 }
 
 /* The store first: what is served has been kept. */
@@ -138,12 +143,13 @@ static void fetch(struct tcs_cache *c, struct entry *e, const struct tcs_id *id,
     pthread_mutex_unlock(&c->lock);
     struct err result = c->upstream.fetch(c->upstream.context, id, &next);
     if (!failed(result))
-        result = tcs_item_check(id, &next, now);
+        result = tcs_item_check(id, &next);
     pthread_mutex_lock(&c->lock);
     if (!failed(result))
         result = accept(c, e, &next, now);
     e->fetching = false;
     e->last = result;
+    e->asked_at = now;
     e->retry_at = failed(result) ? now + TCS_RETRY_SECONDS : 0;
     c->failing = failed(result) && result.kind != FAIL_ABSENT;
     pthread_cond_broadcast(&c->changed);
@@ -152,17 +158,17 @@ static void fetch(struct tcs_cache *c, struct entry *e, const struct tcs_id *id,
 static fallible entry_get(struct tcs_cache *c, struct entry *e, const struct tcs_id *id, int64_t now,
                           struct tcs_item *out)
 {
-    bool due = !in_date(e, now) || now - e->fetched_at >= c->upstream.refresh_seconds;
+    bool due = !servable(e, now) || now - e->fetched_at >= c->upstream.refresh_seconds;
     if (due && !e->fetching && now >= e->retry_at)
         fetch(c, e, id, now);
-    /* Who has something in date to serve does not wait for a fetch of somebody else. */
-    for (int round = 0; !in_date(e, now) && e->fetching && round < WAIT_ROUNDS_MAX; round++) {
+    /* Who has something to serve does not wait for a fetch of somebody else. */
+    for (int round = 0; !servable(e, now) && e->fetching && round < WAIT_ROUNDS_MAX; round++) {
         e->waiting++;
         while (e->fetching)
             pthread_cond_wait(&c->changed, &c->lock);
         e->waiting--;
     }
-    if (in_date(e, now))
+    if (servable(e, now))
         return tcs_item_copy(&e->item, out);
     return failed(e->last) ? e->last : FAIL(UPSTREAM, "collateral is past its date");
 }

@@ -2,7 +2,8 @@
 /*
  * The endorsement cache: what was fetched is kept over restarts and served until its date; a thing that is missing,
  * past its date or long not asked for is fetched, once, however many ask for it at the same time. An upstream that
- * fails leaves what is there in force, as long as its own date allows and no longer.
+ * fails leaves what is there in force, as long as its own date allows and no longer. When the upstream itself has
+ * nothing newer than what is past its date, that is served: whoever verifies with it sees the date.
  *
  * It resists rollback: the newest issue date and evaluation number seen for each thing are remembered, and older
  * ones refused.
@@ -29,7 +30,7 @@ fallible tcs_cache_new(const struct tcs_upstream *upstream, struct store *store,
 void tcs_cache_free(struct tcs_cache *c);
 OWNED_TYPE(struct tcs_cache, tcs_cache_free)
 
-/* A copy, in date at `now`. FAIL_ABSENT, FAIL_UPSTREAM. Safe for many threads. */
+/* A copy. FAIL_ABSENT, FAIL_UPSTREAM. Safe for many threads. */
 fallible tcs_cache_get(struct tcs_cache *c, const struct tcs_id *id, int64_t now, struct tcs_item *out);
 
 struct tcs_health {

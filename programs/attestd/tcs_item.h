@@ -42,9 +42,9 @@ static inline void tcs_item_donep(struct tcs_item *t)
 }
 fallible tcs_item_copy(const struct tcs_item *from, struct tcs_item *to);
 
-/* Is this what `id` names, well formed, in date and with its issuer chain? Fills the facts and brings CRLs into DER.
- * The signatures are every verifier's to check: a cache is no root of trust. FAIL_UPSTREAM with the reason. */
-fallible tcs_item_check(const struct tcs_id *id, struct tcs_item *item, int64_t now);
+/* Is this what `id` names, well formed and with its issuer chain? Fills the facts and brings CRLs into DER.
+ * Signatures and dates are every verifier's to check: a cache is no root of trust. FAIL_UPSTREAM with the reason. */
+fallible tcs_item_check(const struct tcs_id *id, struct tcs_item *item);
 /* FAIL_UPSTREAM when `next` is older than what was seen before, however well signed. */
 fallible tcs_item_succeeds(const struct tcs_item *seen, const struct tcs_item *next);
 

@@ -138,7 +138,28 @@ static struct flight *flight_of(struct verifier_link *l, const struct collateral
     return unused;
 }
 
-static fallible load_once(struct verifier_link *l, const struct collateral_key *key)
+/* The digest of what was loaded last for this key; false: nothing was. */
+static bool loaded_digest(struct verifier_link *l, const struct collateral_key *key, uint8_t out[SHA256_SIZE])
+{
+    bool found = false;
+    pthread_mutex_lock(&l->lock);
+    for (size_t i = 0; i < l->loaded_count && !found; i++)
+        if (collateral_key_equal(&l->loaded[i].key, key)) {
+            memcpy(out, l->loaded[i].digest, SHA256_SIZE);
+            found = true;
+        }
+    pthread_mutex_unlock(&l->lock);
+    return found;
+}
+
+/* What is past its date in the zygote is not loaded again unless the source has something else by now. */
+static fallible load_newer(struct verifier_link *l, const struct collateral_key *key, bool stale)
+{
+    uint8_t digest[SHA256_SIZE];
+    return load(l, key, stale && loaded_digest(l, key, digest) ? digest : NULL);
+}
+
+static fallible load_once(struct verifier_link *l, const struct collateral_key *key, bool stale)
 {
     pthread_mutex_lock(&l->lock);
     struct flight *f = flight_of(l, key);
@@ -152,7 +173,7 @@ static fallible load_once(struct verifier_link *l, const struct collateral_key *
     f->users++;
     if (pilot) {
         pthread_mutex_unlock(&l->lock);
-        struct err result = load(l, key, NULL);
+        struct err result = load_newer(l, key, stale);
         pthread_mutex_lock(&l->lock);
         f->result = result;
         f->landed = true;
@@ -175,9 +196,10 @@ fallible verifier_link_ask(struct verifier_link *l, const struct work_request *r
     TRY(ask_once(l, &q, &a));
     if (a.type == ANSWER_NEED) {
         struct collateral_key key;
-        TRY(collateral_key_parse(buf_span(&a.body), &key));
+        bool stale;
+        TRY(collateral_need_parse(buf_span(&a.body), &key, &stale));
         *code = "collateral_unavailable";
-        struct err e = load_once(l, &key);
+        struct err e = load_once(l, &key, stale);
         if (failed(e) && e.kind != FAIL_ABSENT) /* absent: the verdict will say that collateral is missing */
             return e.kind == FAIL_UPSTREAM ? e : FAIL(UPSTREAM, "collateral cannot be got");
         *code = "verification_failed";

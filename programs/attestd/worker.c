@@ -81,7 +81,7 @@ static bool needs_collateral(struct work *w, bool final, struct collateral_key *
 static fallible answer_need(const struct work *w, const struct collateral_key *key)
 {
     struct buf body owned(buf_done) = buf_of(256);
-    collateral_key_write(key, &body);
+    collateral_need_write(key, w->collateral != NULL, &body);
     TRY(buf_check(&body));
     return ipc_send(w->answer, ANSWER_NEED, 0, buf_span(&body), SEND_MS);
 }

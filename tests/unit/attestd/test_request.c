@@ -51,16 +51,24 @@ static void test_collateral(void **state)
     (void)state;
 }
 
-static void test_collateral_key_limits(void **state)
+static void test_need(void **state)
 {
-    struct collateral_key key;
-    struct buf good owned(buf_done) = buf_of(1024), bad owned(buf_done) = buf_of(1024);
     const struct collateral_key k = { .tee = "sgx", .fmspc = "00806f050000", .ca = "processor" };
-    collateral_key_write(&k, &good);
-    assert_false(failed(collateral_key_parse(buf_span(&good), &key)));
-    assert_true(collateral_key_equal(&k, &key));
-    buf_add(&bad, SPAN("\0\0\0\4sgxx\0\0\0\0\0\0\0\0"));
-    assert_true(failed(collateral_key_parse(buf_span(&bad), &key)));
+    for (int flag = 0; flag < 2; flag++) {
+        struct collateral_key key;
+        struct buf good owned(buf_done) = buf_of(1024);
+        bool stale;
+        collateral_need_write(&k, flag, &good);
+        assert_false(failed(collateral_need_parse(buf_span(&good), &key, &stale)));
+        assert_true(collateral_key_equal(&k, &key));
+        assert_int_equal(stale, flag);
+        for (size_t len = 0; len < good.len; len++)
+            assert_true(failed(collateral_need_parse(span_head(buf_span(&good), len), &key, &stale)));
+    }
+    struct collateral_key key;
+    bool stale;
+    assert_true(failed(collateral_need_parse(SPAN("\0\0\0\4sgxx\0\0\0\0\0\0\0\0\0"), &key, &stale)));
+    assert_true(failed(collateral_need_parse(SPAN("\0\0\0\0\0\0\0\0\0\0\0\0\2"), &key, &stale)));
     (void)state;
 }
 
@@ -114,7 +122,7 @@ static void test_envelope_forms(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_work_request), cmocka_unit_test(test_collateral), cmocka_unit_test(test_collateral_key_limits),
+        cmocka_unit_test(test_work_request), cmocka_unit_test(test_collateral), cmocka_unit_test(test_need),
         cmocka_unit_test(test_failure),      cmocka_unit_test(test_envelope_forms),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

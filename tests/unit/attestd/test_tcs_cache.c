@@ -185,10 +185,23 @@ static void test_refuses_what_it_did_not_ask_for(void **state)
     f->upstream.fmspc = "00806F050001";
     assert_int_equal(get(f, NOW, &t).kind, FAIL_UPSTREAM);
     f->upstream.fmspc = "00806f050000"; /* either case */
-    f->upstream.next_update = NOW + 99;
-    assert_int_equal(get(f, NOW + 100, &t).kind, FAIL_UPSTREAM); /* past its date when it comes */
-    f->upstream.next_update = NOW + DAY;
-    assert_false(failed(get(f, NOW + 200, &t)));
+    assert_false(failed(get(f, NOW + 100, &t)));
+}
+
+/* The upstream has nothing newer: it is served, asked for again soon, and gone when the upstream fails. */
+static void test_past_its_date_at_the_source(void **state)
+{
+    struct fixture *f = *state;
+    struct tcs_item t owned(tcs_item_done) = tcs_item_of();
+    f->upstream.next_update = NOW - 1;
+    assert_false(failed(get(f, NOW, &t)));
+    assert_int_equal(t.next_update, NOW - 1);
+    assert_false(failed(get(f, NOW + TCS_RETRY_SECONDS - 1, &t)));
+    assert_int_equal(f->upstream.calls, 1);
+    assert_false(failed(get(f, NOW + TCS_RETRY_SECONDS, &t)));
+    assert_int_equal(f->upstream.calls, 2);
+    f->upstream.result = FAIL(UPSTREAM, "down");
+    assert_int_equal(get(f, NOW + 2 * TCS_RETRY_SECONDS, &t).kind, FAIL_UPSTREAM);
 }
 
 static void *ask(void *context)
@@ -244,6 +257,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_outlives_restart, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_rollback_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_refuses_what_it_did_not_ask_for, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_past_its_date_at_the_source, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_single_flight, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_many_names_stay_bounded, set_up, tear_down),
     };
