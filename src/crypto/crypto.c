@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crypto/crypto.h"
 
+#include <linux/capability.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <pthread.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "crypto/arena_internal.h"
 #include "crypto/key.h"
@@ -81,6 +84,15 @@ static void *wiping_realloc(void *block, size_t size, const char *file, int line
     return larger;
 }
 
+/* CAP_IPC_LOCK: the limit on locked memory does not hold for us. */
+static bool may_lock_everything(void)
+{
+    struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+    struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3] = { 0 };
+
+    return syscall(SYS_capget, &head, sets) == 0 && sets[0].effective & 1U << CAP_IPC_LOCK;
+}
+
 /* Only where nothing limits locked memory: with a limit, MCL_FUTURE would make later allocations fail.
  * Then the arena alone is locked. */
 static void lock_all(void)
@@ -88,7 +100,7 @@ static void lock_all(void)
     struct rlimit limit = { RLIM_INFINITY, RLIM_INFINITY };
 
     (void)setrlimit(RLIMIT_MEMLOCK, &limit);
-    if (getrlimit(RLIMIT_MEMLOCK, &limit) == 0 && limit.rlim_cur == RLIM_INFINITY)
+    if (may_lock_everything() || (getrlimit(RLIMIT_MEMLOCK, &limit) == 0 && limit.rlim_cur == RLIM_INFINITY))
         (void)mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT);
 }
 

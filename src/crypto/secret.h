@@ -3,7 +3,7 @@
  * The only home of key bytes: memory that is locked, left out of core dumps and wiped on free
  * (OpenSSL's secure heap where crypto_start() made one). There is no printer, no JSON, no log field;
  * the one way to the bytes is secret_expose(), which a reviewer greps for and which only crypto/ and
- * keys/ (and the agent's key store) call; for passwords and tokens also access/password and the command line.
+ * keys/ (and the agent's key store) call.
  */
 #ifndef CRYPTO_SECRET_H
 #define CRYPTO_SECRET_H
