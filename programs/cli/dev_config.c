@@ -45,7 +45,7 @@ static const struct template {
       "[tls]\nca = @DIR@/etc/tls/ca.pem\n[login]\ntoken_file = @DIR@/etc/cli.token\nusername = admin\n" },
     { "etc/skc-agent.conf", 0600,
       "[agent]\nsocket = @DIR@/run/agent.sock\nkeys_file = @DIR@/etc/keys.txt\npid_file = @DIR@/run/skc-agent.pid\n"
-      "allow_uids = @WORKERS@\n"
+      "allow_users = @WORKERS@\n"
       "[kbs]\nhostname = localhost\nip = 127.0.0.1\nport = @KBS@\nca_file = @DIR@/etc/tls/ca.pem\n"
       "release_keys = @DIR@/etc/keys/release-jwks.json\ntoken_file = @DIR@/etc/skc.token\n"
       "[evidence]\nattester = @ATTESTER@\ntsm_path = @DIR@/run/tsm/report\nevidence_socket = @DIR@/run/evidence.sock\n" },

@@ -2,15 +2,16 @@
 #include "config.h"
 
 #include <assert.h>
+#include <grp.h>
+#include <pwd.h>
 
 #include "base/file.h"
 #include "base/owned.h"
-#include "base/reader.h"
 
 #define KBS_PORT 9443
 #define CLIENTS_MAX 4096
 #define TIMEOUT_MAX 600
-#define SETTINGS_COUNT 20
+#define SETTINGS_COUNT 21
 
 static void settings_of(struct config *c, struct setting rows[SETTINGS_COUNT])
 {
@@ -19,10 +20,11 @@ static void settings_of(struct config *c, struct setting rows[SETTINGS_COUNT])
         { "agent", "keys_file", OPTION_TEXT, &c->keys_file, "which keys: lines pkcs11:token=KMS;id=<Key ID>;object=RSAKEY;type=private;pin-value=<PIN>" },
         { "agent", "prefetch", OPTION_FLAG, &c->prefetch, "fetch at start, not when the first client asks" },
         { "agent", "find_timeout", OPTION_NUMBER, &c->find_timeout, "seconds that a search may wait for attestation and the KBS" },
-        { "agent", "allow_uids", OPTION_TEXT, &c->allow_uids, "clients: numbers of users, besides root and the agent's own" },
-        { "agent", "allow_gids", OPTION_TEXT, &c->allow_gids, "clients: numbers of groups" },
+        { "agent", "allow_users", OPTION_TEXT, &c->allow_users, "clients: users by name or number, besides root and the agent's own; a web server's workers have their own user" },
+        { "agent", "allow_groups", OPTION_TEXT, &c->allow_groups, "clients: groups by name or number" },
         { "agent", "max_clients", OPTION_NUMBER, &c->max_clients, "connections at the same time" },
         { "agent", "pid_file", OPTION_TEXT, &c->pid_file, "where to write the process id; empty: nowhere" },
+        { "agent", "log_file", OPTION_TEXT, &c->log_file, "where to write the log; empty: standard error" },
         { "kbs", "skc_library", OPTION_TEXT, &c->skc_library, "skc_library.conf: KBS_HOSTNAME, KBS_IP, KBS_PORT, SKC_TOKEN; what stands in this file goes before it" },
         { "kbs", "hostname", OPTION_TEXT, &c->hostname, "name of the KBS, verified in TLS" },
         { "kbs", "ip", OPTION_TEXT, &c->ip, "address to dial; empty: the name's" },
@@ -51,7 +53,7 @@ void config_show(const struct config *c, FILE *out)
 
 void config_done(struct config *c)
 {
-    char **texts[] = { &c->socket,       &c->keys_file,  &c->pid_file,   &c->allow_uids, &c->allow_gids, &c->skc_library,
+    char **texts[] = { &c->socket,       &c->keys_file,  &c->pid_file,   &c->log_file,   &c->allow_users, &c->allow_groups, &c->skc_library,
                        &c->hostname,     &c->ip,         &c->ca_file,    &c->release_keys, &c->token_file, &c->tenant,
                        &c->attester,     &c->tsm_path,   &c->evidence_socket, &c->url,      &c->connect_to };
 
@@ -70,28 +72,52 @@ bool allowed_has(const struct allowed *a, uint32_t id)
     return false;
 }
 
-/* Numbers between blanks or commas. */
-static fallible allowed_parse(const char *text, struct allowed *out)
+static bool user_id(const char *name, uint32_t *id)
 {
-    struct reader r = reader_of(span_str(text));
-    struct allowed a = { 0 };
-    bool in_number = false;
+    const struct passwd *user = getpwnam(name);
 
-    while (r.rest.len) {
-        uint8_t c = reader_u8(&r);
-        if (c == ' ' || c == ',' || c == '\t') {
-            in_number = false;
-            continue;
-        }
-        if (c < '0' || c > '9' || (!in_number && a.count == ALLOWED_MAX))
-            return FAIL(INPUT, "allow_uids and allow_gids are lists of numbers, 32 at most");
-        if (!in_number)
-            a.ids[a.count++] = 0;
-        in_number = true;
-        uint64_t next = (uint64_t)a.ids[a.count - 1] * 10 + (uint64_t)(c - '0');
-        if (next >= UINT32_MAX)
-            return FAIL(INPUT, "number of a user or group is too large");
-        a.ids[a.count - 1] = (uint32_t)next;
+    if (user)
+        *id = user->pw_uid;
+    return user != NULL;
+}
+
+static bool group_id(const char *name, uint32_t *id)
+{
+    const struct group *group = getgrnam(name);
+
+    if (group)
+        *id = group->gr_gid;
+    return group != NULL;
+}
+
+static bool number_id(const char *text, uint32_t *id)
+{
+    uint64_t number = 0;
+
+    for (const char *c = text; *c; c++) {
+        if (*c < '0' || *c > '9')
+            return false;
+        number = number * 10 + (uint64_t)(*c - '0');
+        if (number >= UINT32_MAX)
+            return false;
+    }
+    *id = (uint32_t)number;
+    return true;
+}
+
+/* Names or numbers between blanks or commas. */
+static fallible allowed_parse(const char *text, bool (*id_of)(const char *name, uint32_t *id), struct allowed *out)
+{
+    char *copy owned(free) = text ? strdup(text) : NULL;
+    struct allowed a = { 0 };
+    char *rest = NULL;
+
+    for (char *name = copy ? strtok_r(copy, " ,\t", &rest) : NULL; name; name = strtok_r(NULL, " ,\t", &rest)) {
+        if (a.count == ALLOWED_MAX)
+            return FAIL(LIMIT, "allow_users and allow_groups take 32 names or numbers at most");
+        if (!number_id(name, &a.ids[a.count]) && !id_of(name, &a.ids[a.count]))
+            return FAIL(INPUT, "allow_users or allow_groups names one that this machine does not know");
+        a.count++;
     }
     *out = a;
     return OK;
@@ -162,8 +188,8 @@ static fallible work_out_platform(struct config *c)
 
 static fallible work_out(struct config *c)
 {
-    TRY(allowed_parse(c->allow_uids, &c->uids));
-    TRY(allowed_parse(c->allow_gids, &c->gids));
+    TRY(allowed_parse(c->allow_users, user_id, &c->uids));
+    TRY(allowed_parse(c->allow_groups, group_id, &c->gids));
     if (!c->max_clients || c->max_clients > CLIENTS_MAX)
         return FAIL(INPUT, "[agent] max_clients is not within 1 and 4096");
     if (!c->find_timeout || c->find_timeout > TIMEOUT_MAX)
@@ -207,29 +233,31 @@ static void tell(struct err e, const char *where, unsigned line, char **message)
     *message = buf_take_str(&text);
 }
 
-fallible config_load(const char *path, struct config *c, char **message)
+fallible config_read(const char *path, struct config *c, char **message)
 {
-    struct config loaded owned(config_done) = { 0 };
+    struct config read owned(config_done) = { 0 };
     struct setting rows[SETTINGS_COUNT];
-    struct err e = { 0 };
-    unsigned line = 0;
 
-    TRY(set_defaults(&loaded));
-    settings_of(&loaded, rows);
+    TRY(set_defaults(&read));
+    settings_of(&read, rows);
     if (path)
         TRY(settings_load(path, rows, message));
-    if (loaded.skc_library)
-        e = skc_conf_load(loaded.skc_library, &loaded.skc, &line);
-    if (failed(e)) {
-        tell(e, loaded.skc_library, line, message);
-        return e;
-    }
-    e = work_out(&loaded);
-    if (failed(e)) {
-        tell(e, path ? path : "configuration", 0, message);
-        return e;
-    }
-    *c = loaded;
-    loaded = (struct config){ 0 };
+    *c = read;
+    read = (struct config){ 0 };
     return OK;
+}
+
+fallible config_work_out(struct config *c, char **message)
+{
+    unsigned line = 0;
+    struct err e = c->skc_library ? skc_conf_load(c->skc_library, &c->skc, &line) : OK;
+
+    if (failed(e)) {
+        tell(e, c->skc_library, line, message);
+        return e;
+    }
+    e = work_out(c);
+    if (failed(e))
+        tell(e, "configuration", 0, message);
+    return e;
 }

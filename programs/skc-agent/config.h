@@ -21,7 +21,7 @@ bool allowed_has(const struct allowed *a, uint32_t id);
 
 struct config {
     /* as in the file */
-    char *socket, *keys_file, *pid_file, *allow_uids, *allow_gids;
+    char *socket, *keys_file, *pid_file, *log_file, *allow_users, *allow_groups;
     uint64_t max_clients, find_timeout;
     bool prefetch;
     char *skc_library, *hostname, *ip, *ca_file, *release_keys, *token_file, *tenant;
@@ -42,8 +42,10 @@ static inline void config_donep(struct config *c)
 {
     config_done(c);
 }
-/* On failure `*message` says where and what (malloc'ed). `path` NULL: the defaults. */
-fallible config_load(const char *path, struct config *c, char **message);
+/* The file alone, or the defaults where `path` is NULL. On failure `*message` says where and what (malloc'ed). */
+fallible config_read(const char *path, struct config *c, char **message);
+/* Checks what was read and works out the rest, with the files that it names. */
+fallible config_work_out(struct config *c, char **message);
 void config_show(const struct config *c, FILE *out);
 
 #endif

@@ -17,6 +17,7 @@
 #include "keyring.h"
 #include "serve.h"
 
+#define DEFAULT_CONFIG "/etc/warder/skc-agent.conf"
 #define JWKS_MAX (64U << 10)
 
 struct agent {
@@ -28,7 +29,7 @@ struct agent {
     struct keyring *ring;
     struct server *server;
     int listener, signals, ready; /* ready: pipe to whoever waits behind --background, or -1 */
-    bool made_socket;
+    bool made_socket, wrote_pid;
 };
 
 static fallible load_keys_file(const struct config *c, struct keys_file *out)
@@ -115,6 +116,15 @@ static fallible enter_sandbox(const struct agent *a)
     return OK;
 }
 
+/* From here on also what libraries say on standard error. */
+static fallible open_log(const struct config *c)
+{
+    if (!c->log_file)
+        return OK;
+    int fd owned(fd_close) = open(c->log_file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    return fd >= 0 && dup2(fd, STDERR_FILENO) == STDERR_FILENO ? OK : FAIL(SYSTEM, "cannot open the log file");
+}
+
 static fallible write_pid(const struct config *c)
 {
     char text[24];
@@ -134,6 +144,7 @@ static fallible agent_start(struct agent *a)
     TRY(open_kbs(a));
     TRY(serve_listen(a->config.socket, &a->listener, &a->made_socket));
     TRY(write_pid(&a->config));
+    a->wrote_pid = a->config.pid_file != NULL;
     TRY(enter_sandbox(a));
     TRY(keyring_new(a->fetcher, &keys, &a->ring));
     TRY(server_new(a->listener, &a->config, a->ring, &a->server));
@@ -196,7 +207,7 @@ static void agent_stop(struct agent *a)
     fetcher_free(a->fetcher);
     http_client_free(a->http);
     jwks_free(a->release_keys);
-    if (a->config.pid_file && a->made_socket)
+    if (a->wrote_pid)
         unlink(a->config.pid_file);
     config_done(&a->config);
 }
@@ -229,6 +240,7 @@ static int go_to_background(int argc, char **argv)
 
 static fallible agent_main(struct agent *a)
 {
+    TRY(open_log(&a->config));
     TRY(harden_process());
     TRY(agent_start(a));
     agent_ready(a);
@@ -237,46 +249,50 @@ static fallible agent_main(struct agent *a)
     return OK;
 }
 
+static const struct command_help help = {
+    .name = "skc-agent",
+    .arguments = "",
+    .summary = "Attests this platform, receives keys from the key broker and uses them for local clients.",
+    .details = "SIGHUP reads the keys file again and fetches every key anew; SIGTERM ends it, wiping all keys.",
+};
+
+static fallible read_config(struct agent *a, bool show, char **message)
+{
+    const char *path = a->config_path ? a->config_path : file_exists(DEFAULT_CONFIG) || !show ? DEFAULT_CONFIG : NULL;
+
+    TRY(config_read(path, &a->config, message));
+    return show ? OK : config_work_out(&a->config, message);
+}
+
 int main(int argc, char **argv)
 {
     struct agent a = { .listener = -1, .signals = -1 };
     bool show = false, check = false, background = false;
     char *message owned(free) = NULL;
     int rest = 0;
-
-    a.ready = go_to_background(argc, argv);
-    struct err e = crypto_start(CRYPTO_MEMORY_LOCKED);
-    log_start("skc-agent", LOG_INFO);
     const struct option_row rows[] = {
-        { "config", 'c', OPTION_TEXT, "FILE", "configuration file (default /etc/warder/skc-agent.conf)", &a.config_path },
+        { "config", 'c', OPTION_TEXT, "FILE", "configuration file (default " DEFAULT_CONFIG ")", &a.config_path },
         { "show-config", 0, OPTION_FLAG, NULL, "print the settings in force and end", &show },
         { "check-config", 0, OPTION_FLAG, NULL, "check the configuration and end", &check },
         { "background", 0, OPTION_FLAG, NULL, "come back once the agent serves", &background },
         { 0 },
     };
-    const struct command_help help = {
-        .name = "skc-agent",
-        .arguments = "",
-        .summary = "Attests this platform, receives keys from the key broker and uses them for local clients.",
-        .details = "SIGHUP reads the keys file again and fetches every key anew; SIGTERM ends it, wiping all keys.",
-    };
-    a.config_path = "/etc/warder/skc-agent.conf";
+
+    a.ready = go_to_background(argc, argv);
+    struct err e = crypto_start(CRYPTO_MEMORY_LOCKED);
+    log_start("skc-agent", LOG_INFO);
     enum options_result options = options_parse(argc, argv, rows, &help, &rest);
     if (options != OPTIONS_GO)
         return options == OPTIONS_DONE ? 0 : 2;
     json_start();
     if (!failed(e))
-        e = config_load(a.config_path, &a.config, &message);
-    if (failed(e)) {
-        log_err(e, "cannot start", "configuration", message);
-        return 1;
-    }
-    if (show)
+        e = read_config(&a, show, &message);
+    if (!failed(e) && show)
         config_show(&a.config, stdout);
-    if (!show && !check)
+    if (!failed(e) && !show && !check)
         e = agent_main(&a);
     if (failed(e))
-        log_err(e, "cannot start");
+        log_err(e, "cannot start", "configuration", message);
     agent_stop(&a);
     return failed(e) ? 1 : 0;
 }

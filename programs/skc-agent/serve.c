@@ -156,7 +156,7 @@ static bool welcome(const struct server *s, int fd)
                        allowed_has(&s->config->gids, peer.gid)))
         return true;
     snprintf(uid, sizeof(uid), "%u", (unsigned)peer.uid);
-    log_warn("client turned away: its user is not in allow_uids", "uid", failed(e) ? "unknown" : uid);
+    log_warn("client turned away: its user is not in allow_users", "uid", failed(e) ? "unknown" : uid);
     return false;
 }
 
