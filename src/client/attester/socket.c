@@ -74,10 +74,12 @@ fallible evidence_socket_quote(const char *path, struct span report_data, enum e
     char *text owned(free) = json_text(request);
     if (!text)
         return FAIL(SYSTEM, "out of memory");
+    struct buf asked owned(buf_done) = buf_of(1024);
+    buf_addf(&asked, "%s\n", text);
+    TRY(buf_check(&asked));
     if (failed(ipc_connect(path, &fd)))
         return FAIL(UPSTREAM, "evidence socket is not there");
-    TRY(send_line(fd, span_str(text)));
-    TRY(send_line(fd, SPAN("\n")));
+    TRY(send_line(fd, buf_span(&asked)));
     TRY(receive_line(fd, &line));
     return evidence_answer_parse(buf_span(&line), type, quote);
 }
