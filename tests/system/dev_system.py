@@ -8,6 +8,7 @@ import signal
 import socket
 import ssl
 import subprocess
+import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -37,8 +38,10 @@ def free_ports(count):
 
 
 class System:
-    def __init__(self, folder, keys="embedded", tee="tdx4", options=()):
-        self.dir = pathlib.Path(folder)
+    """In a folder of its own right under /tmp: nginx's workers, who are nobody, must reach the agent's socket in it."""
+
+    def __init__(self, keys="embedded", tee="tdx4", options=()):
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="warder-test."))
         self.base = free_ports(18)
         self.env = {"PATH": f"{TOOLS}:{os.environ['PATH']}:/usr/sbin:/sbin", "HOME": str(self.dir),
                     "WARDER_CONFIG": str(self.dir / "etc/cli.conf"),
@@ -57,6 +60,7 @@ class System:
         self.nginx_stop()
         self.agent_stop()
         subprocess.run([WARDER, "dev", "down", "--dir", str(self.dir)], env=self.env, timeout=60)
+        shutil.rmtree(self.dir, ignore_errors=True)
 
     def logs(self, lines=15):
         text = ""

