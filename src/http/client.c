@@ -158,6 +158,8 @@ static bool handle_setup(CURL *h, const struct http_client_config *f)
         f->certificate ? curl_easy_setopt(h, CURLOPT_SSLCERT, f->certificate) : CURLE_OK,
         f->key ? curl_easy_setopt(h, CURLOPT_SSLKEY, f->key) : CURLE_OK,
         f->secret_answers ? curl_easy_setopt(h, CURLOPT_SSL_CTX_FUNCTION, release_tls_buffers) : CURLE_OK,
+        /* nghttp2 keeps frames in memory of its own, which is not wiped. */
+        f->secret_answers ? curl_easy_setopt(h, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1) : CURLE_OK,
     };
 
     for (size_t i = 0; i < sizeof(rc) / sizeof(rc[0]); i++)
