@@ -77,7 +77,8 @@ static int options_read(int argc, char **argv, struct verify_options *o)
         break;
     }
     if (argc - rest != 1 || (o->collateral && o->tcs)) {
-        fprintf(stderr, "warder: verify takes one EVIDENCE file, and --collateral or --tcs but not both; see warder verify --help\n");
+        fprintf(stderr, "warder: verify takes one EVIDENCE file, and --collateral or --tcs but not both\n"
+                        "  see warder verify --help\n");
         return EXIT_USAGE;
     }
     if (o->session.output && strcmp(o->session.output, "text") != 0 && strcmp(o->session.output, "json") != 0) {
@@ -174,7 +175,8 @@ static int collateral_from_tcs(struct http_client *http, const char *url, struct
     fetched_collateral_init(&parts);
     struct err e = collateral_fetch(http, url, &key, &parts);
     if (failed(e)) {
-        fprintf(stderr, "warder: no collateral from %s: %s\n  is the address right? 'warder status' says which services are up\n", url, e.what);
+        fprintf(stderr, "warder: no collateral from %s: %s\n", url, e.what);
+        fprintf(stderr, "  is the address right? 'warder status' says which services are up\n");
         return EXIT_OK;
     }
     struct collateral_raw raw = fetched_collateral_raw(&parts);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "collateral/root_set.h"
 
-/* "Intel SGX Root CA", as published at https://certificates.trustedservices.intel.com/Intel_SGX_Provisioning_Certification_RootCA.cer
- * SHA-256 44a0196b2b99f889b8e149e95b807a350e7424964399e885a7cbb8ccfab674d3 */
+/* "Intel SGX Root CA", as published by Intel's provisioning certification service. SHA-256
+ * 44a0196b2b99f889b8e149e95b807a350e7424964399e885a7cbb8ccfab674d3 */
 static const uint8_t der[] = {
     0x30, 0x82, 0x02, 0x8f, 0x30, 0x82, 0x02, 0x34, 0xa0, 0x03, 0x02, 0x01, 0x02, 0x02, 0x14, 0x22,
     0x65, 0x0c, 0xd6, 0x5a, 0x9d, 0x34, 0x89, 0xf3, 0x83, 0xb4, 0x95, 0x52, 0xbf, 0x50, 0x1b, 0x39,

@@ -220,7 +220,8 @@ static void report_data_check(struct subject *s, struct span expected)
     struct span have = s->quote.tee == QUOTE_SGX ? s->enclave.report_data : s->td.report_data;
 
     if (expected.len)
-        check_record(&s->r->list, CHECK_REPORT_DATA, span_equal(have, expected) ? NULL : "the report data is not what was expected");
+        check_record(&s->r->list, CHECK_REPORT_DATA,
+                     span_equal(have, expected) ? NULL : "the report data is not what was expected");
 }
 
 /* What the collateral says of this platform and this quote. */
@@ -264,12 +265,13 @@ fallible quote_verify(struct verifier *v, struct span bytes, const struct collat
     if (failed(e))
         return OK;
     result_keep(&s);
-    check_record(&r->list, CHECK_QUOTE_VENDOR,
-                 span_equal(s.quote.vendor_id, SPAN_OF(intel_vendor)) ? NULL : "the quoting enclave is not Intel's by its vendor id");
+    bool intel = span_equal(s.quote.vendor_id, SPAN_OF(intel_vendor));
+    check_record(&r->list, CHECK_QUOTE_VENDOR, intel ? NULL : "the quoting enclave is not Intel's by its vendor id");
     const char *wrong = certification_check(&s.quote);
     check_record(&r->list, CHECK_QUOTE_CERTIFICATION, wrong);
     if (!wrong) {
-        TRY(platform_of(&v->platforms, s.quote.certification_data, &v->roots, collateral ? &collateral->crls : NULL, &r->platform));
+        const struct crl_set *issuers = collateral ? &collateral->crls : NULL;
+        TRY(platform_of(&v->platforms, s.quote.certification_data, &v->roots, issuers, &r->platform));
         platform_check(&s);
         TRY(qe_signature_check(&s));
     }

@@ -404,6 +404,47 @@ static void every_changed_byte_is_noticed(void **state)
     }
 }
 
+/* Order of P-256, big-endian. */
+static const uint8_t order[32] = { 0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+                                   0xbc, 0xe6, 0xfa, 0xad, 0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51 };
+
+static void order_minus(uint8_t value[32])
+{
+    int borrow = 0;
+    for (int i = 31; i >= 0; i--) {
+        int left = order[i] - value[i] - borrow;
+        borrow = left < 0;
+        value[i] = (uint8_t)(left + 256 * borrow);
+    }
+}
+
+/* s and n - s are both legal, so a quote's hash identifies nothing; zero and n are not. */
+static void malleable_signatures(void **state)
+{
+    (void)state;
+    struct forge_knobs k;
+    struct forge_set set owned(forge_set_done) = { 0 };
+
+    forge_good(FORGE_SGX3, &k);
+    forge_set_init(&set);
+    assert_ok(forge_make(&k, &set));
+    uint8_t *r = set.quote.at + 48 + 384 + 4, *s = r + 32;
+    order_minus(s);
+    struct verify_result *other owned(verify_result_free) = forge_verify_set(&set, CASE_NOW, (struct span){ 0 });
+    assert_true(verify_result_verified(other));
+    for (int i = 0; i < 4; i++) {
+        struct buf kept owned(buf_done) = buf_of(FORGE_QUOTE_MAX);
+        buf_add(&kept, buf_span(&set.quote));
+        if (i % 2)
+            memset(i < 2 ? r : s, 0, 32);
+        else
+            memcpy(i < 2 ? r : s, order, 32);
+        struct verify_result *bad owned(verify_result_free) = forge_verify_set(&set, CASE_NOW, (struct span){ 0 });
+        assert_int_equal(vector_outcome(bad, "quote_signature"), CHECK_FAILED);
+        memcpy(set.quote.at, kept.at, kept.len);
+    }
+}
+
 /* The same chain twice: the second is known, and its verdict no other. */
 static void a_known_platform_is_judged_alike(void **state)
 {
@@ -519,6 +560,7 @@ int main(void)
         cmocka_unit_test(tail_of_the_qe_report_data),
         cmocka_unit_test(expected_report_data),
         cmocka_unit_test(every_changed_byte_is_noticed),
+        cmocka_unit_test(malleable_signatures),
         cmocka_unit_test(a_known_platform_is_judged_alike),
         cmocka_unit_test(bundles),
         cmocka_unit_test(needs),
