@@ -37,7 +37,7 @@ static bool document_good(struct http_exchange *x, const json_t *document)
         return false;
     }
     if (failed(policy_lint(p, &remarks))) {
-        http_answer_problem(x, 500, "internal", NULL);
+        http_answer_problem(x, 500, "internal_error", NULL);
         return false;
     }
     for (size_t i = 0; i < remarks.count; i++) {
