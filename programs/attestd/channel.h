@@ -19,13 +19,14 @@ enum { CHANNEL_WORK = 3, CHANNEL_DECISIONS = 4, CHANNEL_KEYS = 5, CHANNEL_READY 
 
 #define CHANNEL_MESSAGE_MAX (160U << 10)
 
-enum channel_type { CHANNEL_VERIFY = 1, CHANNEL_LOAD, CHANNEL_DECISION };
+enum channel_type { CHANNEL_VERIFY = 1, CHANNEL_LOAD, CHANNEL_REMEMBER, CHANNEL_DECISION };
 
 enum answer_type {
     ANSWER_REQUEST = 1, /* front -> worker: a request (request.h) */
     ANSWER_COLLATERAL,  /* front -> zygote: key and raw collateral (request.h) */
     ANSWER_LOADED,      /* zygote -> front: it is warm; body: u64 end of its validity */
     ANSWER_NEED,        /* worker -> front: the key of the collateral that is missing or past its date */
+    ANSWER_PLATFORM,    /* worker -> front, before its answer; front -> zygote: PCK chain of a platform not seen before */
     ANSWER_RESULT,      /* worker -> front: JSON of a verification */
     ANSWER_TOKEN,       /* issuer -> front: a token */
     ANSWER_REFUSAL,     /* issuer -> front: a signed refusal */

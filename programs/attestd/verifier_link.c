@@ -62,9 +62,9 @@ void answer_done(struct answer *a)
     buf_done(&a->body);
 }
 
-/* One message over, one back. */
-static fallible exchange(const struct verifier_link *l, enum channel_type what, enum answer_type type,
-                         struct span body, unsigned wait_ms, struct ipc_message *reply)
+/* Hands one end of a new socket pair to the zygote and sends the first message over the other. */
+static fallible begin(const struct verifier_link *l, enum channel_type what, enum answer_type type, struct span body,
+                      unsigned wait_ms, int *out)
 {
     int ends[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
@@ -74,16 +74,35 @@ static fallible exchange(const struct verifier_link *l, enum channel_type what, 
     close(ends[1]);
     TRY(sent);
     TRY(ipc_send(ours, type, 0, body, (int)wait_ms));
-    return ipc_receive(ours, reply, (int)wait_ms);
+    *out = fd_take(&ours);
+    return OK;
+}
+
+/* Nobody waits for it: it only makes the next verifications of this platform cheaper. */
+static void pass_platform(const struct verifier_link *l, struct span chain)
+{
+    int fd owned(fd_close) = -1;
+    struct err e = begin(l, CHANNEL_REMEMBER, ANSWER_PLATFORM, chain, FORK_MS, &fd);
+    if (failed(e))
+        log_err(e, "a platform is not remembered");
 }
 
 static fallible ask_once(const struct verifier_link *l, const struct work_request *q, struct answer *out)
 {
+    const unsigned wait_ms = l->config.deadline_ms + FORK_MS;
     struct buf body owned(buf_done) = buf_of(IPC_BODY_MAX);
     struct ipc_message m owned(ipc_message_done) = { .body = buf_of(IPC_BODY_MAX) };
+    int fd owned(fd_close) = -1;
     work_request_write(q, &body);
     TRY(buf_check(&body));
-    TRY(exchange(l, CHANNEL_VERIFY, ANSWER_REQUEST, buf_span(&body), l->config.deadline_ms + FORK_MS, &m));
+    TRY(begin(l, CHANNEL_VERIFY, ANSWER_REQUEST, buf_span(&body), wait_ms, &fd));
+    TRY(ipc_receive(fd, &m, (int)wait_ms));
+    if (m.type == ANSWER_PLATFORM) {
+        pass_platform(l, buf_span(&m.body));
+        ipc_message_done(&m);
+        m.body = buf_of(IPC_BODY_MAX);
+        TRY(ipc_receive(fd, &m, (int)wait_ms));
+    }
     answer_done(out);
     out->type = (enum answer_type)m.type;
     out->body = m.body;
@@ -112,11 +131,13 @@ static fallible load(struct verifier_link *l, const struct collateral_key *key, 
     struct buf body owned(buf_done) = buf_of(IPC_BODY_MAX);
     struct ipc_message m owned(ipc_message_done) = { .body = buf_of(IPC_BODY_MAX) };
     uint8_t digest[SHA256_SIZE];
+    int fd owned(fd_close) = -1;
     TRY(collateral_source_get(&l->config.source, key, clock_now(), &body));
     TRY(sha256(buf_span(&body), digest));
     if (unless && !memcmp(unless, digest, SHA256_SIZE))
         return OK;
-    TRY(exchange(l, CHANNEL_LOAD, ANSWER_COLLATERAL, buf_span(&body), LOAD_MS, &m));
+    TRY(begin(l, CHANNEL_LOAD, ANSWER_COLLATERAL, buf_span(&body), LOAD_MS, &fd));
+    TRY(ipc_receive(fd, &m, LOAD_MS));
     if (m.type != ANSWER_LOADED)
         return FAIL(UPSTREAM, "the verifier does not take the collateral");
     remember(l, key, digest);

@@ -30,6 +30,27 @@ const struct collateral_set *warm_find(const struct warm *w, const struct collat
     return NULL;
 }
 
+bool warm_knows_platform(const struct warm *w, struct span pck_chain)
+{
+    uint8_t hash[SHA256_SIZE];
+    if (failed(sha256(pck_chain, hash)))
+        return true;
+    for (size_t i = 0; i < w->platform_count; i++)
+        if (!memcmp(w->platforms[i], hash, SHA256_SIZE))
+            return true;
+    return false;
+}
+
+void warm_note_platform(struct warm *w, struct span pck_chain)
+{
+    uint8_t hash[SHA256_SIZE];
+    if (failed(sha256(pck_chain, hash)))
+        return;
+    memcpy(w->platforms[w->platform_next++ % WARM_PLATFORMS_MAX], hash, SHA256_SIZE);
+    if (w->platform_count < WARM_PLATFORMS_MAX)
+        w->platform_count++;
+}
+
 void warm_done(struct warm *w)
 {
     for (size_t i = 0; i < w->count; i++)

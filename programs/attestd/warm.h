@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The collateral that the zygote holds, verified and parsed, and that its workers find warm. */
+/* What the zygote holds, verified and parsed, and its workers find warm: collateral, and which platforms are known. */
 #ifndef ATTESTD_WARM_H
 #define ATTESTD_WARM_H
 
+#include "crypto/digest.h"
 #include "verify/verify.h"
 
 #define WARM_MAX 128
+#define WARM_PLATFORMS_MAX 256
 
 struct warm {
     struct warm_slot {
@@ -15,6 +17,8 @@ struct warm {
     } slots[WARM_MAX];
     size_t count;
     uint64_t clock;
+    uint8_t platforms[WARM_PLATFORMS_MAX][SHA256_SIZE]; /* hashes of PCK chains that the verifier remembers */
+    size_t platform_count, platform_next;
 };
 
 void warm_done(struct warm *w);
@@ -22,5 +26,9 @@ void warm_done(struct warm *w);
 void warm_put(struct warm *w, const struct collateral_key *key, struct collateral_set *set);
 /* NULL when there is none. Borrowed. */
 const struct collateral_set *warm_find(const struct warm *w, const struct collateral_key *key);
+
+/* True also when it cannot be told: then nothing is gained by remembering. */
+bool warm_knows_platform(const struct warm *w, struct span pck_chain);
+void warm_note_platform(struct warm *w, struct span pck_chain);
 
 #endif

@@ -86,10 +86,19 @@ static fallible answer_need(const struct work *w, const struct collateral_key *k
     return ipc_send(w->answer, ANSWER_NEED, 0, buf_span(&body), SEND_MS);
 }
 
+/* A platform seen for the first time: the zygote may check its certificates once for all who come later. */
+static fallible tell_platform(const struct work *w)
+{
+    struct span chain = verify_result_pck_chain(w->result);
+    if (!chain.len || !verify_result_verified(w->result) || warm_knows_platform(w->worker->warm, chain))
+        return OK;
+    return ipc_send(w->answer, ANSWER_PLATFORM, 0, chain, SEND_MS);
+}
+
 static fallible verify(struct work *w, struct span report_data)
 {
-    return verify_evidence(w->worker->verifier, buf_span(&w->evidence), w->collateral, w->now, report_data,
-                           &w->result);
+    TRY(verify_evidence(w->worker->verifier, buf_span(&w->evidence), w->collateral, w->now, report_data, &w->result));
+    return tell_platform(w);
 }
 
 static fallible serve_verify(struct work *w, const struct work_request *q)

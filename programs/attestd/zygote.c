@@ -183,6 +183,21 @@ static fallible load(struct zygote *z, int answer)
     return ipc_send(answer, ANSWER_LOADED, 0, buf_span(&body), 0);
 }
 
+/* Not the worker's word: the verifier checks the chain again. */
+static fallible remember(struct zygote *z, int answer)
+{
+    struct ipc_message m owned(ipc_message_done) = { .body = buf_of(IPC_BODY_MAX) };
+    TRY(ipc_receive(answer, &m, LOAD_MS));
+    if (m.type != ANSWER_PLATFORM)
+        return FAIL(INPUT, "not a platform");
+    if (warm_knows_platform(&z->warm, buf_span(&m.body)))
+        return OK;
+    TRY(verifier_remember(z->config->verifier, buf_span(&m.body)));
+    warm_note_platform(&z->warm, buf_span(&m.body));
+    drop_spares(z);
+    return OK;
+}
+
 static fallible serve_packet(struct zygote *z)
 {
     enum channel_type type;
@@ -195,6 +210,9 @@ static fallible serve_packet(struct zygote *z)
         break;
     case CHANNEL_LOAD:
         e = load(z, answer);
+        break;
+    case CHANNEL_REMEMBER:
+        e = remember(z, answer);
         break;
     case CHANNEL_DECISION:
         break;
