@@ -73,6 +73,8 @@ static void __attribute__((noreturn)) become(const struct supervisor *s, enum ch
     for (int i = 0; i < 4; i++)
         place(at[i], CHANNEL_WORK + i);
     char *argv[] = { (char *)child_names[kind], s->config ? "--config" : NULL, (char *)s->config, NULL };
+    /* Symbols are resolved once at the start, not in every fork again. */
+    setenv("LD_BIND_NOW", "1", 1);
     if (kind == CHILD_FRONT)
         execv("/proc/self/exe", argv);
     for (size_t i = 0; kind != CHILD_FRONT && i < 2; i++)
