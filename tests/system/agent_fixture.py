@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """skc-agent with a small KBS behind it, and programs that use its keys through the PKCS#11 module."""
+import base64
 import inspect
 import json
 import os
@@ -15,6 +16,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("WARDER_BUILD", ROOT / "build"))
 AGENT = BUILD / "programs/skc-agent/skc-agent"
 MODULE = BUILD / "programs/pkcs11/libpkcs11-api.so"
+PROVIDER = pathlib.Path("/usr/lib/x86_64-linux-gnu/ossl-modules/pkcs11.so")
 
 
 def wait_for(condition, seconds=10):
@@ -40,7 +42,7 @@ class Agent:
     def configure(self, **change):
         values = {"agent": {"socket": self.socket, "keys_file": self.keys_file, "pid_file": self.dir / "agent.pid"},
                   "kbs": {"skc_library": self.dir / "skc_library.conf", "ca_file": self.kbs.ca_file, "release_keys": self.kbs.release_keys},
-                  "evidence": {"attester": "socket", "evidence_socket": self.evidence.path}}
+                  "evidence": {"attester": "socket", "evidence_socket": self.evidence.path, "tsm_path": self.dir / "tsm/report"}}
         for section in values.values():
             section.update({k: v for k, v in change.items() if k in section})
         values["agent"].update({k: v for k, v in change.items() if not any(k in s for s in values.values())})
@@ -93,6 +95,18 @@ class Nginx:
             f"events {{ worker_connections 64; }}\nhttp {{ access_log off; {temporary}\n"
             f"server {{ listen 127.0.0.1:{self.port} ssl; ssl_protocols TLSv1.2 TLSv1.3; ssl_session_tickets off;\n"
             f"ssl_certificate {self.dir}/server.pem; ssl_certificate_key \"{key}\"; return 200 served; }} }}\n")
+
+    def use_provider(self, uri):
+        """latchset's pkcs11-provider instead of the engine; the key file holds only where the key is."""
+        (self.dir / "openssl.cnf").write_text(
+            "openssl_conf = o\n[o]\nproviders = p\n[p]\ndefault = d\npkcs11 = k\n[d]\nactivate = 1\n"
+            f"[k]\nmodule = {PROVIDER}\npkcs11-module-path = {MODULE}\nactivate = 1\n")
+        parts = [(0x1A, b"PKCS#11 Provider URI v1.0"), (0x0C, uri.encode())]
+        inner = b"".join(bytes([tag, len(text)]) + text for tag, text in parts)
+        body = base64.encodebytes(b"\x30\x81" + bytes([len(inner)]) + inner).decode()
+        path = self.dir / "key.pem"
+        path.write_text(f"-----BEGIN PKCS#11 PROVIDER URI-----\n{body}-----END PKCS#11 PROVIDER URI-----\n")
+        self.write(path)
 
     def certificate(self, key):
         (self.dir / "server.pem").write_bytes(small_kbs.issue("localhost", key, "Test CA", self.agent.kbs.ca, False, ["localhost"]))

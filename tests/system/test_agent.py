@@ -127,6 +127,25 @@ def test_no_evidence_no_key(agent):
     assert agent.events("key refused")[0]["code"] == "evidence_unavailable"
 
 
+@pytest.mark.skipif(os.geteuid() != 0 or not os.path.exists("/dev/fuse"), reason="needs root and /dev/fuse")
+def test_configfs_tsm(agent, tmp_path):
+    """The kernel's interface, served by the simulator: a request of our own, gone afterwards."""
+    from simulator import Simulator
+
+    simulator = Simulator(tmp_path / "teesim", "--mount", tmp_path / "tsm")
+    try:
+        agent.configure(attester="tsm", tsm_path=tmp_path / "tsm/report")
+        with_key(agent)
+        assert len(Client(agent).find()) == 1
+        evidence = next(r["body"]["evidence"] for r in agent.kbs.requests if "evidence" in r["body"])
+        assert evidence[0] == "application/vnd.warder.tdx-quote" and len(evidence[1]) > 4000
+        assert os.listdir(tmp_path / "tsm/report") == []
+        assert agent.evidence.asked == 0
+    finally:
+        agent.stop()
+        simulator.stop()
+
+
 def test_policies_that_need_no_evidence(agent):
     agent.configure(attester="none")
     agent.kbs.attestation = "none"

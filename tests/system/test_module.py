@@ -539,6 +539,24 @@ def test_nginx(agent, nginx, name, label):
 
 
 @needs_nginx
+@pytest.mark.skipif(not agent_fixture.PROVIDER.exists(), reason="pkcs11-provider (bookworm-backports) is not installed")
+@pytest.mark.parametrize("name, label", [("rsa", "RSAKEY"), ("p256", "ECKEY")])
+def test_nginx_by_provider(agent, nginx, name, label):
+    """Engines are on their way out: the same module behind OpenSSL's provider interface."""
+    agent.start()
+    nginx.certificate(KEYS[name])
+    nginx.use_provider(f"pkcs11:token=KMS;object={label};type=private?pin-value=1234")
+    started = nginx.run()
+    assert started.returncode == 0, started.stderr
+    for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+        for _ in range(12):
+            handshake(nginx.port, version)
+    nginx.signal(signal.SIGHUP)
+    for _ in range(12):
+        handshake(nginx.port)
+
+
+@needs_nginx
 def test_nginx_as_in_the_article(agent, nginx):
     nginx.write("engine:pkcs11:pkcs11:token=KMS;object=RSAKEY;pin-value=1234")
     agent.start()
