@@ -60,12 +60,26 @@ static fallible open_store(const struct keyd_settings *s, const char *folder, st
     return embedded_open(url, master, out);
 }
 
+static void folder_of(const char *path, char out[KEYD_PATH_MAX])
+{
+    snprintf(out, KEYD_PATH_MAX, "%s", path);
+    char *end = strrchr(out, '/');
+    if (end)
+        end[end == out] = 0;
+    else
+        strcpy(out, ".");
+}
+
 static fallible confine(const struct keyd_settings *s, const char *folder)
 {
+    char tokens[KEYD_PATH_MAX] = "";
     const char *const writable[] = { folder, NULL };
-    /* Between token and CA (plain HTTP has none) what a host's name is looked up by. */
-    const char *const readable[] = { s->vault_token_file, "/etc/hosts", "/etc/resolv.conf", "/etc/nsswitch.conf", "/etc/gai.conf",
-                                     "/run/systemd/resolve", "/usr/lib", "/lib", s->vault_ca, NULL };
+    /* The token's folder, for a new token may be another file of that name; CAs; what a host's name is looked up by. */
+    const char *const readable[] = { tokens, s->vault_ca ? s->vault_ca : "/etc/ssl/certs", "/etc/hosts", "/etc/resolv.conf",
+                                     "/etc/nsswitch.conf", "/etc/gai.conf", "/run/systemd/resolve", "/usr/lib", "/lib", NULL };
+
+    if (s->vault_token_file)
+        folder_of(s->vault_token_file, tokens);
     bool vault = !strcmp(s->manager, "vault");
 
     return daemon_confine(vault ? readable : NULL, writable, vault ? SANDBOX_NETWORK : SANDBOX_STORE);

@@ -106,6 +106,8 @@ void http_client_free(struct http_client *c)
 
 void http_reply_done(struct http_reply *r)
 {
+    if (r->body.at)
+        wipe(r->body.at, r->body.room);
     buf_done(&r->body);
     buf_done(&r->headers);
 }
@@ -125,12 +127,12 @@ struct span http_reply_header(const struct http_reply *r, const char *name)
     return (struct span){ 0 };
 }
 
-/* TLS records go as soon as they are read. */
-static CURLcode release_tls_buffers(CURL *h, void *context, void *arg)
+/* Else the connection keeps the last decrypted record until the next one comes. */
+static CURLcode cleanse_tls_records(CURL *h, void *context, void *arg)
 {
     (void)h;
     (void)arg;
-    SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_options(context, SSL_OP_CLEANSE_PLAINTEXT);
     return CURLE_OK;
 }
 
@@ -157,9 +159,9 @@ static bool handle_setup(CURL *h, const struct http_client_config *f)
         f->ca_file ? curl_easy_setopt(h, CURLOPT_CAPATH, NULL) : CURLE_OK, /* else the system's folder counts too */
         f->certificate ? curl_easy_setopt(h, CURLOPT_SSLCERT, f->certificate) : CURLE_OK,
         f->key ? curl_easy_setopt(h, CURLOPT_SSLKEY, f->key) : CURLE_OK,
-        f->secret_answers ? curl_easy_setopt(h, CURLOPT_SSL_CTX_FUNCTION, release_tls_buffers) : CURLE_OK,
+        f->secret_answers ? curl_easy_setopt(h, CURLOPT_SSL_CTX_FUNCTION, cleanse_tls_records) : CURLE_OK,
         /* nghttp2 keeps frames in memory of its own, which is not wiped. */
-        f->secret_answers ? curl_easy_setopt(h, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1) : CURLE_OK,
+        f->secret_answers ? curl_easy_setopt(h, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) : CURLE_OK,
     };
 
     for (size_t i = 0; i < sizeof(rc) / sizeof(rc[0]); i++)
@@ -451,12 +453,23 @@ static fallible perform(CURL *h, const struct http_call *call, bool secret, stru
     return e;
 }
 
+/* All at once: a buffer that grew would leave its smaller self behind. */
+static fallible reserve(struct buf *b)
+{
+    (void)buf_extend(b, b->max);
+    TRY(buf_check(b));
+    buf_clear(b);
+    return OK;
+}
+
 fallible http_send(struct http_client *c, const struct http_call *call, struct http_reply *reply)
 {
     struct http_reply r owned(http_reply_done) = { .body = buf_of(c->config.body_max),
                                                    .headers = buf_of(REPLY_HEADERS_MAX) };
 
     TRY(check_url(c, call));
+    if (c->config.secret_answers)
+        TRY(reserve(&r.body));
     CURL *h = handle_take(c);
     if (!h)
         return FAIL(SYSTEM, "out of memory for the HTTP client");

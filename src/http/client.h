@@ -17,7 +17,7 @@ struct http_client_config {
     const char *key;
     bool plain_loopback;
     bool tls12;               /* allow TLS 1.2 (foreign systems); default 1.3 only */
-    bool secret_answers;      /* bodies hold secrets: no copy stays in buffers of curl or TLS; HTTP/1.1 only */
+    bool secret_answers;      /* bodies hold secrets: HTTP/1.1 only, and no buffer keeps them; choose a small body_max */
     unsigned timeout_ms;      /* whole call; default 10000 */
     size_t body_max;          /* of an answer; default 4 MiB */
 };

@@ -1,232 +1,220 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "keys/vault.h"
+
 #include "keys/vault_internal.h"
 
-#include "base/base64.h"
-
-#define PATH_LENGTH 1024
-#define MATERIAL_MAX (16U << 10)
-
-struct vault {
-    struct keystore face; /* first */
-    struct vault_link *link;
-    char *prefix;
-};
+#define TIMEOUT_MS 4000
 
 static struct vault *self_of(struct keystore *face)
 {
     return (struct vault *)face;
 }
 
-/* Tenants and ids are ours, but nothing in a path may ever be more than one segment (lesson L19). */
-static bool segment_ok(struct span s)
+/* MOUNT/PATH, MOUNT/data/PATH or MOUNT/metadata/PATH. */
+static fallible full_path(const struct vault *v, const struct vault_place *place, const char *part, struct buf *out)
 {
-    if (!s.len || s.at[0] == '.')
-        return false;
-    for (size_t i = 0; i < s.len; i++) {
-        uint8_t c = s.at[i];
-        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.' || c == '@'))
-            return false;
-    }
-    return true;
-}
-
-static fallible own_path(const struct vault *v, const struct key_ref *ref, struct buf *out)
-{
-    if (!segment_ok(ref->tenant) || !segment_ok(ref->id))
-        return FAIL(INPUT, "this name cannot be part of a path in Vault");
-    buf_addf(out, "%s/%.*s/%.*s/%llu", v->prefix, (int)ref->tenant.len, (const char *)ref->tenant.at, (int)ref->id.len,
-             (const char *)ref->id.at, (unsigned long long)ref->version);
+    buf_addf(out, "%s/%s%s", v->mount, part, buf_str(&place->path));
     return buf_check(out);
 }
 
-/* "path/to/entry#field": the path's segments each harmless; *field is empty where none is named. */
-static fallible external_path(struct span reference, struct buf *out, struct span *field)
+static fallible name_agrees(struct span reply, unsigned version, const struct vault_place *place)
 {
-    struct span path = span_head(reference, span_find(reference, SPAN("#")));
+    struct secret *name owned(secret_free) = NULL;
 
-    *field = span_tail(reference, path.len + 1);
-    buf_add(out, path);
-    while (path.len) {
-        size_t len = span_find(path, SPAN("/"));
-        if (!segment_ok(span_head(path, len)))
-            return FAIL(INPUT, "kmip_key_id is path#field below the mount, of letters, digits, '-', '_', '.' and '@'");
-        path = span_tail(path, len + 1);
-    }
-    return out->len ? buf_check(out) : FAIL(INPUT, "kmip_key_id names no path");
+    TRY(vault_value_parse(reply, version, SPAN(VAULT_NAME_FIELD), &name));
+    return span_equal(secret_expose(name), buf_span(&place->name)) ? OK : FAIL(INPUT, "the secret in Vault is of another key");
 }
 
-static fallible decode(struct span text, struct secret **out)
+static fallible read_text(struct vault *v, const struct key_ref *ref, struct secret **out)
 {
-    struct buf bytes owned(buf_done) = buf_of(MATERIAL_MAX);
+    struct vault_place place owned(vault_place_done) = { 0 };
+    struct buf path owned(buf_done) = buf_of(VAULT_PATH_MAX);
+    struct http_reply reply owned(http_reply_done) = { 0 };
+    unsigned version;
 
-    if (!buf_extend(&bytes, text.len)) /* at once, so that growing leaves nothing behind */
-        return FAIL(LIMIT, "the entry in Vault is too long for a key");
-    buf_clear(&bytes);
-    struct err e = base64_parse(text, &bytes);
-    if (!failed(e))
-        *out = secret_copy(buf_span(&bytes));
-    wipe(bytes.at, bytes.len);
-    TRY(e);
-    return *out ? OK : FAIL(SYSTEM, "secure memory exhausted");
+    TRY(vault_place_of(v, ref, &place));
+    TRY(vault_version(v, &version));
+    TRY(full_path(v, &place, version == 2 ? "data/" : "", &path));
+    TRY(vault_get(v, buf_str(&path), &reply));
+    if (!ref->external.len)
+        TRY(name_agrees(buf_span(&reply.body), version, &place));
+    return vault_value_parse(buf_span(&reply.body), version, place.field, out);
 }
 
-/* The entry must be the one that was written under this name: entries moved in Vault do not pass for others. */
-static fallible own_fields_agree(const json_t *fields, const struct key_ref *ref)
+/* `spec` has the algorithm that is expected, and gets the size. */
+static fallible read_material(struct vault *v, const struct key_ref *ref, struct secret **material, struct key_spec *spec)
 {
-    struct span tenant, id;
-    uint64_t version;
+    struct secret *text owned(secret_free) = NULL;
 
-    TRY(json_get_str(fields, "tenant", "entry in Vault", &tenant));
-    TRY(json_get_str(fields, "key_id", "entry in Vault", &id));
-    TRY(json_get_u64(fields, "version", INT64_MAX, "entry in Vault", &version));
-    if (!span_equal(tenant, ref->tenant) || !span_equal(id, ref->id) || version != ref->version)
-        return FAIL(INPUT, "the entry in Vault is of another key");
-    return OK;
+    TRY(read_text(v, ref, &text));
+    enum key_algorithm algorithm = spec->algorithm;
+    struct err e = key_material_parse(text, algorithm, material, spec);
+    return e.kind == FAIL_INPUT ? FAIL(INPUT, "the field in Vault is not a key of this algorithm: PEM, or base64 for AES") : e;
 }
 
-static fallible read_own(struct vault *v, const struct key_ref *ref, struct secret **material)
+/* After a conflict with a write that was tried twice: was it the first try that got there? */
+static fallible settle(struct vault *v, const struct key_ref *ref, const struct key_spec *spec,
+                       const struct secret *material, struct err conflict)
 {
-    struct buf path owned(buf_done) = buf_of(PATH_LENGTH);
-    json_t *fields owned(vault_entry_free) = NULL;
-    struct span text;
+    struct secret *there owned(secret_free) = NULL;
+    struct key_spec found = *spec;
 
-    TRY(own_path(v, ref, &path));
-    TRY(vault_read(v->link, buf_str(&path), &fields));
-    TRY(own_fields_agree(fields, ref));
-    TRY(json_get_str(fields, "material", "the entry in Vault has no material", &text));
-    return decode(text, material);
+    TRY(read_material(v, ref, &there, &found));
+    return secret_equal(there, material) ? OK : conflict;
 }
 
-static fallible pick_field(const json_t *fields, struct span wanted, struct span *out)
+/* KV version 1 overwrites: look first. Ids are random, so there is nobody to race with. */
+static fallible refuse_existing(struct vault *v, const char *path)
 {
-    static const char *const usual[] = { "private_key", "key", "pem", "value", "payload", "material" };
-    char name[128];
+    struct http_reply reply owned(http_reply_done) = { 0 };
+    struct err e = vault_get(v, path, &reply);
 
-    if (wanted.len) {
-        if (wanted.len >= sizeof name)
-            return FAIL(INPUT, "the field's name is too long");
-        snprintf(name, sizeof name, "%.*s", (int)wanted.len, (const char *)wanted.at);
-        return json_get_str(fields, name, "the entry in Vault has no such text field", out);
-    }
-    for (size_t i = 0; i < sizeof usual / sizeof usual[0]; i++)
-        if (json_is_string(json_object_get(fields, usual[i])))
-            return json_get_str(fields, usual[i], "field", out);
-    return FAIL(INPUT, "no field of the entry in Vault is known to hold a key: say path#field");
-}
-
-static fallible read_external(struct vault *v, const struct key_ref *ref, enum key_algorithm algorithm,
-                              struct secret **material, struct key_spec *spec)
-{
-    struct buf path owned(buf_done) = buf_of(PATH_LENGTH);
-    json_t *fields owned(vault_entry_free) = NULL;
-    struct secret *given owned(secret_free) = NULL;
-    struct span field, text;
-
-    TRY(external_path(ref->external, &path, &field));
-    TRY(vault_read(v->link, buf_str(&path), &fields));
-    TRY(pick_field(fields, field, &text));
-    given = secret_copy(text);
-    if (!given)
-        return FAIL(SYSTEM, "secure memory exhausted");
-    return key_material_parse(given, algorithm, material, spec);
+    if (e.kind == FAIL_ABSENT)
+        return OK;
+    return failed(e) ? e : FAIL(CONFLICT, "Vault holds a key under this reference");
 }
 
 static fallible put(struct vault *v, const struct key_ref *ref, const struct key_spec *spec, const struct secret *material)
 {
-    struct buf path owned(buf_done) = buf_of(PATH_LENGTH);
+    struct vault_place place owned(vault_place_done) = { 0 };
+    struct buf path owned(buf_done) = buf_of(VAULT_PATH_MAX);
+    struct http_reply reply owned(http_reply_done) = { 0 };
+    struct secret *body owned(secret_free) = NULL;
+    unsigned version;
 
     if (ref->external.len)
-        return FAIL(INPUT, "a key of another system is not written");
-    TRY(own_path(v, ref, &path));
-    json_t *fields = json_object();
-    json_set_span(fields, "tenant", ref->tenant);
-    json_set_span(fields, "key_id", ref->id);
-    json_set_int(fields, "version", (int64_t)ref->version);
-    json_set_str(fields, "cty", key_content_type(spec));
-    key_spec_describe(spec, fields);
-    char *text = base64_dup(secret_expose(material));
-    json_set_str(fields, "material", text);
-    if (text)
-        wipe(text, strlen(text));
-    free(text);
-    return vault_write(v->link, buf_str(&path), fields);
+        return FAIL(INPUT, "a key of another system is registered, not written");
+    TRY(vault_place_of(v, ref, &place));
+    TRY(vault_version(v, &version));
+    TRY(full_path(v, &place, version == 2 ? "data/" : "", &path));
+    TRY(vault_value_write(material, spec, buf_span(&place.name), version, &body));
+    if (version == 1)
+        TRY(refuse_existing(v, buf_str(&path)));
+    struct vault_ask ask = { .method = "POST", .path = buf_str(&path), .body = secret_expose(body) };
+    struct err e = vault_ask(v, &ask, &reply);
+    if (e.kind == FAIL_CONFLICT && ask.repeated)
+        return settle(v, ref, spec, material, e);
+    return e.kind == FAIL_ABSENT ? FAIL(UPSTREAM, "Vault has no KV store of this version at the mount") : e;
 }
 
-static struct err vault_create(struct keystore *self, const struct key_ref *ref, const struct key_spec *spec)
+static struct err store_create(struct keystore *self, const struct key_ref *ref, const struct key_spec *spec)
 {
     struct secret *material owned(secret_free) = NULL;
+
     TRY(key_material_make(spec, &material));
     return put(self_of(self), ref, spec, material);
 }
 
-static struct err vault_import(struct keystore *self, const struct key_ref *ref, const struct key_spec *spec,
+static struct err store_import(struct keystore *self, const struct key_ref *ref, const struct key_spec *spec,
                                const struct secret *material)
 {
     TRY(key_spec_check(spec));
     return put(self_of(self), ref, spec, material);
 }
 
-static struct err vault_describe(struct keystore *self, const struct key_ref *ref, struct key_spec *spec)
+static struct err store_describe(struct keystore *self, const struct key_ref *ref, struct key_spec *spec)
 {
-    struct secret *material owned(secret_free) = NULL, *again owned(secret_free) = NULL;
-
-    if (ref->external.len)
-        return read_external(self_of(self), ref, spec->algorithm, &material, spec);
-    TRY(read_own(self_of(self), ref, &material));
-    return key_material_parse(material, spec->algorithm, &again, spec);
+    struct secret *material owned(secret_free) = NULL;
+    return read_material(self_of(self), ref, &material, spec);
 }
 
-static struct err vault_wrap_to(struct keystore *self, const struct key_ref *ref, const struct key_spec *spec,
+static struct err store_wrap_to(struct keystore *self, const struct key_ref *ref, const struct key_spec *spec,
                                 const struct key *recipient, const json_t *header, struct buf *jwe)
 {
     struct secret *material owned(secret_free) = NULL;
     struct key_spec found = *spec;
 
-    if (ref->external.len)
-        TRY(read_external(self_of(self), ref, spec->algorithm, &material, &found));
-    else
-        TRY(read_own(self_of(self), ref, &material));
+    TRY(read_material(self_of(self), ref, &material, &found));
     if (!key_spec_equal(&found, spec))
-        return FAIL(INPUT, "the entry in Vault is another kind of key than was registered");
+        return FAIL(INPUT, "the key in Vault is another than was registered");
     return key_material_wrap(material, spec, recipient, header, jwe);
 }
 
-static struct err vault_destroy(struct keystore *self, const struct key_ref *ref)
+static struct err store_destroy(struct keystore *self, const struct key_ref *ref)
 {
-    struct buf path owned(buf_done) = buf_of(PATH_LENGTH);
+    struct vault *v = self_of(self);
+    struct vault_place place owned(vault_place_done) = { 0 };
+    struct buf path owned(buf_done) = buf_of(VAULT_PATH_MAX);
+    struct http_reply reply owned(http_reply_done) = { 0 };
+    unsigned version;
 
     if (ref->external.len)
         return OK;
-    TRY(own_path(self_of(self), ref, &path));
-    return vault_delete(self_of(self)->link, buf_str(&path));
+    TRY(vault_place_of(v, ref, &place));
+    TRY(vault_version(v, &version));
+    TRY(full_path(v, &place, version == 2 ? "metadata/" : "", &path)); /* the metadata goes with all versions */
+    struct vault_ask ask = { .method = "DELETE", .path = buf_str(&path) };
+    struct err e = vault_ask(v, &ask, &reply);
+    return e.kind == FAIL_ABSENT ? OK : e;
 }
 
-static struct err vault_is_well(struct keystore *self)
+static struct err store_health(struct keystore *self)
 {
-    return vault_health(self_of(self)->link);
+    return vault_health(self_of(self));
 }
 
-static void vault_close(struct keystore *self)
+static void store_close(struct keystore *self)
 {
-    vault_link_close(self_of(self)->link);
-    free(self_of(self)->prefix);
-    free(self);
+    struct vault *v = self_of(self);
+
+    http_client_free(v->http);
+    free(v->url);
+    free(v->token_file);
+    free(v->mount);
+    free(v->prefix);
+    free(v);
+}
+
+static fallible keep_texts(struct vault *v, const struct vault_config *config)
+{
+    struct span url = span_str(config->url);
+
+    while (url.len && url.at[url.len - 1] == '/')
+        url.len--;
+    v->url = span_dup(url);
+    v->token_file = strdup(config->token_file);
+    v->mount = strdup(config->mount);
+    v->prefix = strdup(config->prefix);
+    return v->url && v->token_file && v->mount && v->prefix ? OK : FAIL(SYSTEM, "out of memory");
+}
+
+static fallible config_check(const struct vault_config *config)
+{
+    struct span url = span_str(config->url);
+
+    if (!span_starts(url, SPAN("https://")) && !span_starts(url, SPAN("http://")))
+        return FAIL(INPUT, "Vault's url must begin with https://");
+    if (!config->allow_plain_http && !span_starts(url, SPAN("https://")))
+        return FAIL(INPUT, "plain HTTP to Vault is only for loopback addresses, and must be switched on");
+    if (config->kv_version > 2)
+        return FAIL(INPUT, "Vault's KV version is 1 or 2, or 0 to ask the server");
+    TRY(vault_path_check(span_str(config->mount)));
+    return vault_path_check(span_str(config->prefix));
 }
 
 fallible vault_open(const struct vault_config *config, struct keystore **out)
 {
     struct keystore *face owned(keystore_close) = NULL;
-    struct vault *v = calloc(1, sizeof *v);
+    const struct http_client_config http = { .ca_file = config->ca_file, .plain_loopback = config->allow_plain_http,
+                                             .tls12 = true, .timeout_ms = TIMEOUT_MS, .body_max = VAULT_REPLY_MAX,
+                                             .secret_answers = true };
 
+    TRY(config_check(config));
+    struct vault *v = calloc(1, sizeof *v);
     if (!v)
         return FAIL(SYSTEM, "out of memory");
-    v->face = (struct keystore){ .name = "vault", .create = vault_create, .import = vault_import, .describe = vault_describe,
-                                 .wrap_to = vault_wrap_to, .destroy = vault_destroy, .health = vault_is_well, .close = vault_close };
+    v->face = (struct keystore){ .name = "vault", .create = store_create, .import = store_import,
+                                 .describe = store_describe, .wrap_to = store_wrap_to, .destroy = store_destroy,
+                                 .health = store_health, .close = store_close };
+    v->kv_version = config->kv_version;
+    v->gave_up_at = INT64_MIN / 2;
     face = &v->face;
-    v->prefix = strdup(config->prefix);
-    if (!v->prefix)
-        return FAIL(SYSTEM, "out of memory");
-    TRY(vault_link_open(config, &v->link));
+    TRY(keep_texts(v, config));
+    TRY(http_client_new(&http, &v->http));
+    TRY(vault_token_check(v));
+    struct err e = vault_health(v);
+    if (failed(e) && e.kind != FAIL_UPSTREAM) /* a configuration that never works: an address that is not called */
+        return e;
     *out = TAKE(face);
     return OK;
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * HashiCorp Vault and OpenBao as a key manager: keys are entries of a KV store (version 1 or 2) at a mount, ours
- * under PREFIX/TENANT/ID/VERSION with the material in base64. A key that was there before is named by
- * "path" or "path#field" below the mount; its field holds PEM, or base64 of an AES key.
+ * The key manager on a Vault or OpenBao server: one secret a key in a KV store, version 1 or 2, under
+ * MOUNT/PREFIX/TENANT/ID/VERSION; its field "key" is PEM (PKCS#8), or base64 for AES. A key that was there before is
+ * named by its path in the mount, or PATH#FIELD.
  *
- * TLS is verified; plain HTTP only to a loopback address and only when allowed. Sealed, standby and refused
- * connections are tried again for a moment, then FAIL_UPSTREAM.
+ * The token's file is read for every call, so a renewed token counts at once. A server that is down, sealed or without
+ * an active node is asked again for about two seconds, then the call is FAIL_UPSTREAM, each with words of its own.
  */
 #ifndef KEYS_VAULT_H
 #define KEYS_VAULT_H
@@ -13,12 +13,15 @@
 #include "keys/keystore.h"
 
 struct vault_config {
-    const char *url, *ca_file, *token_file, *mount, *prefix;
-    unsigned kv_version; /* 1, 2; 0: ask the server */
-    bool allow_plain_http;
+    const char *url;        /* https://HOST:PORT */
+    const char *ca_file;    /* PEM; NULL: the system's store */
+    const char *token_file; /* mode 0600 */
+    const char *mount, *prefix;
+    unsigned kv_version; /* 1 or 2; 0: ask the server at the first use */
+    bool allow_plain_http; /* http:// is allowed, to loopback addresses only */
 };
 
-/* Needs no answer from the server: it may come up later. */
+/* A server that does not answer now is no failure here: health() tells. */
 fallible vault_open(const struct vault_config *config, struct keystore **out);
 
 #endif

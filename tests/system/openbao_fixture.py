@@ -6,11 +6,14 @@ import pathlib
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
+
+from attestd_fixture import make_certificate
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -28,15 +31,21 @@ def free_port():
 
 
 class OpenBao:
-    def __init__(self, folder):
+    def __init__(self, folder, tls=False):
         self.dir = pathlib.Path(folder)
         (self.dir / "data").mkdir(parents=True)
         self.port, cluster = free_port(), free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
+        self.ca, self.context, listener = None, None, '  tls_disable = "true"'
+        if tls:
+            make_certificate(self.dir)
+            self.ca = self.dir / "attestd.pem"
+            self.context = ssl.create_default_context(cafile=self.ca)
+            listener = f'  tls_cert_file = "{self.ca}"\n  tls_key_file = "{self.dir}/attestd.key"'
         self.config = self.dir / "vault.conf"
         self.config.write_text(
             f'storage "raft" {{\n  path = "{self.dir}/data"\n  node_id = "node1"\n  performance_multiplier = 1\n}}\n'
-            f'listener "tcp" {{\n  address = "127.0.0.1:{self.port}"\n  tls_disable = "true"\n}}\n'
+            f'listener "tcp" {{\n  address = "127.0.0.1:{self.port}"\n{listener}\n}}\n'
             f'api_addr = "{self.url}"\ncluster_addr = "https://127.0.0.1:{cluster}"\nui = true\n')
         self.process, self.root, self.keys = None, None, []
         self.start()
@@ -70,6 +79,11 @@ class OpenBao:
             assert time.monotonic() < until
             time.sleep(0.05)
 
+    def token(self, policy):
+        """A token that may do only what the policy says."""
+        assert self.call("PUT", "sys/policies/acl/keyd", {"policy": policy})[0] == 204
+        return self.call("POST", "auth/token/create", {"policies": ["keyd"], "no_default_policy": True})[1]["auth"]["client_token"]
+
     def seal(self):
         assert self.call("PUT", "sys/seal")[0] == 204
 
@@ -88,13 +102,14 @@ class OpenBao:
         if self.root:
             request.add_header("X-Vault-Token", self.root)
         try:
-            with urllib.request.urlopen(request, timeout=20) as r:
+            with urllib.request.urlopen(request, timeout=20, context=self.context) as r:
                 text, status = r.read(), r.status
         except urllib.error.HTTPError as e:
             text, status = e.read(), e.code
         return status, json.loads(text) if text else None
 
     def settings(self, mount="keybroker", **more):
+        more.update({"ca": self.ca} if self.ca else {"allow_plain_http": "yes"})
         extra = "".join(f"{k} = {v}\n" for k, v in more.items())
-        return (f"[keys]\nmanager = vault\n[vault]\nurl = {self.url}\nallow_plain_http = yes\n"
+        return (f"[keys]\nmanager = vault\n[vault]\nurl = {self.url}\n"
                 f"token_file = {self.token_file}\nmount = {mount}\n{extra}")

@@ -1,0 +1,357 @@
+// SPDX-License-Identifier: Apache-2.0
+/* A strict reader of the one JSON text that holds a key. jansson would leave its copies in the heap. */
+#include "keys/vault_internal.h"
+
+#include "base/base64.h"
+#include "base/reader.h"
+
+#define OURS "key"
+#define LINE_LEN 64
+
+/* Where no field is named: the first of these, or the only field. */
+static const char *const usual[] = { OURS, "private_key" };
+#define USUAL (sizeof usual / sizeof usual[0])
+
+struct field {
+    bool seen, text;
+    struct span raw; /* between the quotes */
+};
+
+struct search {
+    unsigned level;  /* members "data" to go through */
+    bool entered[2]; /* "data" was there; a second one fails */
+    struct span wanted;
+    unsigned fields; /* seen */
+    struct field named, usual[USUAL], last;
+};
+
+static void walk_value(struct reader *r, unsigned depth);
+
+static uint8_t peek(const struct reader *r)
+{
+    return r->rest.len ? r->rest.at[0] : 0;
+}
+
+static void skip_space(struct reader *r)
+{
+    while (peek(r) == ' ' || peek(r) == '\t' || peek(r) == '\n' || peek(r) == '\r')
+        (void)reader_u8(r);
+}
+
+static void expect(struct reader *r, uint8_t c)
+{
+    skip_space(r);
+    reader_require(r, reader_u8(r) == c);
+}
+
+static unsigned hex_digit(struct reader *r)
+{
+    uint8_t c = reader_u8(r);
+
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c |= 0x20;
+    reader_require(r, c >= 'a' && c <= 'f');
+    return c - 'a' + 10U;
+}
+
+/* The character after a backslash; 0x80 for all that is not ASCII. */
+static uint8_t take_escape(struct reader *r)
+{
+    static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
+    uint8_t c = reader_u8(r);
+    unsigned code = 0;
+
+    if (c != 'u') {
+        const char *at = c ? strchr(from, c) : NULL;
+        reader_require(r, at != NULL);
+        return at ? (uint8_t)to[at - from] : 0;
+    }
+    for (int i = 0; i < 4; i++)
+        code = code << 4 | hex_digit(r);
+    return code < 0x80 ? (uint8_t)code : 0x80;
+}
+
+/* Raw, without its quotes; escapes are checked. */
+static struct span take_string(struct reader *r)
+{
+    expect(r, '"');
+    struct span start = r->rest;
+    while (!r->failed) {
+        uint8_t c = reader_u8(r);
+
+        if (c == '"')
+            return span_head(start, start.len - r->rest.len - 1);
+        if (c == '\\')
+            (void)take_escape(r);
+        reader_require(r, c >= 0x20);
+    }
+    return (struct span){ 0 };
+}
+
+/* Into room of raw.len bytes; 0 where something is not ASCII text. */
+static size_t decode(struct span raw, uint8_t *to)
+{
+    struct reader r = reader_of(raw);
+    size_t len = 0;
+
+    while (r.rest.len && !r.failed) {
+        uint8_t c = reader_u8(&r);
+
+        if (c == '\\')
+            c = take_escape(&r);
+        if (c >= 0x7f || (c < 0x20 && c != '\n' && c != '\r' && c != '\t'))
+            return 0;
+        to[len++] = c;
+    }
+    return r.failed ? 0 : len;
+}
+
+static bool named(struct span raw, struct span name)
+{
+    uint8_t text[VAULT_FIELD_MAX * 6];
+
+    return raw.len <= sizeof text && span_equal(span_from(text, decode(raw, text)), name);
+}
+
+/* Calls `member` with the reader at each value. */
+typedef void on_member(struct reader *r, struct span name, unsigned depth, struct search *s);
+
+static void walk_object(struct reader *r, unsigned depth, on_member *member, struct search *s)
+{
+    expect(r, '{');
+    reader_require(r, depth < VAULT_DEPTH_MAX);
+    skip_space(r);
+    if (peek(r) == '}') {
+        (void)reader_u8(r);
+        return;
+    }
+    while (!r->failed) {
+        struct span name = take_string(r);
+        expect(r, ':');
+        skip_space(r);
+        member(r, name, depth + 1, s);
+        skip_space(r);
+        uint8_t c = reader_u8(r);
+        if (c == '}')
+            return;
+        reader_require(r, c == ',');
+    }
+}
+
+static void pass_member(struct reader *r, struct span name, unsigned depth, struct search *s)
+{
+    (void)name;
+    (void)s;
+    walk_value(r, depth);
+}
+
+static void walk_array(struct reader *r, unsigned depth)
+{
+    expect(r, '[');
+    reader_require(r, depth < VAULT_DEPTH_MAX);
+    skip_space(r);
+    if (peek(r) == ']') {
+        (void)reader_u8(r);
+        return;
+    }
+    while (!r->failed) {
+        walk_value(r, depth + 1);
+        skip_space(r);
+        uint8_t c = reader_u8(r);
+        if (c == ']')
+            return;
+        reader_require(r, c == ',');
+    }
+}
+
+static void walk_literal(struct reader *r, const char *word)
+{
+    for (; *word; word++)
+        reader_require(r, reader_u8(r) == (uint8_t)*word);
+}
+
+static void walk_digits(struct reader *r)
+{
+    reader_require(r, peek(r) >= '0' && peek(r) <= '9');
+    while (peek(r) >= '0' && peek(r) <= '9')
+        (void)reader_u8(r);
+}
+
+static void walk_number(struct reader *r)
+{
+    if (peek(r) == '-')
+        (void)reader_u8(r);
+    walk_digits(r);
+    if (peek(r) == '.') {
+        (void)reader_u8(r);
+        walk_digits(r);
+    }
+    if (peek(r) == 'e' || peek(r) == 'E') {
+        (void)reader_u8(r);
+        if (peek(r) == '+' || peek(r) == '-')
+            (void)reader_u8(r);
+        walk_digits(r);
+    }
+}
+
+static void walk_value(struct reader *r, unsigned depth)
+{
+    skip_space(r);
+    switch (peek(r)) {
+    case '{':
+        walk_object(r, depth, pass_member, NULL);
+        return;
+    case '[':
+        walk_array(r, depth);
+        return;
+    case '"':
+        (void)take_string(r);
+        return;
+    case 't':
+        walk_literal(r, "true");
+        return;
+    case 'f':
+        walk_literal(r, "false");
+        return;
+    case 'n':
+        walk_literal(r, "null");
+        return;
+    default:
+        walk_number(r);
+    }
+}
+
+static void keep(struct reader *r, struct field *to, const struct field *seen)
+{
+    reader_require(r, !to->seen); /* twice */
+    *to = *seen;
+}
+
+static void see_field(struct reader *r, struct span name, unsigned depth, struct search *s)
+{
+    struct field seen = { .seen = true, .text = peek(r) == '"' };
+
+    if (seen.text)
+        seen.raw = take_string(r);
+    else
+        walk_value(r, depth);
+    s->fields++;
+    s->last = seen;
+    if (s->wanted.len && named(name, s->wanted))
+        keep(r, &s->named, &seen);
+    for (size_t i = 0; i < USUAL; i++) {
+        if (named(name, span_str(usual[i])))
+            keep(r, &s->usual[i], &seen);
+    }
+}
+
+static const struct field *choose(const struct search *s)
+{
+    if (s->wanted.len)
+        return &s->named;
+    for (size_t i = 0; i < USUAL; i++) {
+        if (s->usual[i].seen)
+            return &s->usual[i];
+    }
+    return s->fields == 1 ? &s->last : &s->named;
+}
+
+static void see_data(struct reader *r, struct span name, unsigned depth, struct search *s)
+{
+    unsigned at = depth - 1; /* the outermost object's members have depth 1 */
+
+    if (!named(name, SPAN("data"))) {
+        walk_value(r, depth);
+        return;
+    }
+    reader_require(r, !s->entered[at]);
+    s->entered[at] = true;
+    walk_object(r, depth, depth < s->level ? see_data : see_field, s);
+}
+
+static fallible copy_text(struct span raw, struct secret **out)
+{
+    struct secret *text owned(secret_free) = secret_new(raw.len);
+
+    if (!text)
+        return raw.len > SECRET_MAX ? FAIL(LIMIT, "a field in Vault that is too long for a key")
+                                    : FAIL(SYSTEM, "secure memory exhausted");
+    size_t len = decode(raw, secret_fill(text));
+    if (!len)
+        return FAIL(INPUT, "the field in Vault is not the text of a key");
+    secret_shorten(text, len);
+    *out = TAKE(text);
+    return OK;
+}
+
+fallible vault_value_parse(struct span reply, unsigned level, struct span field, struct secret **out)
+{
+    struct reader r = reader_of(reply);
+    struct search s = { .level = level, .wanted = field };
+
+    if (reply.len > VAULT_REPLY_MAX)
+        return FAIL(LIMIT, "a secret in Vault that is too large");
+    walk_object(&r, 0, see_data, &s);
+    skip_space(&r);
+    if (failed(reader_end(&r, "answer to a read")) || !s.entered[level - 1])
+        return FAIL(UPSTREAM, "Vault's answer is not one to a read of a KV store of this version");
+    const struct field *f = choose(&s);
+    if (!f->seen)
+        return FAIL(ABSENT, "the secret in Vault has no such field; name one as PATH#FIELD");
+    return f->text ? copy_text(f->raw, out) : FAIL(INPUT, "the field in Vault is not text");
+}
+
+/* Room for all first: a buffer that grew would leave its smaller self behind. */
+static fallible room_for(struct buf *b, size_t len)
+{
+    (void)buf_extend(b, len);
+    TRY(buf_check(b));
+    buf_clear(b);
+    return OK;
+}
+
+static void add_value(struct buf *out, struct span base64, bool octets)
+{
+    if (octets) {
+        buf_add(out, base64);
+        return;
+    }
+    buf_add_str(out, "-----BEGIN PRIVATE KEY-----\\n");
+    for (; base64.len; base64 = span_tail(base64, LINE_LEN)) {
+        buf_add(out, span_head(base64, LINE_LEN));
+        buf_add_str(out, "\\n");
+    }
+    buf_add_str(out, "-----END PRIVATE KEY-----\\n");
+}
+
+static void buf_wipep(struct buf *b)
+{
+    if (b->at)
+        wipe(b->at, b->room);
+    buf_done(b);
+}
+
+fallible vault_value_write(const struct secret *material, const struct key_spec *spec, struct span name, unsigned version,
+                           struct secret **out)
+{
+    struct buf base64 owned(buf_wipe) = buf_of(SECRET_MAX), body owned(buf_wipe) = buf_of(SECRET_MAX);
+    size_t len = secret_len(material) * 4 / 3 + 4;
+
+    TRY(room_for(&base64, len));
+    TRY(room_for(&body, len + len / LINE_LEN * 2 + name.len + 256));
+    base64_add(&base64, secret_expose(material));
+    buf_add_str(&body, version == 2 ? "{\"options\":{\"cas\":0},\"data\":{" : "{");
+    buf_add_str(&body, "\"" VAULT_NAME_FIELD "\":\"");
+    buf_add(&body, name); /* nothing in it needs an escape: vault_path.c */
+    buf_add_str(&body, "\",\"" OURS "\":\"");
+    add_value(&body, buf_span(&base64), spec->algorithm == KEY_ALGORITHM_AES);
+    buf_add_str(&body, version == 2 ? "\"}}" : "\"}");
+    TRY(buf_check(&base64));
+    TRY(buf_check(&body));
+    struct secret *text = secret_copy(buf_span(&body));
+    if (!text)
+        return FAIL(SYSTEM, "secure memory exhausted");
+    *out = text;
+    return OK;
+}

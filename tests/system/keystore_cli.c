@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The Vault key manager by hand, for tests: a command a line on standard input, an answer a line on standard output:
+ * "ok ..." or "KIND text". REF is tenant:id, or tenant:=PATH for a key that was there before.
+ */
+#include <stdlib.h>
+
+#include "base/base64.h"
+#include "base/file.h"
+#include "base/options.h"
+#include "crypto/crypto.h"
+#include "crypto/jose.h"
+#include "keys/vault.h"
+
+#define WORDS 5
+#define FILE_MAX (64U << 10)
+
+struct line {
+    char *word[WORDS];
+    struct key_ref ref;
+    struct key_spec spec;
+};
+
+static char *word_of(const struct line *l, size_t i)
+{
+    return l->word[i] ? l->word[i] : "";
+}
+
+static void read_words(char *text, struct line *l)
+{
+    char *rest = NULL;
+
+    *l = (struct line){ .ref.version = 1 };
+    for (size_t i = 0; i < WORDS; i++)
+        l->word[i] = strtok_r(i ? NULL : text, " \n", &rest);
+    struct span ref = span_str(word_of(l, 1));
+    size_t colon = span_find(ref, SPAN(":"));
+    l->ref.tenant = span_head(ref, colon);
+    l->ref.id = colon < ref.len ? span_tail(ref, colon + 1) : SPAN("");
+    if (span_starts(l->ref.id, SPAN("="))) {
+        l->ref.external = span_tail(l->ref.id, 1);
+        l->ref.id = SPAN("registered");
+    }
+}
+
+static fallible import(struct keystore *k, const struct line *l, struct key_spec *spec)
+{
+    struct secret *given owned(secret_free) = NULL, *material owned(secret_free) = NULL;
+
+    TRY(secret_load(word_of(l, 4), &given));
+    TRY(key_material_parse(given, spec->algorithm, &material, spec));
+    return k->import(k, &l->ref, spec, material);
+}
+
+static fallible wrap(struct keystore *k, const struct line *l, struct buf *out)
+{
+    struct buf der owned(buf_done) = buf_of(FILE_MAX);
+    struct key *recipient owned(key_free) = NULL;
+
+    TRY(file_read(word_of(l, 4), &der));
+    TRY(key_from_spki(buf_span(&der), &recipient));
+    return k->wrap_to(k, &l->ref, &l->spec, recipient, NULL, out);
+}
+
+static fallible run(struct keystore *k, struct line *l, struct buf *out)
+{
+    const char *verb = word_of(l, 0);
+
+    if (!strcmp(verb, "health"))
+        return k->health(k);
+    if (!strcmp(verb, "destroy"))
+        return k->destroy(k, &l->ref);
+    TRY(key_algorithm_parse(span_str(word_of(l, 2)), &l->spec.algorithm));
+    l->spec.bits = (unsigned)strtoul(word_of(l, 3), NULL, 10);
+    if (!strcmp(verb, "create"))
+        return k->create(k, &l->ref, &l->spec);
+    if (!strcmp(verb, "wrap"))
+        return wrap(k, l, out);
+    struct err e = FAIL(INPUT, "unknown command");
+    if (!strcmp(verb, "import"))
+        e = import(k, l, &l->spec);
+    if (!strcmp(verb, "describe"))
+        e = k->describe(k, &l->ref, &l->spec);
+    buf_addf(out, "%s %u", key_algorithm_name(l->spec.algorithm), l->spec.bits);
+    return e;
+}
+
+static void answer(struct err e, const struct buf *text)
+{
+    if (failed(e))
+        printf("%s %s\n", fail_kind_name(e.kind), e.what);
+    else
+        printf("ok %s\n", buf_str(text));
+    fflush(stdout);
+}
+
+static int serve(struct keystore *k)
+{
+    char text[4096];
+
+    while (fgets(text, sizeof text, stdin)) {
+        struct line l;
+        struct buf out owned(buf_done) = buf_of(JOSE_TEXT_MAX);
+
+        read_words(text, &l);
+        answer(run(k, &l, &out), &out);
+    }
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct vault_config config = { .mount = "keybroker", .prefix = "warder" };
+    uint64_t version = 0;
+    int rest = 0;
+
+    if (failed(crypto_start(CRYPTO_MEMORY_LOCKED)))
+        return 1;
+    const struct option_row rows[] = {
+        { "url", 0, OPTION_TEXT, "URL", "of the server", &config.url },
+        { "ca", 0, OPTION_TEXT, "FILE", "its CA", &config.ca_file },
+        { "token-file", 0, OPTION_TEXT, "FILE", "its token", &config.token_file },
+        { "mount", 0, OPTION_TEXT, "NAME", "of the KV store", &config.mount },
+        { "prefix", 0, OPTION_TEXT, "NAME", "folder of our keys", &config.prefix },
+        { "kv", 0, OPTION_NUMBER, "N", "KV version", &version },
+        { "plain", 0, OPTION_FLAG, NULL, "plain HTTP to a loopback address", &config.allow_plain_http },
+        { 0 },
+    };
+    const struct command_help help = { "keystore_cli", "", "drives the Vault key manager", NULL };
+    if (options_parse(argc, argv, rows, &help, &rest) != OPTIONS_GO)
+        return 2;
+    config.kv_version = (unsigned)version;
+    struct keystore *k owned(keystore_close) = NULL;
+    struct err e = vault_open(&config, &k);
+    answer(e, &(struct buf){ 0 });
+    return failed(e) ? 1 : serve(k);
+}
