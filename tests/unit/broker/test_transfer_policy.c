@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "broker/transfer_policy.h"
+
+#include "broker/seed_policy.h"
+#include "crypto/crypto.h"
+#include "unit.h"
+
+#define NOW 1795435200
+#define H32 "cd171c56941c6ce49690b455f691d9c8a04c2e43e0a4d30f752fa5285c7ee57f"
+#define H48 "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+
+/* The sample that the original ships, in its later form. */
+#define SAMPLE                                                                                                          \
+    "{\"attestation_type\":[\"SGX\"],\"sgx\":{\"attributes\":{\"mrsigner\":[\"" H32 "\"],\"isvprodid\":[0],"            \
+    "\"mrenclave\":[\"" H32 "\"],\"isvsvn\":1,\"client_permissions\":[\"nginx\",\"USA\"],"                              \
+    "\"enforce_tcb_upto_date\":false}},\"cert_issuer\":[\"CMS TLS Client CA\"]}"
+#define FLAT "{\"sgx_enclave_issuer_anyof\":[\"" H32 "\"],\"sgx_enclave_issuer_product_id\":1,\"sgx_enclave_svn_minimum\":3}"
+
+static struct transfer_policy *parsed(const char *text)
+{
+    json_t *document owned(json_free) = NULL;
+    struct transfer_policy *p = NULL;
+    char *message owned(free) = NULL;
+    assert_ok(json_parse_object(span_str(text), &document));
+    struct err e = transfer_policy_parse(document, &p, &message);
+    if (failed(e))
+        fail_msg("%s: %s", text, message ? message : e.what);
+    return p;
+}
+
+static void bad_policies_say_where(void **state)
+{
+    static const struct {
+        const char *text, *word;
+    } rows[] = {
+        { "{\"attestation\":\"maybe\"}", "attestation" },
+        { "{\"attestation\":1}", "attestation" },
+        { "{\"attestation_types\":[]}", "attestation_types" },
+        { "{\"attestation_types\":[\"sev\"]}", "attestation_types" },
+        { "{\"policy_ids\":[]}", "conditions" },
+        { "{\"policy_ids\":[\"\"]}", "policy_ids" },
+        { "{\"policy_ids\":[1]}", "policy_ids" },
+        { "{\"client_permissions_anyof\":[]}", "client_permissions_anyof" },
+        { "{\"surprise\":true}", "unknown" },
+        { "{\"lease_minutes\":\"1\"}", "lease_minutes" },
+        { "{\"name\":\"a/b\"}", "name" },
+        { "{\"conditions\":{\"version\":\"1.0.0\",\"allOf\":[]}}", "allOf" },
+        { "{\"conditions\":{\"version\":\"1.0.0\",\"allOf\":[{\"claim\":\"mrtd\",\"equals\":\"00\"}]}}", "mrtd" },
+        { "{\"attestation_type\":[]}", "attestation_type" },
+        { "{\"attestation_type\":[\"SGX\",\"TDX\"]}", "attestation_type" },
+        { "{\"attestation_type\":\"SEV\"}", "attestation_type" },
+        { "{\"attestation_type\":\"SGX\",\"sgx\":{\"attributes\":{\"mrsigner\":[\"" H32 "\"]}}}", "isvprodid" },
+        { "{\"attestation_type\":\"SGX\",\"sgx\":{\"attributes\":{\"mrsigner\":[\"" H32 "\"],\"isvprodid\":[0],\"mrenclave\":[]}}}", "mrenclave" },
+        { "{\"attestation_type\":\"SGX\",\"sgx\":{\"attributes\":{\"mrsigner\":[\"" H32 "\"],\"isvprodid\":[-1]}}}", "isvprodid" },
+        { "{\"attestation_type\":\"SGX\",\"tdx\":{}}", "tdx" },
+        { "{\"attestation_type\":\"TDX\",\"tdx\":{\"attributes\":{\"mrseam\":[\"" H48 "\"]}}}", "mrsignerseam" },
+        { "{\"sgx_enclave_issuer_anyof\":[\"" H32 "\"]}", "sgx_enclave_issuer_product_id" },
+        { "{\"sgx_enclave_issuer_product_id\":0}", "sgx_enclave_issuer_anyof" },
+        { "{\"sgx_enclave_issuer_anyof\":[\"" H32 "\"],\"sgx_enclave_issuer_product_id\":0,\"extra\":1}", "extra" },
+        { "{\"sgx_enclave_issuer_anyof\":[\"" H32 "\"],\"sgx_enclave_issuer_product_id\":0,\"attestation_type_anyof\":[\"TDX\"]}", "SGX only" },
+        { "{\"sgx_enclave_issuer_anyof\":[\"" H32 "\"],\"sgx_enclave_issuer_product_id\":0,\"sgx_enforce_tcb_up_to_date\":1}", "sgx_enforce" },
+        { "{\"sgx_enclave_issuer_anyof\":[\"00\"],\"sgx_enclave_issuer_product_id\":0}", "" },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        json_t *document owned(json_free) = NULL;
+        struct transfer_policy *p owned(transfer_policy_free) = NULL;
+        char *message owned(free) = NULL;
+        assert_ok(json_parse_object(span_str(rows[i].text), &document));
+        struct err e = transfer_policy_parse(document, &p, &message);
+        if (e.kind != FAIL_INPUT || !message || !strstr(message, rows[i].word))
+            fail_msg("%s: %s", rows[i].text, message ? message : "no message");
+        assert_null(p);
+    }
+}
+
+static void native_defaults(void **state)
+{
+    struct transfer_policy *p owned(transfer_policy_free) = parsed("{\"name\":\"web\"}");
+    (void)state;
+    assert_int_equal(p->attestation, ATTESTATION_REQUIRE);
+    assert_int_equal(json_array_size(p->attestation_types), 2);
+    assert_string_equal(json_string_value(json_array_get(p->policy_ids, 0)), "default");
+    assert_false(p->explain_to_caller || p->accept_warning);
+    assert_null(p->conditions);
+    struct transfer_policy *example owned(transfer_policy_free) =
+        parsed("{\"name\":\"n\",\"attestation\":\"require\",\"attestation_types\":[\"tdx\"],\"policy_ids\":[\"default\"],"
+               "\"client_permissions_allof\":[],\"lease_minutes\":60,\"explain_to_caller\":false}");
+    assert_int_equal(example->lease_minutes, 60);
+    assert_string_not_equal(p->digest, example->digest);
+}
+
+struct question_row {
+    const char *claims;
+    enum code code;
+};
+
+static enum code tee_code(const struct transfer_policy *p, const char *claims, const char *status, const char *applied)
+{
+    json_t *c owned(json_free) = NULL, *a owned(json_free) = NULL, *checks owned(json_free) = json_array();
+    enum code code = CODE_COUNT;
+    if (claims)
+        assert_ok(json_parse_object(span_str(claims), &c));
+    assert_ok(json_parse(span_str(applied), &a));
+    const struct transfer_claims q = { .claims = c, .applied = a, .status = span_str(status), .now = NOW };
+    assert_ok(transfer_policy_check_tee(p, &q, checks, &code));
+    assert_true(json_array_size(checks) > 0);
+    return code;
+}
+
+static void seed_conditions_hold_together(void **state) /* L52 */
+{
+    static const struct question_row flat[] = {
+        { "{\"tee\":\"sgx\",\"debug\":false,\"mrsigner\":\"" H32 "\",\"isvprodid\":1,\"isvsvn\":3}", CODE_OK },
+        { "{\"tee\":\"sgx\",\"debug\":false,\"mrsigner\":\"" H32 "\",\"isvprodid\":1,\"isvsvn\":4}", CODE_OK },
+        { "{\"tee\":\"sgx\",\"debug\":false,\"mrsigner\":\"" H32 "\",\"isvprodid\":1,\"isvsvn\":2}", CODE_POLICY_REFUSED },
+        { "{\"tee\":\"sgx\",\"debug\":false,\"mrsigner\":\"" H32 "\",\"isvprodid\":2,\"isvsvn\":3}", CODE_POLICY_REFUSED },
+        { "{\"tee\":\"sgx\",\"debug\":true,\"mrsigner\":\"" H32 "\",\"isvprodid\":1,\"isvsvn\":3}", CODE_POLICY_REFUSED },
+        { "{\"tee\":\"sgx\",\"debug\":false,\"isvprodid\":1,\"isvsvn\":3}", CODE_POLICY_REFUSED },
+        { "{\"tee\":\"tdx\",\"debug\":false,\"mrsigner\":\"" H32 "\",\"isvprodid\":1,\"isvsvn\":3}", CODE_POLICY_REFUSED },
+        { "{}", CODE_POLICY_REFUSED },
+        { NULL, CODE_ATTESTATION_REQUIRED },
+    };
+    struct transfer_policy *p owned(transfer_policy_free) = parsed(FLAT);
+    (void)state;
+    for (size_t i = 0; i < sizeof flat / sizeof flat[0]; i++)
+        assert_int_equal(tee_code(p, flat[i].claims, "affirming", "[{\"id\":\"default\"}]"), flat[i].code);
+    assert_int_equal(tee_code(p, flat[0].claims, "affirming", "[]"), CODE_POLICY_REFUSED);
+    assert_int_equal(tee_code(p, flat[0].claims, "affirming", "[{\"id\":\"other\"}]"), CODE_POLICY_REFUSED);
+    assert_int_equal(tee_code(p, flat[0].claims, "warning", "[{\"id\":\"default\"}]"), CODE_POLICY_REFUSED);
+    assert_int_equal(tee_code(p, flat[0].claims, "", "[{\"id\":\"default\"}]"), CODE_POLICY_REFUSED);
+}
+
+static void the_shipped_sample_is_read(void **state)
+{
+    struct transfer_policy *p owned(transfer_policy_free) = parsed(SAMPLE);
+    const char *good = "{\"tee\":\"sgx\",\"debug\":false,\"mrsigner\":\"" H32 "\",\"mrenclave\":\"" H32 "\",\"isvprodid\":0,\"isvsvn\":1}";
+    const char *other = "{\"tee\":\"sgx\",\"debug\":false,\"mrsigner\":\"" H32 "\",\"mrenclave\":\"00\",\"isvprodid\":0,\"isvsvn\":1}";
+    (void)state;
+    assert_true(p->accept_warning); /* it says that the TCB need not be up to date */
+    assert_int_equal(json_array_size(p->permissions_all), 2);
+    assert_int_equal(json_array_size(p->certificate_issuers), 1);
+    assert_int_equal(tee_code(p, good, "warning", "[{\"id\":\"default\"}]"), CODE_OK);
+    assert_int_equal(tee_code(p, other, "affirming", "[{\"id\":\"default\"}]"), CODE_POLICY_REFUSED);
+}
+
+static void tdx_form(void **state)
+{
+    struct transfer_policy *p owned(transfer_policy_free) =
+        parsed("{\"attestation_type\":[\"TDX\"],\"tdx\":{\"attributes\":{\"mrsignerseam\":[\"" H48 "\"],\"mrseam\":[\"" H48 "\"],"
+               "\"seamsvn\":3,\"mrtd\":[\"" H48 "\"],\"rtmr0\":\"" H48 "\",\"enforce_tcb_upto_date\":true},"
+               "\"policy_ids\":[\"3fa85f64-5717-4562-b3fc-2c963f66afa6\"]}}");
+    const char *good = "{\"tee\":\"tdx\",\"debug\":false,\"mrsignerseam\":\"" H48 "\",\"mrseam\":\"" H48 "\",\"seamsvn\":3,"
+                       "\"mrtd\":\"" H48 "\",\"rtmr0\":\"" H48 "\",\"tcb_status\":\"UpToDate\"}";
+    const char *old = "{\"tee\":\"tdx\",\"debug\":false,\"mrsignerseam\":\"" H48 "\",\"mrseam\":\"" H48 "\",\"seamsvn\":3,"
+                      "\"mrtd\":\"" H48 "\",\"rtmr0\":\"" H48 "\",\"tcb_status\":\"OutOfDate\"}";
+    const char *applied = "[{\"id\":\"3fa85f64-5717-4562-b3fc-2c963f66afa6\"}]";
+    (void)state;
+    assert_int_equal(tee_code(p, good, "affirming", applied), CODE_OK);
+    assert_int_equal(tee_code(p, old, "affirming", applied), CODE_POLICY_REFUSED);
+    assert_int_equal(tee_code(p, good, "affirming", "[{\"id\":\"default\"}]"), CODE_POLICY_REFUSED);
+}
+
+static struct bearer bearer_of(const char *permissions)
+{
+    struct bearer b = { .subject = strdup("s"), .tenant = strdup("default"), .id = strdup("j") };
+    b.claims = json_pack("{s:[{s:s,s:s,s:s}],s:[]}", "roles", "service", "KBS", "name", "KeyTransfer", "context", permissions, "permissions");
+    return b;
+}
+
+static enum code client_code(const struct transfer_policy *p, const struct bearer *b, const char *issuer)
+{
+    json_t *checks owned(json_free) = json_array();
+    enum code code = CODE_COUNT;
+    const struct transfer_claims q = { .client = b, .certificate_issuer = span_str(issuer), .now = NOW };
+    assert_ok(transfer_policy_check_client(p, &q, checks, &code));
+    return code;
+}
+
+static void clients(void **state)
+{
+    struct transfer_policy *all owned(transfer_policy_free) = parsed("{\"client_permissions_allof\":[\"nginx\",\"USA\"]}");
+    struct transfer_policy *any owned(transfer_policy_free) = parsed("{\"client_permissions_anyof\":[\"nginx\",\"USA\"]}");
+    struct transfer_policy *both owned(transfer_policy_free) =
+        parsed("{\"client_permissions_allof\":[\"nginx\",\"USA\"],\"client_permissions_anyof\":[\"USA\"]}");
+    struct transfer_policy *issued owned(transfer_policy_free) = parsed("{\"client_certificate_issuer_anyof\":[\"CMSCA\"]}");
+    struct transfer_policy *free_for_all owned(transfer_policy_free) = parsed("{}");
+    struct bearer full owned(bearer_done) = bearer_of("permissions=nginx,USA,more");
+    struct bearer half owned(bearer_done) = bearer_of("permissions=nginx");
+    (void)state;
+    assert_int_equal(client_code(all, &full, ""), CODE_OK);
+    assert_int_equal(client_code(all, &half, ""), CODE_CLIENT_REFUSED);
+    assert_int_equal(client_code(all, NULL, ""), CODE_TOKEN_MISSING);
+    assert_int_equal(client_code(any, &half, ""), CODE_OK);
+    assert_int_equal(client_code(both, &half, ""), CODE_CLIENT_REFUSED); /* one that matches skips nothing */
+    assert_int_equal(client_code(issued, NULL, "CMSCA"), CODE_OK);
+    assert_int_equal(client_code(issued, NULL, "Other"), CODE_CLIENT_REFUSED);
+    assert_int_equal(client_code(issued, NULL, ""), CODE_CLIENT_REFUSED);
+    assert_int_equal(client_code(free_for_all, NULL, ""), CODE_OK);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(bad_policies_say_where),    cmocka_unit_test(native_defaults),
+        cmocka_unit_test(seed_conditions_hold_together), cmocka_unit_test(the_shipped_sample_is_read),
+        cmocka_unit_test(tdx_form),                  cmocka_unit_test(clients),
+    };
+    if (failed(crypto_start(CRYPTO_MEMORY_PLAIN)))
+        return 1;
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
