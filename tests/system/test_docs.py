@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The documentation says what the programs do: API files against route tables, manual pages against help and settings."""
+import json
 import os
 import pathlib
 import re
 import shutil
 import subprocess
 
+import api_contract
 import pytest
 import yaml
 from openapi_spec_validator import validate
@@ -132,6 +134,26 @@ def test_every_broker_operation_with_a_token_names_its_permission():
     api = document(ROOT / "docs/api/kbs.yaml")
     lacking = [key for key, operation in operations(api).items() if "security" not in operation and "x-permission" not in operation]
     assert not lacking
+
+
+GOOD = {"type": "https://warder.dev/problems/x", "title": "Not Found", "status": 404}
+
+
+@pytest.mark.parametrize("status, kind, body, wrong", [
+    (204, "", b"", None),
+    (404, "application/problem+json", {**GOOD, "code": "key_not_found"}, None),
+    (404, "application/problem+json", {**GOOD, "code": "policy_not_found"}, "the code policy_not_found"),
+    (404, "application/problem+json", {**GOOD, "code": "key_not_found", "reason": "x"}, "$.reason"),
+    (404, "application/problem+json", {"code": "key_not_found"}, "'type' is a required property"),
+    (404, "text/html", b"no such key", "content type"),
+    (410, "application/problem+json", {**GOOD, "code": "key_gone"}, "this status"),
+    (503, "application/problem+json", {**GOOD, "code": "key_manager_unavailable"}, None),
+])
+def test_the_contract_bites(status, kind, body, wrong):
+    """conftest.py holds every answer in the system tests against these files: what it would say of a DELETE of a key."""
+    text = body if isinstance(body, bytes) else json.dumps(body).encode()
+    said = "; ".join(api_contract.answer_errors("kbs", "DELETE", "/kbs/v1/keys/1", status, kind, text))
+    assert wrong in said if wrong else not said
 
 
 # --- manual pages
