@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """attestd on loopback with certificates of its own, a simulated platform behind it, and an upstream that can fail."""
 import base64
+import ctypes
 import http.client
 import http.server
 import json
@@ -160,6 +161,11 @@ class Upstream:
 SIM_FMSPC = "54454553494D"  # of every simulated platform: "TEESIM"
 
 
+def end_with_parent():
+    """In the child: SIGTERM when the test runner ends, however it ends."""
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+
+
 class Simulator:
     """teesim: quotes on request and the vendor's PCS."""
 
@@ -187,6 +193,9 @@ class Simulator:
 
 def cmw(quote, kind="tdx"):
     return [f"application/vnd.warder.{kind}-quote", b64url(quote)]
+
+
+RUNNING = []  # those that no test has stopped
 
 
 class Attestd:
@@ -221,7 +230,9 @@ class Attestd:
         return "".join(f"[{name}]\n" + "".join(f"{k} = {v}\n" for k, v in rows.items()) for name, rows in section.items())
 
     def start(self):
-        self.process = subprocess.Popen([ATTESTD, "--config", self.config], stderr=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen([ATTESTD, "--config", self.config], stderr=subprocess.PIPE, text=True,
+                                        preexec_fn=end_with_parent)
+        RUNNING.append(self)
         self.ports, self.log = {}, []
         for line in self.process.stderr:
             self.log.append(line)
@@ -239,6 +250,7 @@ class Attestd:
             self.log.append(line)
 
     def stop(self):
+        RUNNING.remove(self)
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(15)
         return self.process.returncode

@@ -24,12 +24,21 @@ def simulator(tmp_path_factory):
     s.close()
 
 
+@pytest.fixture(autouse=True)
+def nothing_left():
+    """A test that fails leaves nothing running."""
+    before = list(fixture.RUNNING)
+    yield
+    for a in [x for x in fixture.RUNNING if x not in before and not getattr(x, "shared", False)]:
+        a.stop()
+
+
 @pytest.fixture(scope="module")
 def service(simulator, tmp_path_factory):
     a = Attestd(tmp_path_factory.mktemp("attestd"), simulator.info["pcs"], roots=[simulator.root])
     r = a.call("as", "POST", "/as/v1/policies", {"name": "good", "policy": GOOD}, a.token())
     assert r.status == 201, r.text
-    a.policy = r.json
+    a.policy, a.shared = r.json, True
     yield a
     assert a.stop() == 0
 
@@ -366,6 +375,8 @@ def test_signing_key_is_in_the_issuer_alone(service):
                 if "r" not in mode or line.rstrip().endswith(("[vvar]", "[vsyscall]", "[vvar_vclock]")):
                     continue
                 low, high = (int(x, 16) for x in where.split("-"))
+                if high - low > 1 << 30:
+                    continue  # a sanitizer's shadow
                 try:
                     memory.seek(low)
                     data = memory.read(high - low)
