@@ -13,6 +13,7 @@ import threading
 import time
 import uuid
 
+import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -25,6 +26,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("WARDER_BUILD", ROOT / "build"))
 KEYD = BUILD / "programs/keyd/keyd"
 KBSD = BUILD / "programs/kbsd/kbsd"
+# A process that cannot be traced cannot look for its own leaks.
+CONFINED = {**os.environ, "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"}
 ADMIN = ("keys:*", "key_transfer_policies:*", "audit:search")
 
 
@@ -68,7 +71,7 @@ def pem_of(private):
 
 def start_and_wait(command, wanted, log):
     """Starts a daemon and reads its log until the wanted message; the rest is drained into `log`."""
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=CONFINED)
     for line in process.stderr:
         log.append(line)
         if line.startswith("{") and json.loads(line)["message"] == wanted:
@@ -266,3 +269,24 @@ def default_claims(**changes):
               "mrseam": "44" * 48, "mrsignerseam": "00" * 48}
     claims.update(changes)
     return {k: v for k, v in claims.items() if v is not None}
+
+
+@pytest.fixture(scope="module")
+def kbs(tmp_path_factory):
+    k = Kbs(tmp_path_factory.mktemp("kbs"))
+    yield k
+    assert k.stop() == (0, 0), "".join(k.keyd_log + k.kbsd_log)
+
+
+@pytest.fixture(scope="module")
+def key(kbs):
+    return kbs.make_key(label="shared")["key_information"]["id"]
+
+
+def refused(r, status, code):
+    assert (r.status, r.code_word) == (status, code), r.text
+    assert r.getheader("Content-Type") == "application/problem+json"
+    assert "answer" not in r.json
+
+
+BODY = {"key_information": {"algorithm": "AES", "key_length": 128}}
