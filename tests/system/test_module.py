@@ -393,7 +393,7 @@ def test_an_agent_of_another_user_is_not_believed(agent):
     for folder in [agent.dir, *agent.dir.parents][:3]:
         os.chmod(folder, 0o777)
     script = ("import socket,sys,time; s=socket.socket(socket.AF_UNIX,socket.SOCK_SEQPACKET); s.bind(sys.argv[1]); s.listen(); time.sleep(60)")
-    false = subprocess.Popen([sys.executable, "-c", script, agent.socket], user=33, group=33, extra_groups=[])
+    false = subprocess.Popen(["/usr/bin/python3", "-c", script, agent.socket], user=33, group=33, extra_groups=[])
     try:
         wait_for(lambda: agent.socket.exists())
         os.chmod(agent.socket, 0o666)
