@@ -95,6 +95,7 @@ static int evidence_read(const char *path, struct verify_inputs *in)
 
     /* Too large for evidence of any kind: refused as such, with the answer's usual form. */
     if (e.kind == FAIL_LIMIT) {
+        buf_done(&in->evidence);
         in->evidence = buf_of(EVIDENCE_MAX + 2);
         buf_extend(&in->evidence, EVIDENCE_MAX + 1);
         e = buf_check(&in->evidence);
