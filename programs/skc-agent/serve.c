@@ -2,6 +2,7 @@
 #include "serve.h"
 
 #include <errno.h>
+#include <libgen.h>
 #include <pthread.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -50,6 +51,21 @@ static fallible clear_old(const struct sockaddr_un *address)
     return OK;
 }
 
+/* Whoever may write to the socket's folder could put a socket of their own there. */
+static fallible check_folder(const char *path)
+{
+    char *copy owned(free) = strdup(path);
+    struct stat st;
+
+    if (!copy)
+        return FAIL(SYSTEM, "out of memory");
+    if (stat(dirname(copy), &st))
+        return FAIL(SYSTEM, "the folder of the agent's socket is not there");
+    if ((st.st_uid != 0 && st.st_uid != geteuid()) || st.st_mode & (S_IWGRP | S_IWOTH))
+        return FAIL(INPUT, "the folder of the agent's socket must be root's or ours, and writable by nobody else");
+    return OK;
+}
+
 static fallible listen_at(const char *path, int *listener)
 {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -58,6 +74,7 @@ static fallible listen_at(const char *path, int *listener)
     if (strlen(path) >= sizeof(address.sun_path))
         return FAIL(INPUT, "path of the agent's socket is too long");
     memcpy(address.sun_path, path, strlen(path));
+    TRY(check_folder(path));
     TRY(clear_old(&address));
     if (fd < 0 || bind(fd, (const struct sockaddr *)&address, sizeof(address)))
         return FAIL(SYSTEM, "cannot make the agent's socket: is its folder there and ours?");
