@@ -7,6 +7,7 @@
 #define KEYD_KEYD_H
 
 #include "base/options.h"
+#include "keys/keystore.h"
 
 #define KEYD_CHANNELS 8
 #define KEYD_SETTINGS_MAX 24
@@ -35,6 +36,8 @@ int keyd_supervise(const struct keyd_settings *s);
 
 /* What the children run; the exit status. */
 int keyd_core(const struct keyd_settings *s, const int channels[KEYD_CHANNELS], int ready);
+/* Takes `inner`; logs when it stops to answer and when it answers again. */
+fallible keyd_watch_store(struct keystore *inner, struct keystore **out);
 int keyd_manager(const struct keyd_settings *s, const int channels[KEYD_CHANNELS]);
 
 #endif

@@ -37,14 +37,13 @@ static fallible open_vault(const struct keyd_settings *s, struct keystore **out)
                                          .kv_version = (unsigned)s->vault_kv_version, .allow_plain_http = s->vault_plain };
     char address[KEYD_PATH_MAX];
 
-    TRY(vault_open(&config, out));
+    struct keystore *vault = NULL;
+    TRY(vault_open(&config, &vault));
+    TRY(keyd_watch_store(vault, out));
     /* These two lines are what operators of the original system look for. */
     snprintf(address, sizeof address, "Vault Address: %s", s->vault_url);
     log_info(address);
-    struct err e = (*out)->health(*out);
-    if (failed(e))
-        log_err(e, "Vault is not ready; keys are released once it is");
-    else
+    if (!failed((*out)->health(*out)))
         log_info("Vault client initialized");
     return OK;
 }

@@ -61,6 +61,13 @@ class Store:
         assert self.process.wait(20) == 0
 
 
+def wait_for(condition):
+    until = time.monotonic() + 10
+    while not condition() and time.monotonic() < until:
+        time.sleep(0.02)
+    return condition()
+
+
 def private_file(path, text):
     path.touch(0o600)
     path.write_text(text)
@@ -363,6 +370,7 @@ class Fake:
                 pass
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.handle_error = lambda *_: None  # clients that have gone
         self.server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
@@ -478,7 +486,14 @@ def test_keyd_speaks_tls_and_takes_a_new_token(bao, tmp_path):
         private_file(tmp_path / "new", "s.revoked").rename(token_file)
         refused = Client(kbs).fetch(key_id)[0]
         assert (refused.status, refused.code_word) == (503, "key_manager_unavailable")
+        assert wait_for(lambda: "Vault refuses the token: wrong or expired" in "".join(kbs.keyd_log))
         private_file(tmp_path / "new", bao.token(POLICY)).rename(token_file)
         assert Client(kbs).fetch(key_id)[0].status == 200
+        assert wait_for(lambda: "the key manager answers again" in "".join(kbs.keyd_log))
+        bao.seal()
+        assert kbs.call("GET", "/health").json["parts"]["key_manager"] == "down"
+        assert wait_for(lambda: "Vault is sealed: unseal it" in "".join(kbs.keyd_log))
+        assert bao.root not in "".join(kbs.keyd_log) and token_file.read_text() not in "".join(kbs.keyd_log)
+        bao.unseal()
     finally:
         kbs.stop()
