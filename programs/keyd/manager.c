@@ -84,14 +84,6 @@ static fallible confine(const struct keyd_settings *s, const char *folder)
     return daemon_confine(vault ? readable : NULL, writable, vault ? SANDBOX_NETWORK : SANDBOX_STORE);
 }
 
-/* jansson's texts pass keys on their way from and to a key manager: what it frees is wiped. */
-static void free_wiped(void *at)
-{
-    if (at)
-        wipe(at, malloc_usable_size(at));
-    free(at);
-}
-
 static fallible run(const struct keyd_settings *s, const int channels[KEYD_CHANNELS])
 {
     char folder[KEYD_PATH_MAX];
@@ -124,7 +116,6 @@ int keyd_manager(const struct keyd_settings *s, const int channels[KEYD_CHANNELS
     pthread_sigmask(SIG_SETMASK, &none, NULL);
     /* Buffers of libraries that do not wipe: what is freed is overwritten. */
     mallopt(M_PERTURB, WIPE_PATTERN);
-    json_set_alloc_funcs(malloc, free_wiped);
     struct err e = run(s, channels);
     if (failed(e))
         log_err(e, "key manager");

@@ -2,17 +2,9 @@
 #include "access/pinned_keys.h"
 
 #include <pthread.h>
-#include <sys/stat.h>
 
 #include "base/file.h"
 #include "token/jwt.h"
-
-/* Which file was read: what changes when it is replaced or written. */
-struct file_mark {
-    ino_t inode;
-    struct timespec changed;
-    off_t size;
-};
 
 struct pinned_keys {
     char *path;
@@ -20,21 +12,6 @@ struct pinned_keys {
     struct jwks *keys;
     struct file_mark mark;
 };
-
-static struct file_mark mark_of(const char *path)
-{
-    struct stat st;
-
-    if (stat(path, &st))
-        return (struct file_mark){ 0 };
-    return (struct file_mark){ .inode = st.st_ino, .changed = st.st_mtim, .size = st.st_size };
-}
-
-static bool same_mark(const struct file_mark *a, const struct file_mark *b)
-{
-    return a->inode == b->inode && a->size == b->size && a->changed.tv_sec == b->changed.tv_sec &&
-           a->changed.tv_nsec == b->changed.tv_nsec;
-}
 
 static fallible read_keys(const char *path, struct jwks **out)
 {
@@ -59,7 +36,7 @@ fallible pinned_keys_open(const char *path, struct pinned_keys **out)
     k->path = span_dup(span_str(path));
     if (!k->path)
         return FAIL(SYSTEM, "memory for pinned keys");
-    k->mark = mark_of(path);
+    k->mark = file_mark_of(path);
     TRY(read_keys(path, &k->keys));
     *out = TAKE(k);
     return OK;
@@ -87,7 +64,7 @@ static fallible verify_now(struct pinned_keys *k, struct span token, int64_t now
 static bool is_stale(struct pinned_keys *k, const struct file_mark *mark)
 {
     pthread_rwlock_rdlock(&k->lock);
-    bool stale = !same_mark(mark, &k->mark);
+    bool stale = !file_mark_equal(mark, &k->mark);
     pthread_rwlock_unlock(&k->lock);
     return stale;
 }
@@ -111,7 +88,7 @@ static void refresh(struct pinned_keys *k, const struct file_mark *mark)
 fallible pinned_keys_verify(struct pinned_keys *k, struct span token, int64_t now,
                             enum bearer_verdict *verdict, struct bearer *out)
 {
-    struct file_mark mark = mark_of(k->path);
+    struct file_mark mark = file_mark_of(k->path);
 
     if (is_stale(k, &mark))
         refresh(k, &mark);

@@ -177,3 +177,18 @@ bool file_exists(const char *path)
 {
     return access(path, F_OK) == 0;
 }
+
+struct file_mark file_mark_of(const char *path)
+{
+    struct stat st;
+
+    if (stat(path, &st))
+        return (struct file_mark){ 0 };
+    return (struct file_mark){ .inode = st.st_ino, .changed = st.st_mtim, .size = st.st_size };
+}
+
+bool file_mark_equal(const struct file_mark *a, const struct file_mark *b)
+{
+    return a->inode == b->inode && a->size == b->size && a->changed.tv_sec == b->changed.tv_sec &&
+           a->changed.tv_nsec == b->changed.tv_nsec;
+}

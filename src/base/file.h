@@ -4,6 +4,7 @@
 #define BASE_FILE_H
 
 #include <sys/types.h>
+#include <time.h>
 
 #include "base/buf.h"
 
@@ -19,5 +20,14 @@ fallible file_make_dir(const char *path, mode_t mode);
 /* Refuses a secret's file that others can read: mode & 077 must be 0. */
 fallible file_check_private(const char *path);
 bool file_exists(const char *path);
+
+/* Which file is there: what changes when it is replaced or written. All zero: none. */
+struct file_mark {
+    ino_t inode;
+    struct timespec changed;
+    off_t size;
+};
+struct file_mark file_mark_of(const char *path);
+bool file_mark_equal(const struct file_mark *a, const struct file_mark *b);
 
 #endif

@@ -3,17 +3,15 @@
 
 #include <pthread.h>
 
-#include "base/clock.h"
 #include "base/file.h"
 
 #define FILE_MAX (64U << 10)
-#define REREAD_US 1000000
 
 struct attestation_keys {
     char *path;
     pthread_rwlock_t lock;
     struct jwks *set;
-    int64_t read_at_us;
+    struct file_mark mark;
 };
 
 static fallible read_set(const char *path, struct jwks **out)
@@ -32,6 +30,7 @@ static fallible read_set(const char *path, struct jwks **out)
 fallible attestation_keys_open(const char *path, struct attestation_keys **out)
 {
     struct jwks *set owned(jwks_free) = NULL;
+    struct file_mark mark = file_mark_of(path);
 
     TRY(read_set(path, &set));
     struct attestation_keys *k = calloc(1, sizeof *k);
@@ -41,7 +40,7 @@ fallible attestation_keys_open(const char *path, struct attestation_keys **out)
     }
     pthread_rwlock_init(&k->lock, NULL);
     k->set = TAKE(set);
-    k->read_at_us = clock_monotonic_us();
+    k->mark = mark;
     *out = k;
     return OK;
 }
@@ -56,24 +55,29 @@ void attestation_keys_close(struct attestation_keys *k)
     free(k);
 }
 
+static bool is_stale(struct attestation_keys *k, const struct file_mark *mark)
+{
+    pthread_rwlock_rdlock(&k->lock);
+    bool stale = !file_mark_equal(mark, &k->mark);
+    pthread_rwlock_unlock(&k->lock);
+    return stale;
+}
+
 /* A file that cannot be read keeps the keys that were there. */
-static bool read_again(struct attestation_keys *k)
+static void read_again(struct attestation_keys *k, const struct file_mark *mark)
 {
     struct jwks *set = NULL;
-    bool changed = false;
+    struct err e = read_set(k->path, &set);
 
     pthread_rwlock_wrlock(&k->lock);
-    int64_t now = clock_monotonic_us();
-    if (now - k->read_at_us >= REREAD_US) {
-        k->read_at_us = now;
-        if (!failed(read_set(k->path, &set))) {
-            jwks_free(k->set);
-            k->set = set;
-            changed = true;
-        }
+    k->mark = *mark;
+    if (!failed(e)) {
+        struct jwks *old = k->set;
+        k->set = set;
+        set = old;
     }
     pthread_rwlock_unlock(&k->lock);
-    return changed;
+    jwks_free(set);
 }
 
 static fallible verify(struct attestation_keys *k, struct span token, bool refusal, int64_t now,
@@ -88,9 +92,10 @@ static fallible verify(struct attestation_keys *k, struct span token, bool refus
 fallible attestation_keys_verify(struct attestation_keys *k, struct span token, bool refusal, int64_t now,
                                  struct attestation *out, enum jwt_fault *fault)
 {
+    struct file_mark mark = file_mark_of(k->path);
+
     *fault = JWT_MALFORMED;
-    struct err e = verify(k, token, refusal, now, out, fault);
-    if (failed(e) && *fault == JWT_UNKNOWN_KEY && read_again(k))
-        e = verify(k, token, refusal, now, out, fault);
-    return e;
+    if (is_stale(k, &mark))
+        read_again(k, &mark);
+    return verify(k, token, refusal, now, out, fault);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The attestation service's signing keys as keyd pins them: a JWKS file, read again when it changed and a token
- * names a key that is not known (at most once a second). They never come by way of kbsd.
+ * The attestation service's signing keys as keyd pins them: a JWKS file, read again as soon as it changes, so that
+ * a key taken out of it counts no more. They never come by way of kbsd.
  */
 #ifndef BROKER_ATTESTATION_KEYS_H
 #define BROKER_ATTESTATION_KEYS_H

@@ -69,6 +69,38 @@ static void journal_line(struct buf *journal, struct span text, struct span hash
     buf_add_str(journal, "\"}\n");
 }
 
+/* Without what a very long policy explains of itself: its digest and version are on record, and the reason in a
+ * sentence. The lists are the decision's too, so they are copied. */
+static fallible shorten(json_t *record)
+{
+    json_t *checks owned(json_free) = json_array(), *check, *attestation = json_object_get(record, "attestation");
+    size_t i;
+
+    json_array_foreach (json_object_get(record, "checks"), i, check) {
+        json_t *brief = json_copy(check);
+        json_object_del(brief, "explanation");
+        json_array_append_new(checks, brief);
+    }
+    if (json_array_size(checks) != json_array_size(json_object_get(record, "checks")))
+        return FAIL(SYSTEM, "out of memory");
+    if (json_array_size(checks))
+        json_object_set(record, "checks", checks);
+    json_object_del(attestation, "failed");
+    json_set_bool(record, "shortened", true);
+    return OK;
+}
+
+static fallible write_record(json_t *record, struct buf *text)
+{
+    struct err e = json_canonical(record, text);
+
+    if (e.kind != FAIL_LIMIT)
+        return e;
+    TRY(shorten(record));
+    buf_clear(text);
+    return json_canonical(record, text);
+}
+
 fallible audit_append(struct transaction *t, json_t *record, int64_t now)
 {
     struct head head;
@@ -80,7 +112,7 @@ fallible audit_append(struct transaction *t, json_t *record, int64_t now)
     json_set_int(record, "seq", head.seq + 1);
     json_set_str(record, "time", clock_format(now, time));
     json_set_hex(record, "previous", SPAN_OF(head.hash));
-    TRY(json_canonical(record, &text));
+    TRY(write_record(record, &text));
     TRY(hash_of(SPAN_OF(head.hash), buf_span(&text), hash));
     TRY(insert(t->store, head.seq + 1, record, buf_span(&text), SPAN_OF(hash)));
     journal_line(t->journal, buf_span(&text), SPAN_OF(hash));

@@ -6,7 +6,7 @@
 #include "base/writer.h"
 
 #define FORMAT 1
-#define FIELD_MAX (16U << 10) /* of all but body, token and refusal */
+#define FIELD_MAX (32U << 10) /* of all but body, statements and options: what fits into a request's head */
 
 void operation_write_question(const struct broker_request *q, struct buf *out)
 {
@@ -45,7 +45,7 @@ fallible operation_read_question(struct span in, struct broker_request *out)
     q.certificate = part(&r, FIELD_MAX);
     q.attestation = part(&r, IPC_BODY_MAX);
     q.refusal = part(&r, IPC_BODY_MAX);
-    q.options = part(&r, FIELD_MAX);
+    q.options = part(&r, IPC_BODY_MAX); /* JSON: its escapes make it longer */
     TRY(reader_end(&r, "question to the key side"));
     *out = q;
     return OK;

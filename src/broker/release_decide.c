@@ -153,9 +153,12 @@ fallible release_decide(struct release *r)
     bool tee = r->policy.policy->attestation != ATTESTATION_NONE;
     if (tee)
         TRY(read_attestation(r));
-    /* Under `observe` a bad token is worth a note, not a refusal. */
-    if (r->o->code == CODE_ATTESTATION_TOKEN_INVALID && r->policy.policy->attestation == ATTESTATION_OBSERVE)
+    /* Under `observe` a bad token is worth a note, not a refusal; what it says is not of this client. */
+    bool noted = r->o->code == CODE_ATTESTATION_TOKEN_INVALID && r->policy.policy->attestation == ATTESTATION_OBSERVE;
+    if (noted) {
+        attestation_done(&r->attestation);
         r->o->code = CODE_OK;
+    }
     if (r->o->code != CODE_OK)
         return OK;
     TRY(issuer_of(r, &issuer));
@@ -167,5 +170,7 @@ fallible release_decide(struct release *r)
     c.client = r->has_client ? &r->client : NULL;
     c.certificate_issuer = buf_span(&issuer);
     TRY(check_tee(r, &c));
+    if (noted)
+        r->would_refuse = CODE_ATTESTATION_TOKEN_INVALID;
     return r->o->code == CODE_OK ? check_who(r, &c) : OK;
 }

@@ -5,6 +5,7 @@
 
 #define TEXTS_MAX 64
 #define TEXT_MAX 128
+#define POLICY_IDS_MAX 16 /* as many as the attestation service takes at once */
 
 static const char *const levels[] = { "none", "observe", "require" };
 
@@ -118,7 +119,9 @@ static fallible lists_of(struct transfer_policy *p, char **message)
         json_object_set_new(p->native, "policy_ids", json_pack("[s]", "default"));
     TRY(texts(n, "attestation_types", false, &p->attestation_types, message));
     TRY(types_check(p->attestation_types, message));
-    TRY(texts(n, "policy_ids", true, &p->policy_ids, message));
+    TRY(texts(n, "policy_ids", false, &p->policy_ids, message)); /* the attestation service appraises by at least one */
+    if (json_array_size(p->policy_ids) > POLICY_IDS_MAX)
+        return bad(message, "policy_ids", "at most 16 appraisal policies");
     /* The protocol's own example of a policy has an empty client_permissions_allof: all of nothing. */
     TRY(texts(n, "client_permissions_allof", true, &p->permissions_all, message));
     TRY(texts(n, "client_permissions_anyof", false, &p->permissions_any, message));
@@ -147,8 +150,6 @@ static fallible read_native(struct transfer_policy *p, char **message)
         return bad(message, "accept_warning", "true or false");
     if (failed(json_opt_bool(n, "explain_to_caller", "explain", &p->explain_to_caller)))
         return bad(message, "explain_to_caller", "true or false");
-    if (p->attestation == ATTESTATION_REQUIRE && !p->conditions && !json_array_size(p->policy_ids))
-        return bad(message, "conditions", "attestation is required but nothing says of what: give conditions or policy_ids");
     return OK;
 }
 

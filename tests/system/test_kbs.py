@@ -199,7 +199,7 @@ def test_policy_life(kbs):
 
 @pytest.mark.parametrize("policy,word", [
     ({"attestation": "sometimes"}, "attestation"), ({"attestation_types": []}, "attestation_types"),
-    ({"attestation_types": ["sev"]}, "attestation_types"), ({"policy_ids": []}, "conditions"), ({"unknown": 1}, "unknown"),
+    ({"attestation_types": ["sev"]}, "attestation_types"), ({"policy_ids": []}, "policy_ids"), ({"unknown": 1}, "unknown"),
     ({"conditions": {"version": "1.0.0", "allOf": [{"claim": "mrtdd", "equals": "00"}]}}, "mrtdd"),
     ({"conditions": {"version": "1.0.0", "allOf": []}}, "allOf"), ({"lease_minutes": -1}, "lease"), ({"name": "a b"}, "name"),
     ({"sgx_enclave_issuer_anyof": [], "sgx_enclave_issuer_product_id": 0}, "sgx_enclave_issuer_anyof"), ({"sgx_enclave_issuer_anyof": ["zz"], "sgx_enclave_issuer_product_id": 0}, ""),

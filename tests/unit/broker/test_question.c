@@ -32,6 +32,19 @@ static void question_round_trip(void **state)
     assert_fails(operation_read_question(buf_span(&text), &got), FAIL_INPUT);
 }
 
+/* What fits into the head of a request reaches keyd, which has the word for it. */
+static void long_fields_are_read(void **state)
+{
+    static char field[32 << 10], options[192 << 10];
+    struct buf text owned(buf_done) = buf_of(1 << 20);
+    struct broker_request q = { .bearer = SPAN_OF(field), .proof = SPAN_OF(field), .options = SPAN_OF(options) }, got;
+    (void)state;
+    operation_write_question(&q, &text);
+    assert_ok(operation_read_question(buf_span(&text), &got));
+    assert_int_equal(got.bearer.len, sizeof field);
+    assert_int_equal(got.options.len, sizeof options);
+}
+
 static void answer_round_trip(void **state)
 {
     struct outcome good owned(outcome_done) = { 0 }, bad owned(outcome_done) = { 0 };
@@ -68,6 +81,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(codes_have_words),
         cmocka_unit_test(question_round_trip),
+        cmocka_unit_test(long_fields_are_read),
         cmocka_unit_test(answer_round_trip),
         cmocka_unit_test(failures_become_refusals),
     };

@@ -18,6 +18,7 @@
 #include "crypto/signature.h"
 #include "keys/embedded.h"
 #include "keys/key_server.h"
+#include "policy/policy.h"
 #include "token/attestation.h"
 #include "unit.h"
 
@@ -155,14 +156,19 @@ struct client {
     char *challenge, *body, *proof, path[128];
 };
 
-static void client_start(struct client *c)
+static void client_start_as(struct client *c, const char *bearer)
 {
     *c = (struct client){ 0 };
     assert_ok(key_make_ec(KEY_P256, &c->s));
     assert_ok(key_make_ec(KEY_P256, &c->e));
     snprintf(c->path, sizeof c->path, "/kbs/v1/keys/%s/transfer", key_id);
-    json_t *answer owned(json_free) = ask(OPERATION_CHALLENGE, (struct broker_request){ .id = span_str(key_id) }, CODE_OK);
+    json_t *answer owned(json_free) = ask(OPERATION_CHALLENGE, (struct broker_request){ .id = span_str(key_id), .bearer = span_str(bearer) }, CODE_OK);
     c->challenge = strdup(json_string_value(json_object_get(answer, "challenge")));
+}
+
+static void client_start(struct client *c)
+{
+    client_start_as(c, "");
 }
 
 static char *token_for(const struct client *c, const struct key *signer, const char *tee)
@@ -356,6 +362,114 @@ static void spent_ones_are_kept_past_their_expiry(void **state)
     client_done(&c);
 }
 
+/* From here on `key_id` is a new key's, under this policy. */
+static void key_under(const char *policy)
+{
+    char *token owned(free) = admin_token(), body[256];
+    json_t *p owned(json_free) =
+        ask(OPERATION_POLICY_CREATE, (struct broker_request){ .bearer = span_str(token), .body = span_str(policy) }, CODE_OK);
+    snprintf(body, sizeof body, "{\"key_information\":{\"algorithm\":\"AES\",\"key_length\":256},\"transfer_policy_id\":\"%s\"}",
+             json_string_value(json_object_get(p, "id")));
+    json_t *key owned(json_free) =
+        ask(OPERATION_KEY_CREATE, (struct broker_request){ .bearer = span_str(token), .body = span_str(body) }, CODE_OK);
+    snprintf(key_id, sizeof key_id, "%s", json_string_value(json_object_get(json_object_get(key, "key_information"), "id")));
+}
+
+static json_t *last_record(void)
+{
+    struct borrowed_store s owned(store_give) = store_borrow(broker.readers);
+    struct audit_filter newest = { .tenant = SPAN("default"), .limit = 1 };
+    json_t *list owned(json_free) = NULL;
+    assert_ok(audit_list(s.store, &newest, &list));
+    return json_incref(json_array_get(list, 0));
+}
+
+static const char *text_of(const json_t *j, const char *name)
+{
+    const char *text = json_string_value(json_object_get(j, name));
+    return text ? text : "";
+}
+
+/* debug is false, or a measurement is one of 256. */
+static char *long_policy(const char *debug)
+{
+    struct buf b owned(buf_done) = buf_of(POLICY_TEXT_MAX);
+    static const char *const claims[] = { "mrtd", "rtmr0", "rtmr1" };
+    buf_addf(&b, "{\"conditions\":{\"version\":\"1.0.0\",\"anyOf\":[{\"claim\":\"debug\",\"equals\":%s}", debug);
+    for (size_t i = 0; i < 3; i++) {
+        buf_addf(&b, ",{\"claim\":\"%s\",\"in\":[", claims[i]);
+        for (int n = 0; n < 256; n++)
+            buf_addf(&b, "%s\"%096x\"", n ? "," : "", n);
+        buf_add_str(&b, "]}");
+    }
+    buf_add_str(&b, "]}}");
+    return buf_take_str(&b);
+}
+
+static void long_policies_decide_and_are_on_record(void **state)
+{
+    static const struct {
+        const char *debug;
+        enum code code;
+    } rows[] = { { "false", CODE_OK }, { "true", CODE_POLICY_REFUSED } };
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        char *policy owned(free) = long_policy(rows[i].debug);
+        struct client c;
+        key_under(policy);
+        client_start(&c);
+        char *token owned(free) = token_for(&c, as_key, "tdx");
+        client_write(&c, token);
+        json_free(ask(OPERATION_RELEASE, request_of(&c), rows[i].code));
+        json_t *record owned(json_free) = last_record();
+        assert_string_equal(text_of(record, "key_id"), key_id);
+        assert_string_equal(text_of(record, "code"), rows[i].code == CODE_OK ? "" : "policy_refused");
+        assert_true(json_is_true(json_object_get(record, "shortened")));
+        assert_true(json_array_size(json_object_get(record, "checks")) >= 5);
+        if (rows[i].code != CODE_OK)
+            assert_non_null(strstr(text_of(record, "reason"), "debug is false, must be true"));
+        client_done(&c);
+    }
+}
+
+static void observed_token_of_another_is_noted(void **state)
+{
+    char *bearer owned(free) = admin_token();
+    struct client c, other;
+    (void)state;
+    key_under("{\"attestation\":\"observe\"}");
+    client_start_as(&c, bearer);
+    client_start_as(&other, bearer);
+    char *stolen owned(free) = token_for(&other, as_key, "tdx");
+    client_write(&c, stolen);
+    struct broker_request q = request_of(&c);
+    q.bearer = span_str(bearer);
+    json_free(ask(OPERATION_RELEASE, q, CODE_OK));
+    json_t *record owned(json_free) = last_record();
+    assert_string_equal(text_of(record, "would_refuse"), "attestation_token_invalid");
+    assert_null(json_object_get(record, "tcb")); /* it is another's */
+    client_done(&c);
+    client_done(&other);
+}
+
+static void pinned_key_that_is_gone_counts_no_more(void **state)
+{
+    struct key *next owned(key_free) = NULL;
+    struct client c;
+    char path[128];
+    (void)state;
+    assert_ok(key_make_ec(KEY_P256, &next));
+    client_start(&c);
+    char *old owned(free) = token_for(&c, as_key, "tdx"), *new owned(free) = token_for(&c, next, "tdx");
+    pin(next, "as.json", path);
+    client_write(&c, old);
+    (void)ask(OPERATION_RELEASE, request_of(&c), CODE_ATTESTATION_TOKEN_INVALID);
+    client_write(&c, new);
+    json_free(ask(OPERATION_RELEASE, request_of(&c), CODE_OK));
+    pin(as_key, "as.json", path);
+    client_done(&c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -364,6 +478,9 @@ int main(void)
         cmocka_unit_test(one_of_64_concurrent_uses_wins),
         cmocka_unit_test(challenges_store_nothing),
         cmocka_unit_test(spent_ones_are_kept_past_their_expiry),
+        cmocka_unit_test(pinned_key_that_is_gone_counts_no_more),
+        cmocka_unit_test(long_policies_decide_and_are_on_record),
+        cmocka_unit_test(observed_token_of_another_is_noted),
         cmocka_unit_test(every_decision_is_chained),
     };
     if (failed(crypto_start(CRYPTO_MEMORY_PLAIN)))
