@@ -18,6 +18,7 @@
 #define REFRESH_SECONDS 30
 #define BODY_MAX (256U << 10)
 #define UPSTREAM_MS 10000
+#define PATH_LEN 4096
 
 struct front {
     const struct attestd_config *config;
@@ -150,6 +151,53 @@ static fallible listen_all(struct front *f)
     return listen_role(f, 2, "as", &c->as, as_routes, &f->as);
 }
 
+/* What is not set must not end a list. */
+static const char *text_of(const char *text)
+{
+    return text ? text : "";
+}
+
+/* The folder of a file, or of a store's URL; "" for none. */
+static const char *folder_of(const char *name, char out[PATH_LEN])
+{
+    struct span path = span_str(name);
+    if (span_starts(path, SPAN("sqlite:")))
+        path = span_tail(path, strlen("sqlite:"));
+    size_t end = path.len;
+    while (end && path.at[end - 1] != '/')
+        end--;
+    if (end >= PATH_LEN)
+        end = 0;
+    if (end)
+        memcpy(out, path.at, end);
+    out[end] = 0;
+    return out;
+}
+
+/* Files: its certificates, the pinned keys, what name resolution and the system's roots need; its databases. Before
+ * any thread is there, since the kernel binds those that come later only. */
+static fallible confine_files(const struct front *f)
+{
+    const struct attestd_config *c = f->config;
+    char keys[PATH_LEN], stores[2][PATH_LEN];
+    const char *const readable[] = {
+        text_of(config_certificate(c, &c->tcs)), text_of(config_key(c, &c->tcs)),
+        text_of(config_certificate(c, &c->qvs)), text_of(config_key(c, &c->qvs)),
+        text_of(config_certificate(c, &c->as)), text_of(config_key(c, &c->as)),
+        folder_of(c->aas_jwks, keys), text_of(c->upstream_ca), text_of(c->tcs_ca),
+        "/etc/ssl", "/usr/share/ca-certificates", "/usr/local/share/ca-certificates", "/usr/lib", "/lib", "/usr/lib64",
+        "/etc/resolv.conf", "/run/systemd/resolve", "/etc/hosts", "/etc/host.conf", "/etc/nsswitch.conf",
+        "/etc/gai.conf", "/etc/localtime", "/usr/share/zoneinfo", "/dev/urandom", "/dev/null", NULL,
+    };
+    const char *const writable[] = { folder_of(c->tcs.enabled ? c->tcs_store : "", stores[0]),
+                                     folder_of(c->as.enabled ? c->as_store : "", stores[1]), NULL };
+    bool enforced;
+    TRY(harden_files(readable, writable, &enforced));
+    if (!enforced)
+        log_warn("the kernel does not restrict files");
+    return OK;
+}
+
 static fallible open_all(struct front *f)
 {
     TRY(crypto_start(CRYPTO_MEMORY_PLAIN));
@@ -159,6 +207,7 @@ static fallible open_all(struct front *f)
     TRY(open_collateral(f));
     TRY(open_link(f));
     TRY(open_appraisal(f));
+    TRY(confine_files(f));
     TRY(listen_all(f));
     bool enforced;
     return harden_syscalls(SANDBOX_NETWORK, &enforced);
@@ -178,6 +227,7 @@ int front_main(const struct attestd_config *config)
     sigemptyset(&stop);
     sigaddset(&stop, SIGTERM);
     sigprocmask(SIG_BLOCK, &stop, NULL); /* before any thread is there */
+    signal(SIGPIPE, SIG_IGN);
     struct err e = open_all(&f);
     if (failed(e)) {
         log_err(e, "attestd cannot serve");

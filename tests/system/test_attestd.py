@@ -13,6 +13,8 @@ import pytest
 import attestd_fixture as fixture
 from attestd_fixture import Attestd, Key, Simulator, Upstream, b64url, cmw, part, verify_jwt
 
+pytestmark = pytest.mark.sanitize
+
 GOOD = {"version": "1.0.0", "allOf": [{"claim": "debug", "equals": False}, {"claim": "tcb_status", "equals": "UpToDate"},
                                       {"claim": "root", "equals": "configured"}]}
 
