@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A lean HTTPS client to make load with: a thread of its own each, blocking sockets, TLS 1.3 without resumption.
+ * What it costs the machine is what a client must spend, so that the rest of the measurement is the server's.
+ */
+#ifndef BENCH_TLS_CLIENT_H
+#define BENCH_TLS_CLIENT_H
+
+#include "base/buf.h"
+
+/* A server on loopback whose certificate is for localhost. Shared by threads. */
+struct tls_place;
+fallible tls_place_open(const char *ca_file, uint16_t port, struct tls_place **out);
+void tls_place_close(struct tls_place *p);
+OWNED_TYPE(struct tls_place, tls_place_close)
+
+struct tls_client;
+/* `fresh`: a new connection for each request. */
+fallible tls_client_new(const struct tls_place *place, bool fresh, struct tls_client **out);
+void tls_client_free(struct tls_client *c);
+OWNED_TYPE(struct tls_client, tls_client_free)
+
+/* `header`: a further line with its line end, or empty. The reply's body replaces what `reply` held. */
+fallible tls_client_post(struct tls_client *c, const char *path, struct span header, struct span body, int *status,
+                         struct buf *reply);
+
+#endif
