@@ -14,50 +14,6 @@ void json_start(void)
     json_object_seed(0);
 }
 
-/* Nesting outside strings. Texts that are not JSON pass here and fail in the parser. */
-static bool depth_is_fine(struct span text)
-{
-    size_t depth = 0;
-    bool in_string = false;
-
-    for (size_t i = 0; i < text.len; i++) {
-        uint8_t c = text.at[i];
-
-        if (in_string) {
-            if (c == '\\')
-                i++;
-            else if (c == '"')
-                in_string = false;
-        } else if (c == '"') {
-            in_string = true;
-        } else if (c == '{' || c == '[') {
-            if (++depth > JSON_DEPTH_MAX)
-                return false;
-        } else if ((c == '}' || c == ']') && depth > 0) {
-            depth--;
-        }
-    }
-    return true;
-}
-
-fallible json_parse(struct span text, json_t **out)
-{
-    json_error_t why = { 0 };
-
-    if (text.len > JSON_TEXT_MAX)
-        return FAIL(LIMIT, "JSON text is too long");
-    if (!depth_is_fine(text))
-        return FAIL(LIMIT, "JSON is nested too deeply");
-    json_t *j = json_loadb((const char *)text.at, text.len, JSON_REJECT_DUPLICATES, &why);
-    if (!j) {
-        struct err e = FAIL(INPUT, "not JSON");
-        e.at = why.position > 0 ? (uint32_t)why.position : 0;
-        return e;
-    }
-    *out = j;
-    return OK;
-}
-
 fallible json_parse_object(struct span text, json_t **out)
 {
     json_t *j owned(json_free) = NULL;
@@ -67,28 +23,6 @@ fallible json_parse_object(struct span text, json_t **out)
         return FAIL(INPUT, "not a JSON object");
     *out = TAKE(j);
     return OK;
-}
-
-static int dump_to_buf(const char *text, size_t len, void *to)
-{
-    struct buf *out = to;
-
-    buf_add(out, span_from(text, len));
-    return out->failed ? -1 : 0;
-}
-
-fallible json_canonical(const json_t *j, struct buf *out)
-{
-    if (!j)
-        return FAIL(SYSTEM, "memory is short");
-    int rc = json_dump_callback(j, dump_to_buf, out, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY);
-    TRY(buf_check(out));
-    return rc == 0 ? OK : FAIL(SYSTEM, "JSON cannot be written");
-}
-
-char *json_text(const json_t *j)
-{
-    return j ? json_dumps(j, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
 }
 
 /* `what` is the caller's literal. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * JSON by jansson, strict: duplicate members, trailing bytes, NULs in strings, nesting deeper than
+ * JSON, strict, with jansson's values: duplicate members, trailing bytes, NULs in strings, nesting deeper than
  * JSON_DEPTH_MAX and texts above JSON_TEXT_MAX are refused (RFC 8259; lesson: one text, one meaning).
  * A json_t is owned(json_free). Getters return FAIL_INPUT with `what` naming the member's use.
  */

@@ -102,6 +102,20 @@ void reader_copy(struct reader *r, void *to, size_t len)
         memset(to, 0, len);
 }
 
+struct span reader_while(struct reader *r, const bool accepted[256])
+{
+    size_t len = 0;
+
+    while (len < r->rest.len && accepted[r->rest.at[len]])
+        len++;
+    return reader_take(r, len);
+}
+
+uint8_t reader_peek(const struct reader *r)
+{
+    return r->rest.len ? r->rest.at[0] : 0;
+}
+
 struct span reader_rest(struct reader *r)
 {
     return reader_take(r, r->rest.len);

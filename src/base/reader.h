@@ -34,6 +34,10 @@ uint64_t reader_u64be(struct reader *r);
 struct span reader_take(struct reader *r, size_t len);
 /* Copies exactly `len` bytes; zero-fills `to` on failure. */
 void reader_copy(struct reader *r, void *to, size_t len);
+/* The longest run of bytes that the table accepts; may be empty. */
+struct span reader_while(struct reader *r, const bool accepted[256]);
+/* The next byte, which stays; 0 at the end. */
+uint8_t reader_peek(const struct reader *r);
 /* All that is left. */
 struct span reader_rest(struct reader *r);
 /* A nested reader over the next `len` bytes, which must end at its own end (reader_end on it). */

@@ -91,6 +91,65 @@ static void every_prefix_fails(void **state)
     }
 }
 
+static void escapes_and_characters(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *value;
+    } rows[] = {
+        { "[\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"]", "\"\\/\b\f\n\r\t" },
+        { "[\"\\u0041\\u00e9\\u20AC\"]", "A\u00e9\u20ac" },
+        { "[\"x\\ud83d\\ude00y\"]", "x\U0001f600y" },
+        { "[\"\u00e9\u20ac\U0001f600\"]", "\u00e9\u20ac\U0001f600" },
+        { "[\"\x7f\"]", "\x7f" },
+    };
+    static const char *const refused[] = { "[\"\\x\"]", "[\"\\u12g4\"]", "[\"\\ud83d\\u0041\"]", "[\"\\ud83dx\"]", "[\"\\udc00\"]",
+                                           "[\"\xed\xa0\x80\"]", "[\"\xf4\x90\x80\x80\"]", "[\"\xe0\x9f\xbf\"]", "[\"\xc3\"]", "[\"\n\"]" };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        json_t *j owned(json_free) = NULL;
+        assert_false(failed(json_parse(span_str(rows[i].text), &j)));
+        assert_string_equal(json_string_value(json_array_get(j, 0)), rows[i].value);
+    }
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        json_t *j owned(json_free) = NULL;
+        if (!failed(json_parse(span_str(refused[i]), &j)))
+            fail_msg("accepted: %s", refused[i]);
+    }
+}
+
+/* A long text with an escape now and then: pieced together, and written back as it was. */
+static void long_texts(void **state)
+{
+    (void)state;
+    struct buf text owned(buf_done) = buf_of(JSON_TEXT_MAX);
+    json_t *j owned(json_free) = NULL;
+
+    buf_add_str(&text, "[\"");
+    for (int i = 0; i < 20000; i++)
+        buf_add_str(&text, i % 7 ? "abc" : "\\n");
+    buf_add_str(&text, "\"]");
+    assert_false(failed(json_parse(buf_span(&text), &j)));
+    char *again owned(free) = json_text(j);
+    assert_string_equal(again, buf_str(&text));
+}
+
+static void numbers(void **state)
+{
+    (void)state;
+    static const char *const good[] = { "0", "-0", "-1", "9223372036854775807", "-9223372036854775808", "1.5", "-0.25e-3", "1E+2", "1e-999" };
+    static const char *const bad[] = { "-", "+1", "00", "-01", "1.", ".5", "1e", "1e+", "0x1", "1e999", "--1", "1-1", "1.2.3", "Infinity",
+                                       "1000000000000000000000000000000000000000000000000000000000000000.0" };
+    for (size_t i = 0; i < sizeof good / sizeof *good + sizeof bad / sizeof *bad; i++) {
+        bool wanted = i < sizeof good / sizeof *good;
+        const char *number = wanted ? good[i] : bad[i - sizeof good / sizeof *good];
+        struct buf text owned(buf_done) = buf_of(256);
+        json_t *j owned(json_free) = NULL;
+        buf_addf(&text, "[%s]", number);
+        if (failed(json_parse(buf_span(&text), &j)) == wanted)
+            fail_msg("%s: %s", wanted ? "refused" : "accepted", number);
+    }
+}
+
 static void typed_members(void **state)
 {
     (void)state;
@@ -156,6 +215,9 @@ int main(void)
         cmocka_unit_test(refused_texts),
         cmocka_unit_test(depth_and_length),
         cmocka_unit_test(every_prefix_fails),
+        cmocka_unit_test(escapes_and_characters),
+        cmocka_unit_test(long_texts),
+        cmocka_unit_test(numbers),
         cmocka_unit_test(typed_members),
         cmocka_unit_test(building_and_canonical_form),
     };

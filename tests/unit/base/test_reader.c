@@ -110,6 +110,25 @@ static void require_marks_failure(void **state)
     assert_true(r.failed);
 }
 
+static void runs_of_accepted_bytes(void **state)
+{
+    (void)state;
+    static const bool digit[256] = { ['0' ... '9'] = true };
+    struct reader r = reader_of(SPAN("12a3"));
+
+    assert_int_equal(reader_while(&r, digit).len, 2);
+    assert_int_equal(reader_peek(&r), 'a');
+    assert_int_equal(reader_while(&r, digit).len, 0);
+    assert_int_equal(reader_u8(&r), 'a');
+    assert_int_equal(reader_while(&r, digit).len, 1);
+    assert_int_equal(reader_peek(&r), 0);
+    assert_int_equal(reader_while(&r, digit).len, 0);
+    assert_false(failed(reader_end(&r, "digits")));
+    (void)reader_u8(&r);
+    assert_int_equal(reader_while(&r, digit).len, 0);
+    assert_true(failed(reader_end(&r, "digits")));
+}
+
 static void empty_input(void **state)
 {
     (void)state;
@@ -157,6 +176,7 @@ int main(void)
         cmocka_unit_test(nested_readers),
         cmocka_unit_test(nesting_has_a_limit),
         cmocka_unit_test(require_marks_failure),
+        cmocka_unit_test(runs_of_accepted_bytes),
         cmocka_unit_test(empty_input),
         cmocka_unit_test(writer_mirrors_reader),
     };
