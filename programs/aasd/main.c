@@ -80,6 +80,7 @@ static int configured(const struct aasd_options *o)
 
 int main(int argc, char **argv)
 {
+    struct err started = crypto_start(CRYPTO_MEMORY_LOCKED);
     struct aasd_options o = { .daemon = { .config = "/etc/warder/aasd.conf" } };
     const struct option_row rows[] = {
         DAEMON_OPTIONS(o.daemon),
@@ -93,26 +94,14 @@ int main(int argc, char **argv)
         "aasd", "", "authentication and authorisation: users, roles, bearer tokens",
         "Exit status: 0 stopped or done, 1 failure, 2 wrong usage."
     };
-    int rest = 0;
+    int status = daemon_begin(argc, argv, rows, &help, started);
 
-    struct err e = crypto_start(CRYPTO_MEMORY_LOCKED);
-    switch (options_parse(argc, argv, rows, &help, &rest)) {
-    case OPTIONS_DONE:
-        return EXIT_SUCCESS;
-    case OPTIONS_USAGE:
-        return EXIT_USAGE;
-    case OPTIONS_GO:
-        break;
-    }
-    if (rest < argc || !o.administrator != !o.password_file) {
+    if (status >= 0)
+        return status;
+    if (!o.administrator != !o.password_file) {
         fprintf(stderr, "aasd: --init-admin NAME and --password-file FILE go together; nothing "
                         "else is taken\n");
         return EXIT_USAGE;
     }
-    log_start("aasd", LOG_INFO);
-    json_start();
-    if (failed(e))
-        return fail(e, "start");
-    daemon_block_signals();
     return configured(&o);
 }

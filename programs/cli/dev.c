@@ -67,8 +67,11 @@ static fallible start_one(const struct dev *d, const char *name)
         return OK;
     if (!strcmp(name, "skc-agent"))
         return OK; /* the PKCS#11 module starts it */
+    if (!strcmp(name, "openbao") && strcmp(d->keys, "vault"))
+        return OK;
+    dev_say(d, "starting %s", name);
     if (!strcmp(name, "openbao"))
-        return strcmp(d->keys, "vault") ? OK : dev_start_openbao(d);
+        return dev_start_openbao(d);
     if (!strcmp(name, "teesim"))
         return start_teesim(d);
     if (!strcmp(name, "aasd"))
@@ -123,7 +126,6 @@ static int bring_up(const struct dev *d)
     if (!failed(e))
         e = dev_make_certificates(d);
     for (size_t i = 0; !failed(e) && i < PROGRAMS; i++) {
-        dev_say(d, "starting %s", programs[i]);
         e = start_one(d, programs[i]);
         if (failed(e)) {
             char path[1024];

@@ -109,8 +109,10 @@ static fallible enable_store(struct vault *v)
 
 static fallible make_token(struct vault *v)
 {
-    static const char policy[] = "path \"keybroker/*\" { capabilities = [\"create\", \"read\", \"update\", \"delete\", \"list\"] }\n"
-                                 "path \"sys/internal/ui/mounts/keybroker\" { capabilities = [\"read\"] }\n";
+    static const char policy[] = /* docs/vault.md */
+        "path \"keybroker/warder/*\" { capabilities = [\"create\", \"read\", \"delete\"] }\n"
+        "path \"keybroker/*\" { capabilities = [\"read\"] }\n"
+        "path \"auth/token/lookup-self\" { capabilities = [\"read\"] }\n";
     json_t *answer owned(json_free) = NULL;
     const json_t *auth;
     struct span token;

@@ -89,6 +89,7 @@ static bool usage_good(const struct cmsd_options *o)
 
 int main(int argc, char **argv)
 {
+    struct err started = crypto_start(CRYPTO_MEMORY_LOCKED);
     struct cmsd_options o = { .daemon = { .config = "/etc/warder/cmsd.conf" } };
     const struct option_row rows[] = {
         DAEMON_OPTIONS(o.daemon),
@@ -109,26 +110,14 @@ int main(int argc, char **argv)
         "cmsd", "", "the certification authority of a Warder installation",
         "Exit status: 0 stopped or done, 1 failure, 2 wrong usage."
     };
-    int rest = 0;
+    int status = daemon_begin(argc, argv, rows, &help, started);
 
-    struct err e = crypto_start(CRYPTO_MEMORY_LOCKED);
-    switch (options_parse(argc, argv, rows, &help, &rest)) {
-    case OPTIONS_DONE:
-        return EXIT_SUCCESS;
-    case OPTIONS_USAGE:
-        return EXIT_USAGE;
-    case OPTIONS_GO:
-        break;
-    }
-    if (rest < argc || !usage_good(&o)) {
+    if (status >= 0)
+        return status;
+    if (!usage_good(&o)) {
         fprintf(stderr, "cmsd: one of --init, --tls-cert-sha384, --issue --csr FILE --out FILE "
                         "[--client], or none to serve\n");
         return EXIT_USAGE;
     }
-    log_start("cmsd", LOG_INFO);
-    json_start();
-    if (failed(e))
-        return fail(e, "start");
-    daemon_block_signals();
     return configured(&o);
 }

@@ -4,7 +4,36 @@
 #include <signal.h>
 #include <systemd/sd-daemon.h>
 
+#include "base/json.h"
 #include "base/log.h"
+
+enum { EXIT_USAGE = 2 };
+
+int daemon_begin(int argc, char **argv, const struct option_row *rows, const struct command_help *help, struct err crypto)
+{
+    int rest = 0;
+
+    switch (options_parse(argc, argv, rows, help, &rest)) {
+    case OPTIONS_DONE:
+        return EXIT_SUCCESS;
+    case OPTIONS_USAGE:
+        return EXIT_USAGE;
+    case OPTIONS_GO:
+        break;
+    }
+    if (rest < argc) {
+        fprintf(stderr, "%s: takes no operands\n", help->name);
+        return EXIT_USAGE;
+    }
+    log_start(help->name, LOG_INFO);
+    json_start();
+    if (failed(crypto)) {
+        log_err(crypto, "start");
+        return EXIT_FAILURE;
+    }
+    daemon_block_signals();
+    return -1;
+}
 
 enum daemon_go daemon_configure(const struct daemon_options *options, const struct setting *rows)
 {

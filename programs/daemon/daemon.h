@@ -23,6 +23,10 @@ struct daemon_options {
     { "check-config", 0, OPTION_FLAG, NULL, "check the configuration and exit", &(o).check_config }
 /* clang-format on */
 
+/* Options without operands, then the log and what must come before threads (daemon_block_signals, json_start).
+ * `crypto`: what crypto_start(), which must be main()'s first call, said. -1: go on; else the exit status. */
+int daemon_begin(int argc, char **argv, const struct option_row *rows, const struct command_help *help, struct err crypto);
+
 enum daemon_go { DAEMON_GO, DAEMON_DONE, DAEMON_BAD };
 /* Loads the file into the rows and serves --show-config and --check-config; what is wrong goes to
  * stderr. */

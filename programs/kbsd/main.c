@@ -5,8 +5,6 @@
 #include "daemon/daemon.h"
 #include "kbsd/kbs.h"
 
-enum { EXIT_USAGE = 2 };
-
 static void kbs_close(struct kbs *k)
 {
     key_side_close(k->keyd);
@@ -68,31 +66,12 @@ static int configured(const struct daemon_options *o)
 
 int main(int argc, char **argv)
 {
+    struct err started = crypto_start(CRYPTO_MEMORY_PLAIN);
     struct daemon_options o = { .config = "/etc/warder/kbsd.conf" };
     const struct option_row rows[] = { DAEMON_OPTIONS(o), { 0 } };
     const struct command_help help = { "kbsd", "", "the network side of the key broker",
                                        "Exit status: 0 stopped, 1 failure, 2 wrong usage." };
-    int rest = 0;
+    int status = daemon_begin(argc, argv, rows, &help, started);
 
-    struct err e = crypto_start(CRYPTO_MEMORY_PLAIN);
-    switch (options_parse(argc, argv, rows, &help, &rest)) {
-    case OPTIONS_DONE:
-        return EXIT_SUCCESS;
-    case OPTIONS_USAGE:
-        return EXIT_USAGE;
-    case OPTIONS_GO:
-        break;
-    }
-    if (rest < argc) {
-        fprintf(stderr, "kbsd: takes no operands\n");
-        return EXIT_USAGE;
-    }
-    log_start("kbsd", LOG_INFO);
-    json_start();
-    if (failed(e)) {
-        log_err(e, "start");
-        return EXIT_FAILURE;
-    }
-    daemon_block_signals();
-    return configured(&o);
+    return status < 0 ? configured(&o) : status;
 }

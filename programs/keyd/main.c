@@ -9,8 +9,6 @@
 #include "daemon/daemon.h"
 #include "keyd/keyd.h"
 
-enum { EXIT_USAGE = 2 };
-
 static int configured(const struct daemon_options *o)
 {
     struct keyd_settings s;
@@ -40,32 +38,13 @@ static void free_wiped(void *at)
 
 int main(int argc, char **argv)
 {
+    struct err started = crypto_start(CRYPTO_MEMORY_LOCKED);
     struct daemon_options o = { .config = "/etc/warder/keyd.conf" };
     const struct option_row rows[] = { DAEMON_OPTIONS(o), { 0 } };
     const struct command_help help = { "keyd", "", "the key side of the broker: challenges, decisions, wrapping, audit",
                                        "Exit status: 0 stopped, 1 failure, 2 wrong usage." };
-    int rest = 0;
 
-    struct err e = crypto_start(CRYPTO_MEMORY_LOCKED);
-    switch (options_parse(argc, argv, rows, &help, &rest)) {
-    case OPTIONS_DONE:
-        return EXIT_SUCCESS;
-    case OPTIONS_USAGE:
-        return EXIT_USAGE;
-    case OPTIONS_GO:
-        break;
-    }
-    if (rest < argc) {
-        fprintf(stderr, "keyd: takes no operands\n");
-        return EXIT_USAGE;
-    }
-    log_start("keyd", LOG_INFO);
     json_set_alloc_funcs(malloc, free_wiped);
-    json_start();
-    if (failed(e)) {
-        log_err(e, "start");
-        return EXIT_FAILURE;
-    }
-    daemon_block_signals();
-    return configured(&o);
+    int status = daemon_begin(argc, argv, rows, &help, started);
+    return status < 0 ? configured(&o) : status;
 }

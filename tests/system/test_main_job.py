@@ -82,17 +82,26 @@ def patterns_of(key):
 
 
 def memory_of(pid):
-    with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as memory:
-        for line in maps:
-            span, rights = line.split()[:2]
-            if not rights.startswith("r") or line.rstrip().endswith(("[vvar]", "[vsyscall]")):
-                continue
-            start, end = (int(x, 16) for x in span.split("-"))
-            try:
-                memory.seek(start)
-                yield memory.read(end - start)
-            except (OSError, ValueError, OverflowError):
-                continue
+    """What a process has mapped; nothing of one that has ended, such as a verify worker between two requests."""
+    try:
+        with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as memory:
+            lines = maps.readlines()
+            yield from regions_of(lines, memory)
+    except (FileNotFoundError, ProcessLookupError):
+        assert not dev_system.alive(pid)
+
+
+def regions_of(lines, memory):
+    for line in lines:
+        span, rights = line.split()[:2]
+        if not rights.startswith("r") or line.rstrip().endswith(("[vvar]", "[vsyscall]")):
+            continue
+        start, end = (int(x, 16) for x in span.split("-"))
+        try:
+            memory.seek(start)
+            yield memory.read(end - start)
+        except (OSError, ValueError, OverflowError):
+            continue
 
 
 def seen_in(blocks, patterns):
