@@ -2,31 +2,30 @@
 /* warder appraisal: appraisal policies of the attestation service. */
 #include "base/file.h"
 #include "cli/cli.h"
+#include "cli/lint.h"
 #include "policy/policy.h"
 
-static int load(const char *path, struct policy **out)
+/* The policy, where it is good, and what there is to say of it. Not EXIT_OK: there is no telling. */
+static int load(const char *path, json_t *remarks, struct policy **out)
 {
     struct buf text owned(buf_done) = buf_of(POLICY_TEXT_MAX);
+    struct policy_remarks found owned(policy_remarks_done) = { 0 };
     char *message owned(free) = NULL;
     struct err e = file_read(path, &text);
 
-    if (!failed(e))
-        e = policy_parse(buf_span(&text), out, &message);
-    if (!failed(e))
-        return EXIT_OK;
-    return print_failure(message ? (struct err){ e.kind, 0, message } : e, path, "docs/policy-language.md and docs/claims.md say what there is");
-}
-
-static int print_remarks(const struct policy *p, const char *path)
-{
-    struct policy_remarks remarks owned(policy_remarks_done) = { 0 };
-    struct err e = policy_lint(p, &remarks);
-
     if (failed(e))
         return print_failure(e, path, NULL);
-    for (size_t i = 0; i < remarks.count; i++)
-        fprintf(stderr, "%s: %s: %s: %s\n", path, remarks.at[i].error ? "error" : "warning", remarks.at[i].path, remarks.at[i].message);
-    return policy_remarks_has_error(&remarks) ? EXIT_ERROR : EXIT_OK;
+    e = policy_parse(buf_span(&text), out, &message);
+    if (failed(e)) {
+        lint_add(remarks, true, "", message ? message : e.what);
+        return EXIT_OK;
+    }
+    e = policy_lint(*out, &found);
+    if (failed(e))
+        return print_failure(e, path, NULL);
+    for (size_t i = 0; i < found.count; i++)
+        lint_add(remarks, found.at[i].error, found.at[i].path, found.at[i].message);
+    return EXIT_OK;
 }
 
 static int appraisal_create(int argc, char **argv)
@@ -41,22 +40,18 @@ static int appraisal_create(int argc, char **argv)
     };
     const struct command_help help = { "warder appraisal create", "", "make an appraisal policy: what evidence must say", NULL };
     struct policy *p owned(policy_free) = NULL;
-    int rest;
-    switch (options_parse(argc, argv, rows, &help, &rest)) {
-    case OPTIONS_DONE:
-        return EXIT_OK;
-    case OPTIONS_USAGE:
-        return EXIT_USAGE;
-    case OPTIONS_GO:
-        break;
-    }
+    json_t *remarks owned(json_free) = json_array();
+    int rc;
+
+    if (!verb_options(argc, argv, rows, &help, 0, NULL, &rc))
+        return rc;
     if (!name || !path) {
         fprintf(stderr, "warder: --name and --file are needed\n");
         return EXIT_USAGE;
     }
-    int rc = load(path, &p);
+    rc = load(path, remarks, &p);
     if (!rc)
-        rc = print_remarks(p, path);
+        rc = lint_print(path, remarks);
     struct session s owned(session_close) = { 0 };
     json_t *body owned(json_free) = json_object(), *answer owned(json_free) = NULL;
     if (!rc)
@@ -78,29 +73,21 @@ static int appraisal_create(int argc, char **argv)
 
 static int appraisal_lint(int argc, char **argv)
 {
-    const struct option_row rows[] = { { 0 } };
+    const char *path, *output = NULL;
+    const struct option_row rows[] = { OUTPUT_OPTION(output), { 0 } };
     const struct command_help help = { "warder appraisal lint", "FILE", "check an appraisal policy without storing it",
                                        "Exit status: 0 it is good, 1 it is not." };
     struct policy *p owned(policy_free) = NULL;
-    int rest;
-    switch (options_parse(argc, argv, rows, &help, &rest)) {
-    case OPTIONS_DONE:
-        return EXIT_OK;
-    case OPTIONS_USAGE:
+    json_t *remarks owned(json_free) = json_array();
+    bool json;
+    int rc;
+
+    if (!verb_options(argc, argv, rows, &help, 1, &path, &rc))
+        return rc;
+    if (!output_is_json(output, &json))
         return EXIT_USAGE;
-    case OPTIONS_GO:
-        break;
-    }
-    if (rest + 1 != argc) {
-        fprintf(stderr, "warder appraisal lint: exactly one FILE is needed\n");
-        return EXIT_USAGE;
-    }
-    int rc = load(argv[rest], &p);
-    if (!rc)
-        rc = print_remarks(p, argv[rest]);
-    if (!rc)
-        printf("%s: good\n", argv[rest]);
-    return rc;
+    rc = load(path, remarks, &p);
+    return rc ? rc : lint_report(path, remarks, json);
 }
 
 static int appraisal_list(int argc, char **argv)

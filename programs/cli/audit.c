@@ -18,15 +18,10 @@ static int audit_list(int argc, char **argv)
     const struct command_help help = { "warder audit list", "", "decisions, the newest first",
                                        "-o json gives whole records: claims, checks, digests, hash chain." };
     struct buf path owned(buf_done) = buf_of(256);
-    int rest;
-    switch (options_parse(argc, argv, rows, &help, &rest)) {
-    case OPTIONS_DONE:
-        return EXIT_OK;
-    case OPTIONS_USAGE:
-        return EXIT_USAGE;
-    case OPTIONS_GO:
-        break;
-    }
+    int rc;
+
+    if (!verb_options(argc, argv, rows, &help, 0, NULL, &rc))
+        return rc;
     if (key && !uuid_valid(span_str(key))) {
         fprintf(stderr, "warder: --key takes a key id\n");
         return EXIT_USAGE;
@@ -34,7 +29,7 @@ static int audit_list(int argc, char **argv)
     buf_addf(&path, "/kbs/v1/audit?limit=%llu%s%s", (unsigned long long)limit, key ? "&key=" : "", key ? key : "");
     struct session s owned(session_close) = { 0 };
     json_t *answer owned(json_free) = NULL;
-    int rc = session_open(&options, &s);
+    rc = session_open(&options, &s);
     if (!rc)
         rc = session_call(&s, SERVICE_KBS, "GET", buf_str(&path), NULL, &answer);
     if (rc)

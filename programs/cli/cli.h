@@ -26,6 +26,11 @@ struct verb {
 /* argv[1] chooses from the table; --help lists it. `parent`: "warder key". */
 int verb_dispatch(const char *parent, const char *summary, const struct verb *table, int argc, char **argv);
 
+/* A verb's command line: its options, and exactly `count` operands. False: nothing is left to do, and *exit_status says
+ * how it ended. */
+bool verb_options(int argc, char **argv, const struct option_row *rows, const struct command_help *help, int count,
+                  const char **operands, int *exit_status);
+
 int cli_appraisal(int argc, char **argv);
 int cli_audit(int argc, char **argv);
 int cli_dev(int argc, char **argv);
@@ -45,7 +50,11 @@ struct session_options {
 #define SESSION_OPTIONS(s)                                                                                            \
     { "config", 0, OPTION_TEXT, "FILE", "services, CA and token (default $WARDER_CONFIG, ~/.config/warder/cli.conf, " \
                                         "/etc/warder/cli.conf)", &(s).config },                                       \
-    { "output", 'o', OPTION_TEXT, "text|json", "form of the answer (default text)", &(s).output }
+    OUTPUT_OPTION((s).output)
+/* For verbs that talk to nobody. */
+#define OUTPUT_OPTION(to) { "output", 'o', OPTION_TEXT, "text|json", "form of the answer (default text)", &(to) }
+/* What -o said; NULL is text. False: neither text nor json, which is told. */
+bool output_is_json(const char *given, bool *json);
 
 enum service { SERVICE_KBS, SERVICE_AAS, SERVICE_CMS, SERVICE_AS, SERVICE_QVS, SERVICE_TCS, SERVICE_COUNT };
 
@@ -79,6 +88,8 @@ int print_failure(struct err e, const char *what, const char *hint);
 
 /* Output. JSON goes out indented with a newline. */
 void print_json(const json_t *j);
+/* Text from elsewhere: control characters never reach a terminal. */
+void print_clean(FILE *out, struct span text);
 /* `rows`: array of objects. Columns: member names (dots go down) with headings, ended by a NULL member. */
 struct column {
     const char *member, *heading;

@@ -2,6 +2,7 @@
 /* warder dev: the whole system on this machine, loopback only. */
 #include "cli/dev.h"
 
+#include <dirent.h>
 #include <limits.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -118,6 +119,21 @@ static void stop_all(const struct dev *d)
         dev_stop(d, programs[i]);
 }
 
+static void print_places(const struct dev *d)
+{
+    static const struct {
+        const char *name, *file;
+    } places[] = { { "config", "etc/cli.conf" }, { "openssl_conf", "etc/openssl-pkcs11.cnf" }, { "module_conf", "etc/pkcs11.conf" },
+                   { "keys_file", "etc/keys.txt" } };
+    json_t *answer owned(json_free) = json_object();
+    char path[1024];
+
+    json_set_str(answer, "dir", d->dir);
+    for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++)
+        json_set_str(answer, places[i].name, dev_path(d, path, "%s", places[i].file));
+    print_json(answer);
+}
+
 static int bring_up(const struct dev *d)
 {
     struct err e = make_folders(d);
@@ -141,22 +157,40 @@ static int bring_up(const struct dev *d)
         stop_all(d);
         return rc;
     }
+    if (d->json)
+        print_places(d);
     dev_say(d, "\nThe system is up. Its command line:\n  export WARDER_CONFIG=%s/etc/cli.conf\n  warder status\n"
                "For nginx and others: OPENSSL_CONF=%s/etc/openssl-pkcs11.cnf WARDER_MODULE_CONF=%s/etc/pkcs11.conf,\n"
                "keys in %s/etc/keys.txt. Stop it: warder dev down --dir %s", d->dir, d->dir, d->dir, d->dir, d->dir);
     return EXIT_OK;
 }
 
-/* Absolute folder of the system and of this program. */
-static int locate(struct dev *d, const char *dir)
+/* A folder that holds a system, or nothing: its mode is going to be changed, and files written into it. */
+static bool is_ours(const char *dir)
+{
+    char path[PATH_MAX];
+    size_t count = 0;
+    DIR *folder = opendir(dir);
+
+    for (const struct dirent *entry = folder ? readdir(folder) : NULL; entry; entry = readdir(folder))
+        count += strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..");
+    if (folder)
+        closedir(folder);
+    return snprintf(path, sizeof(path), "%s/var/dev", dir) < (int)sizeof(path) && folder && (!count || file_exists(path));
+}
+
+/* Absolute folder of the system and of this program; only `making` one makes the folder. */
+static int locate(struct dev *d, const char *dir, bool making)
 {
     char self[PATH_MAX] = "", full[PATH_MAX];
     ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
     char *slash = len > 0 ? strrchr(self, '/') : NULL;
-    struct err e = file_make_dir(dir, 0700);
+    struct err e = making ? file_make_dir(dir, 0700) : OK;
 
+    if (!failed(e) && !is_ours(dir))
+        e = file_exists(dir) ? FAIL(CONFLICT, "the folder has other things in it") : FAIL(ABSENT, "there is no system");
     if (failed(e))
-        return print_failure(e, dir, "choose another folder with --dir");
+        return print_failure(e, dir, making ? "choose another folder with --dir" : "say where it is with --dir; 'warder dev up' makes one");
     if (!slash || !realpath(dir, full) || strlen(full) >= 80) {
         fprintf(stderr, "warder: %.200s: the folder's path must be shorter than 80 characters (sockets live in it)\n", dir);
         return EXIT_USAGE;
@@ -201,7 +235,7 @@ static int find_peers(struct dev *d, char teesim[1024], char bao[1024])
 static int dev_up(int argc, char **argv)
 {
     struct dev d = { .keys = "embedded", .tee = "tdx4" };
-    const char *dir = "warder-dev";
+    const char *dir = "warder-dev", *output = NULL;
     uint64_t base = 0;
     bool no_fuse = false;
     const struct option_row rows[] = {
@@ -213,6 +247,7 @@ static int dev_up(int argc, char **argv)
         { "bao", 0, OPTION_TEXT, "PATH", "the OpenBao server", &d.bao },
         { "no-fuse", 0, OPTION_FLAG, NULL, "evidence by socket even where /dev/fuse is there", &no_fuse },
         { "quiet", 'q', OPTION_FLAG, NULL, "say nothing while it goes well", &d.quiet },
+        OUTPUT_OPTION(output),
         { 0 },
     };
     const struct command_help help = { "warder dev up", "", "start the whole system on this machine, loopback only",
@@ -220,70 +255,63 @@ static int dev_up(int argc, char **argv)
                                        "What runs already is left alone, so it can be run again. For development: its\n"
                                        "secrets lie in files of DIR, and its TEE is a simulator." };
     char teesim[1024], bao[1024];
-    int rest;
-    switch (options_parse(argc, argv, rows, &help, &rest)) {
-    case OPTIONS_DONE:
-        return EXIT_OK;
-    case OPTIONS_USAGE:
-        return EXIT_USAGE;
-    case OPTIONS_GO:
-        break;
-    }
+    int rc;
+
+    if (!verb_options(argc, argv, rows, &help, 0, NULL, &rc))
+        return rc;
     if ((strcmp(d.keys, "embedded") && strcmp(d.keys, "vault")) || base > 65000) {
         fprintf(stderr, "warder: --keys takes embedded or vault, --ports a number up to 65000\n");
         return EXIT_USAGE;
     }
+    if (!output_is_json(output, &d.json))
+        return EXIT_USAGE;
     d.base = (uint16_t)base;
     d.mount = !no_fuse && strcmp(d.tee, "sgx3") && access("/dev/fuse", R_OK | W_OK) == 0;
-    int rc = locate(&d, dir);
+    rc = locate(&d, dir, true);
     if (!rc)
         rc = find_peers(&d, teesim, bao);
     return rc ? rc : bring_up(&d);
 }
 
-static int dev_folder_option(int argc, char **argv, struct dev *d, const struct command_help *help, const char **output)
+/* False: over, with the exit status. */
+static bool dev_folder_option(int argc, char **argv, struct dev *d, const struct command_help *help, int *rc)
 {
-    const char *dir = "warder-dev";
+    const char *dir = "warder-dev", *output = NULL;
     const struct option_row rows[] = {
         { "dir", 0, OPTION_TEXT, "DIR", "folder of the system (default ./warder-dev)", &dir },
-        { "output", 'o', OPTION_TEXT, "text|json", "form of the answer", output },
+        OUTPUT_OPTION(output),
         { 0 },
     };
-    int rest;
-    switch (options_parse(argc, argv, rows, help, &rest)) {
-    case OPTIONS_DONE:
-        return -1;
-    case OPTIONS_USAGE:
-        return EXIT_USAGE;
-    case OPTIONS_GO:
-        break;
-    }
-    return locate(d, dir);
+
+    if (!verb_options(argc, argv, rows, help, 0, NULL, rc))
+        return false;
+    *rc = output_is_json(output, &d->json) ? locate(d, dir, false) : EXIT_USAGE;
+    return *rc == EXIT_OK;
 }
 
 static int dev_down(int argc, char **argv)
 {
     const struct command_help help = { "warder dev down", "", "stop the system; its files stay", NULL };
-    const char *output = NULL;
     struct dev d = { 0 };
-    int rc = dev_folder_option(argc, argv, &d, &help, &output);
+    int rc;
 
-    if (rc)
-        return rc < 0 ? EXIT_OK : rc;
+    if (!dev_folder_option(argc, argv, &d, &help, &rc))
+        return rc;
     stop_all(&d);
+    if (d.json)
+        puts("{}");
     return EXIT_OK;
 }
 
 static int dev_status(int argc, char **argv)
 {
     const struct command_help help = { "warder dev status", "", "which programs run", "Exit status: 0 all run, 4 one does not." };
-    const char *output = NULL;
-    struct dev d = { 0 };
-    int rc = dev_folder_option(argc, argv, &d, &help, &output);
     json_t *all owned(json_free) = json_array();
+    struct dev d = { 0 };
+    int rc;
 
-    if (rc)
-        return rc < 0 ? EXIT_OK : rc;
+    if (!dev_folder_option(argc, argv, &d, &help, &rc))
+        return rc;
     for (size_t i = 0; i < PROGRAMS; i++) {
         pid_t pid = 0;
         bool alive = dev_alive(&d, programs[i], &pid);
@@ -296,7 +324,7 @@ static int dev_status(int argc, char **argv)
         bool optional = !strcmp(programs[i], "openbao") || !strcmp(programs[i], "skc-agent");
         rc = alive || optional ? rc : EXIT_UNAVAILABLE;
     }
-    if (output && !strcmp(output, "json"))
+    if (d.json)
         print_json(all);
     else
         print_table(all, (const struct column[]){ { "program", "PROGRAM" }, { "status", "STATUS" }, { "pid", "PID" }, { 0 } });

@@ -22,7 +22,7 @@ struct dev {
     const char *teesim, *bao; /* programs; NULL: looked for */
     uint16_t base;     /* first of the ports; services use the fixed offsets below */
     bool mount; /* evidence by a configfs-tsm tree (FUSE), else by socket */
-    bool quiet;
+    bool quiet, json;
 };
 
 /* Ports: the defaults of docs/protocol.md when base is 0, else base + offset. */

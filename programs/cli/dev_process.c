@@ -43,7 +43,7 @@ fallible dev_write(const struct dev *d, const char *relative, struct span text, 
 
 void dev_say(const struct dev *d, const char *format, ...)
 {
-    if (d->quiet)
+    if (d->quiet || d->json)
         return;
     va_list args;
     va_start(args, format);

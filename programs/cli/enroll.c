@@ -129,20 +129,15 @@ int key_enroll(int argc, char **argv)
         "The key is made in memory, sent to keyd wrapped to its import key, and wiped.\n"
         "Prints the path of the certificate and the id of the key."
     };
-    int rest;
-    switch (options_parse(argc, argv, rows, &help, &rest)) {
-    case OPTIONS_DONE:
-        return EXIT_OK;
-    case OPTIONS_USAGE:
-        return EXIT_USAGE;
-    case OPTIONS_GO:
-        break;
-    }
+    int rc;
+
+    if (!verb_options(argc, argv, rows, &help, 0, NULL, &rc))
+        return rc;
     if (e.bits != 2048 && e.bits != 3072 && e.bits != 4096) {
         fprintf(stderr, "warder: --bits takes 2048, 3072 or 4096\n");
         return EXIT_USAGE;
     }
     struct session s owned(session_close) = { 0 };
-    int rc = session_open(&options, &s);
+    rc = session_open(&options, &s);
     return rc ? rc : enroll(&s, &e);
 }

@@ -65,15 +65,10 @@ static int key_create(int argc, char **argv)
     const struct option_row rows[] = { KEY_OPTIONS(w), SESSION_OPTIONS(options), { 0 } };
     const struct command_help help = { "warder key create", "", "have the broker make a key",
                                        "Example: warder key create --algorithm RSA --length 3072 --policy ID" };
-    int rest;
-    switch (options_parse(argc, argv, rows, &help, &rest)) {
-    case OPTIONS_DONE:
-        return EXIT_OK;
-    case OPTIONS_USAGE:
-        return EXIT_USAGE;
-    case OPTIONS_GO:
-        break;
-    }
+    int rc;
+
+    if (!verb_options(argc, argv, rows, &help, 0, NULL, &rc))
+        return rc;
     if (!w.algorithm)
         return usage_error("--algorithm is needed: RSA, EC or AES");
     json_t *body owned(json_free) = body_of(&w, json_object());
@@ -90,15 +85,10 @@ static int key_register(int argc, char **argv)
         KEY_OPTIONS(w), SESSION_OPTIONS(options), { 0 },
     };
     const struct command_help help = { "warder key register", "", "bring a key that the key manager holds already under a policy", NULL };
-    int rest;
-    switch (options_parse(argc, argv, rows, &help, &rest)) {
-    case OPTIONS_DONE:
-        return EXIT_OK;
-    case OPTIONS_USAGE:
-        return EXIT_USAGE;
-    case OPTIONS_GO:
-        break;
-    }
+    int rc;
+
+    if (!verb_options(argc, argv, rows, &help, 0, NULL, &rc))
+        return rc;
     if (!w.algorithm || !existing)
         return usage_error("--existing and --algorithm are needed");
     json_t *information = json_object();
@@ -177,15 +167,10 @@ static int key_import(int argc, char **argv)
         KEY_OPTIONS(w), SESSION_OPTIONS(options), { 0 },
     };
     const struct command_help help = { "warder key import", "", "give the broker a key, wrapped so that only keyd can open it", NULL };
-    int rest;
-    switch (options_parse(argc, argv, rows, &help, &rest)) {
-    case OPTIONS_DONE:
-        return EXIT_OK;
-    case OPTIONS_USAGE:
-        return EXIT_USAGE;
-    case OPTIONS_GO:
-        break;
-    }
+    int rc;
+
+    if (!verb_options(argc, argv, rows, &help, 0, NULL, &rc))
+        return rc;
     return path ? import_file(path, &w, &options) : usage_error("--file is needed");
 }
 

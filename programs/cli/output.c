@@ -20,11 +20,31 @@ static const json_t *member_of(const json_t *row, const char *path)
     return at;
 }
 
-/* Text from services may hold anything: control characters never reach the terminal. */
+bool output_is_json(const char *given, bool *json)
+{
+    *json = given && !strcmp(given, "json");
+    if (!given || *json || !strcmp(given, "text"))
+        return true;
+    fprintf(stderr, "warder: -o takes text or json, not %.32s\n", given);
+    return false;
+}
+
+/* Text from services may hold anything. */
+static uint8_t clean(uint8_t c)
+{
+    return c < 0x20 || c == 0x7f ? '?' : c;
+}
+
+void print_clean(FILE *out, struct span text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        putc(clean(text.at[i]), out);
+}
+
 static void add_clean(struct buf *out, const char *text)
 {
     for (; *text; text++)
-        buf_add_u8(out, (unsigned char)*text < 0x20 || *text == 0x7f ? '?' : (uint8_t)*text);
+        buf_add_u8(out, clean((uint8_t)*text));
 }
 
 static void add_value(struct buf *out, const json_t *value)

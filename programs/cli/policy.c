@@ -4,9 +4,11 @@
 
 #include "base/file.h"
 #include "cli/cli.h"
+#include "cli/lint.h"
 #include "policy/claim.h"
 
 #define DOCUMENT_MAX (128U << 10)
+#define NUMBER_DIGITS_MAX 18 /* fit 63 bits */
 
 struct policy_wish {
     const char *file, *name, *attestation, *types, *appraisal, *claims, *permissions;
@@ -26,7 +28,32 @@ static json_t *list_of(const char *text)
     return list;
 }
 
-/* "mrtd=HEX,isvsvn=3" becomes conditions; a value may be several, HEX|HEX. */
+static bool is_number(struct span text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (text.at[i] < '0' || text.at[i] > '9')
+            return false;
+    return text.len && text.len <= NUMBER_DIGITS_MAX;
+}
+
+/* The claim's value in its type; NULL where it has none of it. */
+static json_t *value_of(const struct claim_row *row, struct span text)
+{
+    switch (row->type) {
+    case CLAIM_BOOL:
+        return span_equal_str(text, "true") ? json_true() : span_equal_str(text, "false") ? json_false() : NULL;
+    case CLAIM_NUMBER:
+        return is_number(text) ? json_integer(strtoll((const char *)text.at, NULL, 10)) : NULL;
+    case CLAIM_TEXT:
+    case CLAIM_HEX:
+    case CLAIM_TIME:
+    case CLAIM_TEXT_LIST:
+        return json_stringn((const char *)text.at, text.len);
+    }
+    return NULL;
+}
+
+/* "mrtd=HEX,isvsvn=3" becomes conditions. */
 static int add_conditions(json_t *document, const char *claims)
 {
     json_t *all = json_array();
@@ -36,25 +63,26 @@ static int add_conditions(json_t *document, const char *claims)
         rest = span_tail(rest, pair.len + 1);
         size_t at = span_find(pair, SPAN("="));
         const struct claim_row *row = claim_find(span_head(pair, at));
-        if (!row || at == pair.len) {
-            fprintf(stderr, "warder: --claim takes NAME=VALUE with a name of docs/claims.md, not %.*s\n", (int)pair.len,
+        json_t *value = row && at < pair.len ? value_of(row, span_tail(pair, at + 1)) : NULL;
+        if (!value) {
+            fprintf(stderr, "warder: --claim takes NAME=VALUE, name and type of docs/claims.md, not %.*s\n", (int)pair.len,
                     (const char *)pair.at);
             json_decref(all);
             return EXIT_USAGE;
         }
         json_t *condition = json_object();
-        struct span value = span_tail(pair, at + 1);
         json_set_str(condition, "claim", row->name);
-        if (row->type == CLAIM_BOOL)
-            json_set_bool(condition, "equals", span_equal_str(value, "true"));
-        else if (row->type == CLAIM_NUMBER)
-            json_set_int(condition, "equals", strtoll((const char *)value.at, NULL, 10));
-        else
-            json_set_span(condition, "equals", value);
+        json_object_set_new(condition, "equals", value);
         json_array_append_new(all, condition);
     }
     json_object_set_new(document, "conditions", json_pack("{s:s,s:[{s:o}]}", "version", "1.0.0", "anyOf", "allOf", all));
     return EXIT_OK;
+}
+
+/* A description by options: what a file says is never mixed with it. */
+static bool describes(const struct policy_wish *w)
+{
+    return w->name || w->attestation || w->types || w->appraisal || w->claims || w->permissions || w->lease || w->explain;
 }
 
 static int document_of(const struct policy_wish *w, json_t **out)
@@ -62,7 +90,7 @@ static int document_of(const struct policy_wish *w, json_t **out)
     json_t *document owned(json_free) = json_object();
 
     json_set_str(document, "name", w->name);
-    json_set_str(document, "attestation", w->attestation);
+    json_set_str(document, "attestation", w->attestation ? w->attestation : "require");
     if (w->types)
         json_object_set_new(document, "attestation_types", list_of(w->types));
     if (w->appraisal)
@@ -79,26 +107,31 @@ static int document_of(const struct policy_wish *w, json_t **out)
     return rc;
 }
 
-static int read_document(const char *path, json_t **out)
-{
-    struct buf text owned(buf_done) = buf_of(DOCUMENT_MAX);
-    struct err e = file_read(path, &text);
-
-    if (!failed(e))
-        e = json_parse_object(buf_span(&text), out);
-    return failed(e) ? print_failure(e, path, NULL) : EXIT_OK;
-}
-
 /* The broker would say the same; here the user hears it before anything is sent. */
-static int check_document(const json_t *document, const char *name)
+static void check_document(const json_t *document, json_t *remarks)
 {
     struct transfer_policy *p owned(transfer_policy_free) = NULL;
     char *message owned(free) = NULL;
     struct err e = transfer_policy_parse(document, &p, &message);
 
-    if (!failed(e))
-        return EXIT_OK;
-    return print_failure(message ? (struct err){ e.kind, 0, message } : e, name, "docs/policy-language.md and docs/claims.md say what there is");
+    if (failed(e))
+        lint_add(remarks, true, "", message ? message : e.what);
+}
+
+/* Not EXIT_OK: the file cannot be read. */
+static int read_document(const char *path, json_t *remarks, json_t **out)
+{
+    struct buf text owned(buf_done) = buf_of(DOCUMENT_MAX);
+    struct err e = file_read(path, &text);
+
+    if (failed(e))
+        return print_failure(e, path, NULL);
+    e = json_parse_object(buf_span(&text), out);
+    if (failed(e))
+        lint_add(remarks, true, "", e.what);
+    else
+        check_document(*out, remarks);
+    return EXIT_OK;
 }
 
 static int create(const struct session_options *options, const json_t *document)
@@ -122,7 +155,7 @@ static int create(const struct session_options *options, const json_t *document)
 static int policy_create(int argc, char **argv)
 {
     struct session_options options = { 0 };
-    struct policy_wish w = { .attestation = "require" };
+    struct policy_wish w = { 0 };
     const struct option_row rows[] = {
         { "file", 'f', OPTION_TEXT, "FILE", "the whole policy as JSON; - is standard input", &w.file },
         { "name", 0, OPTION_TEXT, "TEXT", "its name", &w.name },
@@ -140,50 +173,40 @@ static int policy_create(int argc, char **argv)
                                        "Example: warder policy create --name web --attestation-type tdx --claim mrtd=HEX\n"
                                        "Either --file, or the other options." };
     json_t *document owned(json_free) = NULL;
-    int rest;
-    switch (options_parse(argc, argv, rows, &help, &rest)) {
-    case OPTIONS_DONE:
-        return EXIT_OK;
-    case OPTIONS_USAGE:
-        return EXIT_USAGE;
-    case OPTIONS_GO:
-        break;
-    }
-    if (!w.file && !w.name) {
-        fprintf(stderr, "warder: --name, or --file, is needed\n");
+    json_t *remarks owned(json_free) = json_array();
+    int rc;
+
+    if (!verb_options(argc, argv, rows, &help, 0, NULL, &rc))
+        return rc;
+    if (w.file ? describes(&w) : !w.name) {
+        fprintf(stderr, "warder: either --file alone, or --name and the other options\n");
         return EXIT_USAGE;
     }
-    int rc = w.file ? read_document(w.file, &document) : document_of(&w, &document);
+    rc = w.file ? read_document(w.file, remarks, &document) : document_of(&w, &document);
+    if (!rc && !w.file)
+        check_document(document, remarks);
     if (!rc)
-        rc = check_document(document, w.file ? w.file : "policy");
+        rc = lint_print(w.file ? w.file : "policy", remarks);
     return rc ? rc : create(&options, document);
 }
 
 static int lint_file(int argc, char **argv)
 {
-    const struct option_row rows[] = { { 0 } };
+    const char *path, *output = NULL;
+    const struct option_row rows[] = { OUTPUT_OPTION(output), { 0 } };
     const struct command_help help = { "warder policy lint", "FILE", "check a transfer policy without storing it",
                                        "Exit status: 0 it is good, 1 it is not." };
     json_t *document owned(json_free) = NULL;
-    int rest;
-    switch (options_parse(argc, argv, rows, &help, &rest)) {
-    case OPTIONS_DONE:
-        return EXIT_OK;
-    case OPTIONS_USAGE:
+    json_t *remarks owned(json_free) = json_array();
+    bool json;
+    int rc;
+
+    if (!verb_options(argc, argv, rows, &help, 1, &path, &rc))
+        return rc;
+    if (!output_is_json(output, &json))
         return EXIT_USAGE;
-    case OPTIONS_GO:
-        break;
-    }
-    if (rest + 1 != argc) {
-        fprintf(stderr, "warder policy lint: exactly one FILE is needed\n");
-        return EXIT_USAGE;
-    }
-    int rc = read_document(argv[rest], &document);
-    if (!rc)
-        rc = check_document(document, argv[rest]);
-    if (!rc)
-        printf("%s: good\n", argv[rest]);
-    return rc;
+    rc = read_document(path, remarks, &document);
+    return rc ? rc : lint_report(path, remarks, json);
 }
 
 static int policy_list(int argc, char **argv)

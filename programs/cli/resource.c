@@ -12,27 +12,20 @@ static bool id_is_plain(const char *id)
            strspn(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") == len;
 }
 
-/* Options and one operand. -1: go on. */
-static int parse_one(int argc, char **argv, struct session_options *options, const char *name, const char *summary, const char **id)
+/* Options and one operand. False: over, with the exit status. */
+static bool parse_one(int argc, char **argv, struct session_options *options, const char *name, const char *summary, const char **id,
+                      int *exit_status)
 {
     const struct option_row rows[] = { SESSION_OPTIONS(*options), { 0 } };
     const struct command_help help = { name, "ID", summary, NULL };
-    int rest;
 
-    switch (options_parse(argc, argv, rows, &help, &rest)) {
-    case OPTIONS_DONE:
-        return EXIT_OK;
-    case OPTIONS_USAGE:
-        return EXIT_USAGE;
-    case OPTIONS_GO:
-        break;
-    }
-    if (rest + 1 != argc || !id_is_plain(argv[rest])) {
-        fprintf(stderr, "%s: exactly one ID is needed; see '%s --help'\n", name, name);
-        return EXIT_USAGE;
-    }
-    *id = argv[rest];
-    return -1;
+    if (!verb_options(argc, argv, rows, &help, 1, id, exit_status))
+        return false;
+    if (id_is_plain(*id))
+        return true;
+    fprintf(stderr, "%s: an ID is letters, digits and - _ . ; the verb 'list' shows them\n", name);
+    *exit_status = EXIT_USAGE;
+    return false;
 }
 
 const json_t *rows_of(const json_t *answer)
@@ -52,19 +45,13 @@ int list_rows(int argc, char **argv, enum service service, const char *path, con
     struct session_options options = { 0 };
     const struct option_row rows[] = { SESSION_OPTIONS(options), { 0 } };
     const struct command_help help = { name, "", summary, NULL };
-    int rest;
+    int rc;
 
-    switch (options_parse(argc, argv, rows, &help, &rest)) {
-    case OPTIONS_DONE:
-        return EXIT_OK;
-    case OPTIONS_USAGE:
-        return EXIT_USAGE;
-    case OPTIONS_GO:
-        break;
-    }
+    if (!verb_options(argc, argv, rows, &help, 0, NULL, &rc))
+        return rc;
     struct session s owned(session_close) = { 0 };
     json_t *answer owned(json_free) = NULL;
-    int rc = session_open(&options, &s);
+    rc = session_open(&options, &s);
     if (!rc)
         rc = session_call(&s, service, "GET", path, NULL, &answer);
     if (rc)
@@ -83,9 +70,9 @@ int show_one(int argc, char **argv, enum service service, const char *path, cons
     struct buf full owned(buf_done) = buf_of(512);
     json_t *answer owned(json_free) = NULL;
     const char *id = NULL;
-    int rc = parse_one(argc, argv, &options, name, summary, &id);
+    int rc;
 
-    if (rc >= 0)
+    if (!parse_one(argc, argv, &options, name, summary, &id, &rc))
         return rc;
     buf_addf(&full, "%s%s", path, id);
     rc = session_open(&options, &s);
@@ -107,15 +94,15 @@ int delete_one(int argc, char **argv, enum service service, const char *path, co
     struct buf full owned(buf_done) = buf_of(512);
     json_t *answer owned(json_free) = NULL;
     const char *id = NULL;
-    int rc = parse_one(argc, argv, &options, name, summary, &id);
+    int rc;
 
-    if (rc >= 0)
+    if (!parse_one(argc, argv, &options, name, summary, &id, &rc))
         return rc;
     buf_addf(&full, "%s%s", path, id);
     rc = session_open(&options, &s);
     if (!rc)
         rc = session_call(&s, service, "DELETE", buf_str(&full), NULL, &answer);
-    if (!rc && !s.json)
-        printf("deleted %s\n", id);
+    if (!rc)
+        printf(s.json ? "{}\n" : "deleted %s\n", id);
     return rc;
 }

@@ -29,28 +29,14 @@ static bool split_name(const char *text, struct role_name *out)
     return out->service.len && out->name.len;
 }
 
-static int begin(int argc, char **argv, const struct option_row *rows,
-                 const struct command_help *help, int operands, struct role_options *o,
-                 struct session *s)
+static bool begin(int argc, char **argv, const struct option_row *rows,
+                  const struct command_help *help, int operands, struct role_options *o,
+                  struct session *s, int *rc)
 {
-    int rest = 0;
-
-    switch (options_parse(argc, argv, rows, help, &rest)) {
-    case OPTIONS_DONE:
-        return -1;
-    case OPTIONS_USAGE:
-        return EXIT_USAGE;
-    case OPTIONS_GO:
-        break;
-    }
-    if (argc - rest != operands) {
-        fprintf(stderr, "usage: %s %s; '%s --help' says more\n", help->name, help->arguments,
-                help->name);
-        return EXIT_USAGE;
-    }
-    for (int i = 0; i < operands; i++)
-        o->operands[i] = argv[rest + i];
-    return session_open(&o->session, s);
+    if (!verb_options(argc, argv, rows, help, operands, o->operands, rc))
+        return false;
+    *rc = session_open(&o->session, s);
+    return *rc == EXIT_OK;
 }
 
 static void add_query(struct buf *path, const char *name, struct span value)
@@ -156,18 +142,18 @@ static int create(int argc, char **argv)
         "  warder role create KBS:KeyCRUD --permissions 'keys:*:*,key_transfer_policies:*:*'"
     };
 
-    int rc = begin(argc, argv, rows, &help, 1, &o, &s);
-    if (!rc && !split_name(o.operands[0], &n))
-        rc = bad_name(o.operands[0]);
-    if (!rc) {
-        json_set_span(body, "service", n.service);
-        json_set_span(body, "name", n.name);
-        json_set_span(body, "context", n.context);
-        json_object_set_new(body, "permissions", rules_of(o.permissions));
-        rc = session_call(&s, SERVICE_AAS, "POST", "/aas/v1/roles", body, &answer);
-    }
+    int rc;
+    if (!begin(argc, argv, rows, &help, 1, &o, &s, &rc))
+        return rc;
+    if (!split_name(o.operands[0], &n))
+        return bad_name(o.operands[0]);
+    json_set_span(body, "service", n.service);
+    json_set_span(body, "name", n.name);
+    json_set_span(body, "context", n.context);
+    json_object_set_new(body, "permissions", rules_of(o.permissions));
+    rc = session_call(&s, SERVICE_AAS, "POST", "/aas/v1/roles", body, &answer);
     if (rc)
-        return rc < 0 ? EXIT_OK : rc;
+        return rc;
     if (s.json)
         print_json(answer);
     else
@@ -196,11 +182,13 @@ static int list(int argc, char **argv)
         { "permissions", "PERMISSIONS" }, { "role_id", "ID" }, { 0 }
     };
 
-    int rc = begin(argc, argv, rows, &help, 0, &o, &s);
-    if (!rc && o.user)
+    int rc;
+    if (!begin(argc, argv, rows, &help, 0, &o, &s, &rc))
+        return rc;
+    if (o.user)
         rc = user_path(o.user, "", &path);
     if (rc)
-        return rc < 0 ? EXIT_OK : rc;
+        return rc;
     if (!o.user)
         buf_add_str(&path, "/aas/v1/roles");
     if (o.service)
@@ -226,11 +214,12 @@ static int show(int argc, char **argv)
     const struct command_help help = { "warder role show", "ID|SERVICE:NAME[:CONTEXT]", "one role",
                                        NULL };
 
-    int rc = begin(argc, argv, rows, &help, 1, &o, &s);
-    if (!rc)
-        rc = find_role(&s, o.operands[0], &role);
+    int rc;
+    if (!begin(argc, argv, rows, &help, 1, &o, &s, &rc))
+        return rc;
+    rc = find_role(&s, o.operands[0], &role);
     if (rc)
-        return rc < 0 ? EXIT_OK : rc;
+        return rc;
     if (s.json)
         print_json(role);
     else
@@ -249,16 +238,17 @@ static int delete (int argc, char **argv)
     const struct command_help help = { "warder role delete", "ID|SERVICE:NAME[:CONTEXT]",
                                        "remove a role, also from all users that have it", NULL };
 
-    int rc = begin(argc, argv, rows, &help, 1, &o, &s);
-    if (!rc)
-        rc = find_role(&s, o.operands[0], &role);
+    int rc;
+    if (!begin(argc, argv, rows, &help, 1, &o, &s, &rc))
+        return rc;
+    rc = find_role(&s, o.operands[0], &role);
     if (!rc) {
         buf_addf(&path, "/aas/v1/roles/%s", id_of(role));
         rc = session_call(&s, SERVICE_AAS, "DELETE", buf_str(&path), NULL, &answer);
     }
     if (!rc && s.json)
         puts("{}");
-    return rc < 0 ? EXIT_OK : rc;
+    return rc;
 }
 
 static int change(int argc, char **argv, const struct command_help *help, bool granting)
@@ -271,9 +261,10 @@ static int change(int argc, char **argv, const struct command_help *help, bool g
     owned(json_free) json_t *answer = NULL;
     const struct option_row rows[] = { SESSION_OPTIONS(o.session), { 0 } };
 
-    int rc = begin(argc, argv, rows, help, 2, &o, &s);
-    if (!rc)
-        rc = find_role(&s, o.operands[1], &role);
+    int rc;
+    if (!begin(argc, argv, rows, help, 2, &o, &s, &rc))
+        return rc;
+    rc = find_role(&s, o.operands[1], &role);
     if (!rc)
         rc = user_path(o.operands[0], granting ? "" : id_of(role), &path);
     if (!rc && granting)
@@ -283,7 +274,7 @@ static int change(int argc, char **argv, const struct command_help *help, bool g
                           &answer);
     if (!rc && s.json)
         puts("{}");
-    return rc < 0 ? EXIT_OK : rc;
+    return rc;
 }
 
 static int give(int argc, char **argv)

@@ -61,13 +61,11 @@ int session_open(const struct session_options *options, struct session *out)
     struct buf path owned(buf_done) = buf_of(4096);
     struct err e = config_path(options->config, &path);
 
-    *out = (struct session){ .json = options->output && !strcmp(options->output, "json") };
+    *out = (struct session){ 0 };
     if (failed(e))
         return print_failure(e, "configuration", NULL);
-    if (options->output && !out->json && strcmp(options->output, "text")) {
-        fprintf(stderr, "warder: -o takes text or json, not %.32s\n", options->output);
+    if (!output_is_json(options->output, &out->json))
         return EXIT_USAGE;
-    }
     int rc = load(buf_str(&path), out);
     if (rc)
         return rc;
@@ -87,7 +85,23 @@ void session_close(struct session *s)
     *s = (struct session){ 0 };
 }
 
-/* The problem document in words, then the hint for its code. */
+/* What to do next, by status. */
+static const struct {
+    int status, exit_status;
+    const char *hint;
+} problem_hints[] = {
+    { 401, EXIT_DENIED, "get a token: warder token get --username NAME" },
+    { 403, EXIT_DENIED, "the token's roles do not allow it: warder token show, warder role list" },
+    { 404, EXIT_ERROR, "the verb 'list' shows what there is" },
+    { 409, EXIT_ERROR, "it exists already, is in use, or was changed meanwhile: the verbs 'list' and 'show' say more" },
+    { 429, EXIT_UNAVAILABLE, "try again in a moment" },
+    { 500, EXIT_ERROR, "the service's log says why" },
+    { 502, EXIT_UNAVAILABLE, "try again in a moment; 'warder status' says which service is down" },
+    { 503, EXIT_UNAVAILABLE, "try again in a moment; 'warder status' says which service is down" },
+    { 504, EXIT_UNAVAILABLE, "try again in a moment; 'warder status' says which service is down" },
+};
+
+/* The problem document in words, then the hint for its status. */
 static int print_problem(enum service service, int status, struct span body)
 {
     json_t *problem owned(json_free) = NULL;
@@ -97,17 +111,18 @@ static int print_problem(enum service service, int status, struct span body)
         (void)json_opt_str(problem, "code", "code", &code).kind;
         (void)json_opt_str(problem, "detail", "detail", &detail).kind;
     }
-    fprintf(stderr, "warder: %s refused (%d%s%.*s)%s%.*s\n", service_name(service), status, code.len ? " " : "",
-            (int)code.len, (const char *)code.at, detail.len ? ": " : "", (int)detail.len, (const char *)detail.at);
-    if (status == 401)
-        fprintf(stderr, "  get a token: warder token get --username NAME\n");
-    if (status == 403)
-        fprintf(stderr, "  the token's roles do not allow it: warder token show, warder role list\n");
-    if (status == 503 || status == 429)
-        fprintf(stderr, "  try again in a moment; 'warder status' says which service is down\n");
-    if (status == 401 || status == 403)
-        return EXIT_DENIED;
-    return status == 503 || status == 429 ? EXIT_UNAVAILABLE : EXIT_ERROR;
+    fprintf(stderr, "warder: %s refused (%d%s", service_name(service), status, code.len ? " " : "");
+    print_clean(stderr, code);
+    fputs(detail.len ? "): " : ")", stderr);
+    print_clean(stderr, detail);
+    putc('\n', stderr);
+    for (size_t i = 0; i < sizeof(problem_hints) / sizeof(*problem_hints); i++)
+        if (problem_hints[i].status == status) {
+            fprintf(stderr, "  %s\n", problem_hints[i].hint);
+            return problem_hints[i].exit_status;
+        }
+    fprintf(stderr, "  the verb's --help says what it takes\n");
+    return EXIT_ERROR;
 }
 
 static int read_token(const struct session *s, struct secret **out)
@@ -146,6 +161,10 @@ int session_call_raw(struct session *s, enum service service, const char *method
                               .bearer = token ? (const char *)secret_expose(token).at : NULL };
     struct http_reply reply owned(http_reply_done) = { 0 };
     struct err e = http_send(s->http, &call, &reply);
+    if (failed(e) && e.kind != FAIL_UPSTREAM) {
+        (void)print_failure(e, s->urls[service], "check [services] and [tls] in the configuration file");
+        return EXIT_ERROR;
+    }
     if (failed(e)) {
         fprintf(stderr, "warder: %s at %s does not answer: %s\n  'warder status' says which services are up\n",
                 service_name(service), s->urls[service], e.what);

@@ -48,17 +48,12 @@ int cli_status(int argc, char **argv)
     const struct option_row rows[] = { SESSION_OPTIONS(options), { 0 } };
     const struct command_help help = { "warder status", "", "health of every service",
                                        "Exit status: 0 all are up, 4 one is not." };
-    int rest;
-    switch (options_parse(argc, argv, rows, &help, &rest)) {
-    case OPTIONS_DONE:
-        return EXIT_OK;
-    case OPTIONS_USAGE:
-        return EXIT_USAGE;
-    case OPTIONS_GO:
-        break;
-    }
+    int rc;
+
+    if (!verb_options(argc, argv, rows, &help, 0, NULL, &rc))
+        return rc;
     struct session s owned(session_close) = { 0 };
-    int rc = session_open(&options, &s);
+    rc = session_open(&options, &s);
     if (rc)
         return rc;
     json_t *all owned(json_free) = json_array();

@@ -13,24 +13,14 @@ struct token_options {
     const char *username, *password_file, *out;
 };
 
-static int begin(int argc, char **argv, const struct option_row *rows,
-                 const struct command_help *help, struct token_options *o, struct session *s)
+static bool begin(int argc, char **argv, const struct option_row *rows,
+                  const struct command_help *help, struct token_options *o, struct session *s,
+                  int *rc)
 {
-    int rest = 0;
-
-    switch (options_parse(argc, argv, rows, help, &rest)) {
-    case OPTIONS_DONE:
-        return -1;
-    case OPTIONS_USAGE:
-        return EXIT_USAGE;
-    case OPTIONS_GO:
-        break;
-    }
-    if (rest < argc) {
-        fprintf(stderr, "usage: %s [OPTION...]; '%s --help' says more\n", help->name, help->name);
-        return EXIT_USAGE;
-    }
-    return session_open(&o->session, s);
+    if (!verb_options(argc, argv, rows, help, 0, NULL, rc))
+        return false;
+    *rc = session_open(&o->session, s);
+    return *rc == EXIT_OK;
 }
 
 /* Claims without a check of the signature: for the holder to look at, never to decide on. */
@@ -100,14 +90,17 @@ static int keep(const struct session *s, const struct token_options *o, struct s
     struct err e = read_claims(token, &claims);
     if (failed(e))
         return print_failure(e, "answer", "is this address really Warder's?");
-    if (!file) { /* nowhere to keep it: the token itself is the answer */
+    if (!file && !s->json) { /* nowhere to keep it: the token itself is the answer */
         printf("%.*s\n", (int)token.len, (const char *)token.at);
         return EXIT_OK;
     }
-    e = file_write(file, token, 0600);
+    if (file)
+        e = file_write(file, token, 0600);
     if (failed(e))
-        return print_failure(e, file, NULL);
+        return print_failure(e, file, "choose another place with --out FILE");
     owned(json_free) json_t *about = describe(claims, file);
+    if (!file)
+        json_set_span(about, "token", token);
     if (s->json)
         print_json(about);
     else
@@ -136,9 +129,9 @@ static int get(int argc, char **argv)
         "Without --out and a configured token file the token is printed."
     };
 
-    int rc = begin(argc, argv, rows, &help, &o, &s);
-    if (rc)
-        return rc < 0 ? EXIT_OK : rc;
+    int rc;
+    if (!begin(argc, argv, rows, &help, &o, &s, &rc))
+        return rc;
     const char *username = o.username ? o.username : s.username;
     if (!username) {
         fprintf(stderr, "warder: who logs in? give --username NAME, or set [login] username in the "
@@ -185,9 +178,9 @@ static int show(int argc, char **argv)
                                        "whose token one has, until when, and what it allows",
                                        NULL };
 
-    int rc = begin(argc, argv, rows, &help, &o, &s);
-    if (rc)
-        return rc < 0 ? EXIT_OK : rc;
+    int rc;
+    if (!begin(argc, argv, rows, &help, &o, &s, &rc))
+        return rc;
     if (!s.token_file || !file_exists(s.token_file)) {
         fprintf(stderr, "warder: there is no token\n  get one: warder token get --username NAME\n");
         return EXIT_ERROR;

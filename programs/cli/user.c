@@ -25,29 +25,15 @@ static int name_path(const char *name, char path[PATH_BYTES_MAX])
     return EXIT_OK;
 }
 
-/* Options, one operand where `operand`, and the session; `*name` is the operand. */
-static int begin(int argc, char **argv, const struct option_row *rows,
-                 const struct command_help *help, bool operand, struct user_options *o,
-                 struct session *s)
+/* Options, one operand where `operand` (the name), and the session. False: over, with the exit status. */
+static bool begin(int argc, char **argv, const struct option_row *rows,
+                  const struct command_help *help, bool operand, struct user_options *o,
+                  struct session *s, int *rc)
 {
-    int rest = 0;
-
-    switch (options_parse(argc, argv, rows, help, &rest)) {
-    case OPTIONS_DONE:
-        return -1;
-    case OPTIONS_USAGE:
-        return EXIT_USAGE;
-    case OPTIONS_GO:
-        break;
-    }
-    if (argc - rest != (operand ? 1 : 0)) {
-        fprintf(stderr, "usage: %s %s; '%s --help' says more\n", help->name, help->arguments,
-                help->name);
-        return EXIT_USAGE;
-    }
-    if (operand)
-        o->name = argv[rest];
-    return session_open(&o->session, s);
+    if (!verb_options(argc, argv, rows, help, operand, &o->name, rc))
+        return false;
+    *rc = session_open(&o->session, s);
+    return *rc == EXIT_OK;
 }
 
 static int finish(const struct session *s, const json_t *answer)
@@ -107,16 +93,17 @@ static int create(int argc, char **argv)
     const struct command_help help = { "warder user create", "NAME", "make a user",
                                        "It has no roles yet: warder role grant." };
 
-    int rc = begin(argc, argv, rows, &help, true, &o, &s);
-    if (!rc)
-        rc = name_path(o.name, path);
+    int rc;
+    if (!begin(argc, argv, rows, &help, true, &o, &s, &rc))
+        return rc;
+    rc = name_path(o.name, path);
     if (!rc)
         rc = read_password(o.password_file, "Password of the new user", true, &password);
     if (!rc)
         rc = send_password(&s, "POST", "/aas/v1/users", o.name, password, &answer);
     if (!rc)
         rc = finish(&s, answer);
-    return rc < 0 ? EXIT_OK : rc;
+    return rc;
 }
 
 static int password(int argc, char **argv)
@@ -137,16 +124,17 @@ static int password(int argc, char **argv)
         "Tokens from before are of no more use at the authentication service."
     };
 
-    int rc = begin(argc, argv, rows, &help, true, &o, &s);
-    if (!rc)
-        rc = name_path(o.name, path);
+    int rc;
+    if (!begin(argc, argv, rows, &help, true, &o, &s, &rc))
+        return rc;
+    rc = name_path(o.name, path);
     if (!rc)
         rc = read_password(o.password_file, "New password", true, &new_password);
     if (!rc)
         rc = send_password(&s, "PATCH", path, NULL, new_password, &answer);
     if (!rc)
         rc = finish(&s, answer);
-    return rc < 0 ? EXIT_OK : rc;
+    return rc;
 }
 
 static int list(int argc, char **argv)
@@ -162,11 +150,12 @@ static int list(int argc, char **argv)
                                              { "updated_at", "CHANGED" },
                                              { 0 } };
 
-    int rc = begin(argc, argv, rows, &help, false, &o, &s);
-    if (!rc)
-        rc = session_call(&s, SERVICE_AAS, "GET", "/aas/v1/users", NULL, &answer);
+    int rc;
+    if (!begin(argc, argv, rows, &help, false, &o, &s, &rc))
+        return rc;
+    rc = session_call(&s, SERVICE_AAS, "GET", "/aas/v1/users", NULL, &answer);
     if (rc)
-        return rc < 0 ? EXIT_OK : rc;
+        return rc;
     if (s.json)
         print_json(answer);
     else
@@ -185,13 +174,14 @@ static int show(int argc, char **argv)
     const struct option_row rows[] = { SESSION_OPTIONS(o.session), { 0 } };
     const struct command_help help = { "warder user show", "NAME", "a user and its roles", NULL };
 
-    int rc = begin(argc, argv, rows, &help, true, &o, &s);
-    if (!rc)
-        rc = name_path(o.name, path);
+    int rc;
+    if (!begin(argc, argv, rows, &help, true, &o, &s, &rc))
+        return rc;
+    rc = name_path(o.name, path);
     if (!rc)
         rc = session_call(&s, SERVICE_AAS, "GET", path, NULL, &answer);
     if (rc)
-        return rc < 0 ? EXIT_OK : rc;
+        return rc;
     snprintf(path, sizeof(path), "/aas/v1/users/%s/roles", o.name);
     rc = session_call(&s, SERVICE_AAS, "GET", path, NULL, &roles);
     if (rc)
@@ -220,14 +210,15 @@ static int delete (int argc, char **argv)
     const struct option_row rows[] = { SESSION_OPTIONS(o.session), { 0 } };
     const struct command_help help = { "warder user delete", "NAME", "remove a user", NULL };
 
-    int rc = begin(argc, argv, rows, &help, true, &o, &s);
-    if (!rc)
-        rc = name_path(o.name, path);
+    int rc;
+    if (!begin(argc, argv, rows, &help, true, &o, &s, &rc))
+        return rc;
+    rc = name_path(o.name, path);
     if (!rc)
         rc = session_call(&s, SERVICE_AAS, "DELETE", path, NULL, &answer);
     if (!rc && s.json)
         puts("{}");
-    return rc < 0 ? EXIT_OK : rc;
+    return rc;
 }
 
 int cli_user(int argc, char **argv)

@@ -30,6 +30,32 @@ int verb_dispatch(const char *parent, const char *summary, const struct verb *ta
     return EXIT_USAGE;
 }
 
+bool verb_options(int argc, char **argv, const struct option_row *rows, const struct command_help *help, int count,
+                  const char **operands, int *exit_status)
+{
+    int rest = 0;
+
+    switch (options_parse(argc, argv, rows, help, &rest)) {
+    case OPTIONS_DONE:
+        *exit_status = EXIT_OK;
+        return false;
+    case OPTIONS_USAGE:
+        *exit_status = EXIT_USAGE;
+        return false;
+    case OPTIONS_GO:
+        break;
+    }
+    if (argc - rest != count) {
+        fprintf(stderr, "usage: %s [OPTION...]%s%s\n  '%s --help' says more\n", help->name, *help->arguments ? " " : "",
+                help->arguments, help->name);
+        *exit_status = EXIT_USAGE;
+        return false;
+    }
+    for (int i = 0; i < count; i++)
+        operands[i] = argv[rest + i];
+    return true;
+}
+
 static int exit_of(uint32_t kind)
 {
     switch ((enum fail_kind)kind) {

@@ -21,6 +21,7 @@ struct verify_options {
     struct session_options session;
     const char *collateral, *tcs, *at, *policy, *root;
     const char *evidence;
+    bool json;
 };
 
 struct verify_inputs {
@@ -49,7 +50,8 @@ static int unusable(const char *what, struct err e)
     return EXIT_USAGE;
 }
 
-static int options_read(int argc, char **argv, struct verify_options *o)
+/* False: over, with the exit status. */
+static bool options_read(int argc, char **argv, struct verify_options *o, int *rc)
 {
     const struct option_row rows[] = {
         { "collateral", 0, OPTION_TEXT, "DIR", "folder with the collateral, in the files of a vector set", &o->collateral },
@@ -66,27 +68,15 @@ static int options_read(int argc, char **argv, struct verify_options *o)
         "revoked platform or one that reaches no TCB level is refused. EVIDENCE may be - for standard input.\n"
         "A root certificate in DIR is never trusted.\n\n"
         "Exit status: 0 verified, and the policy met; 1 refused; 2 wrong usage, or a file that cannot be opened." };
-    int rest;
 
-    switch (options_parse(argc, argv, rows, &help, &rest)) {
-    case OPTIONS_DONE:
-        return -1;
-    case OPTIONS_USAGE:
-        return EXIT_USAGE;
-    case OPTIONS_GO:
-        break;
-    }
-    if (argc - rest != 1 || (o->collateral && o->tcs)) {
-        fprintf(stderr, "warder: verify takes one EVIDENCE file, and --collateral or --tcs but not both\n"
-                        "  see warder verify --help\n");
-        return EXIT_USAGE;
-    }
-    if (o->session.output && strcmp(o->session.output, "text") != 0 && strcmp(o->session.output, "json") != 0) {
-        fprintf(stderr, "warder: -o takes text or json\n");
-        return EXIT_USAGE;
-    }
-    o->evidence = argv[rest];
-    return EXIT_OK;
+    if (!verb_options(argc, argv, rows, &help, 1, &o->evidence, rc))
+        return false;
+    *rc = EXIT_USAGE;
+    if (o->collateral && o->tcs)
+        fprintf(stderr, "warder: verify takes --collateral or --tcs but not both\n  see warder verify --help\n");
+    else if (output_is_json(o->session.output, &o->json))
+        return true;
+    return false;
 }
 
 static int evidence_read(const char *path, struct verify_inputs *in)
@@ -264,9 +254,9 @@ int cli_verify(int argc, char **argv)
     json_t *answer owned(json_free) = NULL;
     bool good = false;
 
-    int rc = options_read(argc, argv, &o);
-    if (rc)
-        return rc < 0 ? EXIT_OK : rc;
+    int rc;
+    if (!options_read(argc, argv, &o, &rc))
+        return rc;
     rc = inputs_read(&o, &in);
     if (!rc)
         rc = collateral_find(&o, &in);
@@ -275,7 +265,7 @@ int cli_verify(int argc, char **argv)
     struct err e = judge(&in, &answer, &good);
     if (failed(e))
         return print_failure(e, "verify", NULL);
-    if (o.session.output && strcmp(o.session.output, "json") == 0)
+    if (o.json)
         print_json(answer);
     else
         verify_print(answer);
