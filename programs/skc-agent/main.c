@@ -284,6 +284,10 @@ int main(int argc, char **argv)
     enum options_result options = options_parse(argc, argv, rows, &help, &rest);
     if (options != OPTIONS_GO)
         return options == OPTIONS_DONE ? 0 : 2;
+    if (rest < argc) {
+        fprintf(stderr, "skc-agent: takes no operands\nTry 'skc-agent --help'.\n");
+        return 2;
+    }
     json_start();
     if (!failed(e))
         e = read_config(&a, show, &message);

@@ -16,6 +16,7 @@
 
 #define BACKLOG 128
 #define STACK_SIZE (256U << 10) /* locked memory, so not the default 8 MiB */
+#define NO_ROOM_PAUSE_US 50000
 #define SEND_TIMEOUT_SECONDS 5  /* a client that does not take its answer */
 
 struct connection {
@@ -209,6 +210,8 @@ void server_accept(struct server *s)
 {
     int fd owned(fd_close) = accept4(s->listener, NULL, NULL, SOCK_CLOEXEC);
 
+    if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM))
+        usleep(NO_ROOM_PAUSE_US); /* the client still waits, so the listener stays readable */
     if (fd < 0 || !welcome(s, fd))
         return;
     pthread_mutex_lock(&s->mutex);

@@ -122,6 +122,7 @@ static fallible request_body(struct exchange *x, const struct challenge *c, char
         json_set_str(body, "attestation_token", token);
     else
         TRY(attest(x, c, body));
+    TRY(stopped(x, "challenge_repeated", session_take_challenge(x->f->session, c->text)));
     TRY(session_jwks(x->f->session, &signing, &encryption));
     int bad = json_object_set_new(body, "signing_key", signing);
     bad |= json_object_set_new(body, "encryption_key", encryption);

@@ -9,11 +9,14 @@
 
 #define PARTS_MAX (64U << 10)
 #define TOKEN_MARGIN 30 /* seconds */
+#define CHALLENGES_MAX 256
 
 struct session {
     struct key *signing, *encryption;
     char *token;
     int64_t token_expires_at;
+    uint8_t answered[CHALLENGES_MAX][SHA256_SIZE];
+    size_t answered_count;
 };
 
 void session_free(struct session *s)
@@ -92,6 +95,20 @@ fallible session_proof(const struct session *s, struct span path, struct span ch
     return buf_check(out);
 }
 
+fallible session_take_challenge(struct session *s, struct span challenge)
+{
+    uint8_t hash[SHA256_SIZE];
+
+    TRY(sha256(challenge, hash));
+    for (size_t i = 0; i < s->answered_count; i++)
+        if (!memcmp(s->answered[i], hash, sizeof(hash)))
+            return FAIL(DENIED, "the KBS gave a challenge that these keys have answered before");
+    if (s->answered_count == CHALLENGES_MAX)
+        return FAIL(LIMIT, "these keys have answered too many challenges");
+    memcpy(s->answered[s->answered_count++], hash, sizeof(hash));
+    return OK;
+}
+
 void session_keep_token(struct session *s, struct span token, int64_t expires_at)
 {
     session_drop_token(s);
@@ -109,5 +126,6 @@ void session_drop_token(struct session *s)
 
 const char *session_token(const struct session *s, int64_t now)
 {
-    return s->token && now + TOKEN_MARGIN < s->token_expires_at ? s->token : NULL;
+    bool good = s->answered_count < CHALLENGES_MAX && now + TOKEN_MARGIN < s->token_expires_at;
+    return s->token && good ? s->token : NULL;
 }

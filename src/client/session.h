@@ -27,10 +27,14 @@ fallible session_report_data(const struct session *s, struct span challenge, str
 fallible session_proof(const struct session *s, struct span path, struct span challenge, struct span body,
                        struct buf *out);
 
+/* Once for each challenge that these keys answer. FAIL_DENIED: they have answered it before, so that what follows
+ * could be an old answer told again, to prolong a lease or to bring an older version back. FAIL_LIMIT: too many. */
+fallible session_take_challenge(struct session *s, struct span challenge);
+
 /* The token is the KBS's to judge; we only keep it until it expires. */
 void session_keep_token(struct session *s, struct span token, int64_t expires_at);
 void session_drop_token(struct session *s);
-/* NULL when there is none that is good for another half a minute. */
+/* NULL when there is none that is good for another half a minute, or these keys have answered enough. */
 const char *session_token(const struct session *s, int64_t now);
 
 #endif

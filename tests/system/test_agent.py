@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """skc-agent against a KBS that releases, refuses and lies."""
 import os
+import resource
 import signal
 import socket
 import stat
@@ -106,6 +107,17 @@ def test_a_kbs_that_lies_gives_no_key(agent, lies, code, word):
     assert Client(agent).find() == ()
     refused = agent.events("key refused")
     assert [(r["key"], r["code"]) for r in refused] == [(key_id, code)] and word in refused[0]["detail"]
+
+
+def test_an_old_answer_told_again_is_not_taken(agent):
+    """A KBS that repeats challenge and answer could prolong leases, or bring an older version back, without keyd."""
+    with_key(agent)
+    assert len(Client(agent).find()) == 1
+    agent.kbs.lies = {"replay": True}
+    agent.process.send_signal(signal.SIGHUP)
+    agent_fixture.wait_for(lambda: agent.events("key refused"))
+    assert [r["code"] for r in agent.events("key refused")] == ["answer_refused"]  # even after new evidence
+    assert len(agent.events("key received")) == 1 and agent.evidence.asked == 2
 
 
 def test_refusals_are_logged_and_not_repeated_at_once(agent):
@@ -238,6 +250,26 @@ def test_connections_are_bounded(agent):
     agent_fixture.wait_for(lambda: try_client(agent))
 
 
+def test_no_free_descriptor_is_no_busy_loop(agent):
+    with_key(agent)
+    pid = agent.process.pid
+    held = [Client(agent)]
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (len(os.listdir(f"/proc/{pid}/fd")), 4096))
+    waiting = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    waiting.connect(str(agent.socket))
+    before = time.clock_gettime(process_clock(pid))
+    time.sleep(1)
+    assert time.clock_gettime(process_clock(pid)) - before < 0.3
+    held.pop().socket.close()
+    waiting.settimeout(10)
+    waiting.send(struct.pack(">HII", HELLO, 7, 1))
+    assert waiting.recv(100)  # its turn has come
+
+
+def process_clock(pid):
+    return ~pid << 3 | 2  # clock_getcpuclockid(3)
+
+
 def try_client(agent):
     try:
         return Client(agent)
@@ -320,6 +352,11 @@ def test_ends_cleanly(agent):
     assert agent.process.returncode == 0
     assert not agent.socket.exists() and not (agent.dir / "agent.pid").exists()
     assert client.socket.recv(10) == b""
+
+
+def test_operands_are_wrong_usage(agent):
+    done = subprocess.run([agent_fixture.AGENT, "--config", agent.config, "start"], capture_output=True, text=True, timeout=20)
+    assert done.returncode == 2 and "--help" in done.stderr
 
 
 def test_bad_configuration_is_named(agent):

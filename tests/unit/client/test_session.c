@@ -106,6 +106,26 @@ static void tokens_expire(void **state)
     assert_null(session_token(s, 0));
 }
 
+static void a_challenge_is_answered_once(void **state)
+{
+    (void)state;
+    struct session *s owned(session_free) = NULL;
+    char text[16];
+
+    assert_ok(session_new(&s));
+    session_keep_token(s, SPAN("a.b.c"), 1000);
+    assert_ok(session_take_challenge(s, SPAN("0")));
+    assert_fails(session_take_challenge(s, SPAN("0")), FAIL_DENIED);
+    for (int i = 1; i < 256; i++) {
+        assert_non_null(session_token(s, 0));
+        snprintf(text, sizeof(text), "%d", i);
+        assert_ok(session_take_challenge(s, span_str(text)));
+    }
+    assert_fails(session_take_challenge(s, SPAN("0")), FAIL_DENIED);
+    assert_fails(session_take_challenge(s, SPAN("256")), FAIL_LIMIT);
+    assert_null(session_token(s, 0)); /* new keys, then, and new evidence */
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -119,6 +139,7 @@ int main(void)
         cmocka_unit_test(report_data_is_the_protocols),
         cmocka_unit_test(proofs_are_for_one_request),
         cmocka_unit_test(tokens_expire),
+        cmocka_unit_test(a_challenge_is_answered_once),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);
 }
