@@ -157,12 +157,10 @@ static const char *text_of(const char *text)
     return text ? text : "";
 }
 
-/* The folder of a file, or of a store's URL; "" for none. */
+/* The folder of a file; "" for none. */
 static const char *folder_of(const char *name, char out[PATH_LEN])
 {
     struct span path = span_str(name);
-    if (span_starts(path, SPAN("sqlite:")))
-        path = span_tail(path, strlen("sqlite:"));
     size_t end = path.len;
     while (end && path.at[end - 1] != '/')
         end--;
@@ -174,12 +172,13 @@ static const char *folder_of(const char *name, char out[PATH_LEN])
     return out;
 }
 
-/* Files: its certificates, the pinned keys, what name resolution and the system's roots need; its databases. Before
- * any thread is there, since the kernel binds those that come later only. */
+/* Files: its certificates, the pinned keys, what name resolution and the system's roots need. Its databases are open by
+ * now: their folder may hold the token issuer's key, which the same user owns. Before any thread is there, since the
+ * kernel binds those that come later only. */
 static fallible confine_files(const struct front *f)
 {
     const struct attestd_config *c = f->config;
-    char keys[PATH_LEN], stores[2][PATH_LEN];
+    char keys[PATH_LEN];
     const char *const readable[] = {
         text_of(config_certificate(c, &c->tcs)), text_of(config_key(c, &c->tcs)),
         text_of(config_certificate(c, &c->qvs)), text_of(config_key(c, &c->qvs)),
@@ -189,10 +188,8 @@ static fallible confine_files(const struct front *f)
         "/etc/resolv.conf", "/run/systemd/resolve", "/etc/hosts", "/etc/host.conf", "/etc/nsswitch.conf",
         "/etc/gai.conf", "/etc/localtime", "/usr/share/zoneinfo", "/dev/urandom", "/dev/null", NULL,
     };
-    const char *const writable[] = { folder_of(c->tcs.enabled ? c->tcs_store : "", stores[0]),
-                                     folder_of(c->as.enabled ? c->as_store : "", stores[1]), NULL };
     bool enforced;
-    TRY(harden_files(readable, writable, &enforced));
+    TRY(harden_files(readable, NULL, &enforced));
     if (!enforced)
         log_warn("the kernel does not restrict files");
     return OK;

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """attestd as an operator and a relying party see it: the real program, a simulated platform, and what must be refused."""
 import concurrent.futures
+import ctypes
 import hashlib
 import json
 import os
@@ -391,6 +392,33 @@ def test_signing_key_is_in_the_issuer_alone(service):
     assert holds(issuer)
     for pid in [service.process.pid, *service.children("front"), *service.children("zygote")]:
         assert not holds(pid)
+
+
+def has_landlock():
+    """landlock_create_ruleset(NULL, 0, LANDLOCK_CREATE_RULESET_VERSION)"""
+    return ctypes.CDLL(None).syscall(444, None, 0, 1) >= 1
+
+
+@pytest.mark.skipif(not has_landlock(), reason="this kernel has no Landlock")
+def test_front_reads_no_other_folder(service, tmp_path):
+    """The pinned keys, re-read when they change, are let point where the front has no business, as its signing key is."""
+    pinned, elsewhere, other = service.dir / "aas-jwks.json", tmp_path / "keys.json", Key()
+    before, keeper = pinned.read_bytes(), service.aas
+    elsewhere.write_text(json.dumps(other.jwks()))
+    ours, service.aas = service.token(), other
+    theirs = service.token()
+    try:
+        pinned.unlink()
+        pinned.symlink_to(elsewhere)
+        assert service.call("as", "GET", "/as/v1/policies", bearer=theirs).status == 401
+        assert service.call("as", "GET", "/as/v1/policies", bearer=ours).status == 200
+        pinned.unlink()
+        pinned.write_text(elsewhere.read_text())
+        assert service.call("as", "GET", "/as/v1/policies", bearer=theirs).status == 200
+    finally:
+        pinned.unlink()
+        pinned.write_bytes(before)
+        service.aas = keeper
 
 
 def grandchildren(pid):
