@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "requests.h"
 
+#include <unistd.h>
+
 #include "base/log.h"
 
 #define WRONG_PINS_MAX 10
+#define WRONG_PIN_PAUSE_US 100000 /* trying them all takes time, also over many connections */
 
 static void answer_hello(struct conversation *c)
 {
@@ -17,6 +20,7 @@ static void answer_login(struct conversation *c)
     if (keyring_login(c->client, c->request.pin))
         return;
     c->wrong_pins++;
+    usleep(WRONG_PIN_PAUSE_US);
     c->reply.status = AGENT_PIN_WRONG;
 }
 

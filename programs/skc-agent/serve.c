@@ -2,6 +2,7 @@
 #include "serve.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <libgen.h>
 #include <pthread.h>
 #include <sys/socket.h>
@@ -104,6 +105,14 @@ fallible serve_listen(const char *path, int *listener, bool *made)
     return OK;
 }
 
+/* A client that has gone before it was let in must not keep the main thread waiting for the next one. */
+static bool set_nonblocking(int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+
+    return flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0;
+}
+
 fallible server_new(int listener, const struct config *config, struct keyring *ring, struct server **out)
 {
     struct server *s = calloc(1, sizeof(*s));
@@ -113,7 +122,7 @@ fallible server_new(int listener, const struct config *config, struct keyring *r
     s->listener = listener;
     s->config = config;
     s->ring = ring;
-    if (pthread_attr_init(&s->attributes) || pthread_attr_setstacksize(&s->attributes, STACK_SIZE) ||
+    if (!set_nonblocking(listener) || pthread_attr_init(&s->attributes) || pthread_attr_setstacksize(&s->attributes, STACK_SIZE) ||
         pthread_attr_setdetachstate(&s->attributes, PTHREAD_CREATE_DETACHED) || pthread_mutex_init(&s->mutex, NULL) ||
         pthread_cond_init(&s->ended, NULL)) {
         free(s);
@@ -135,7 +144,10 @@ static void converse(struct connection *c)
         if (c->talk.request.call == AGENT_LOGIN || c->talk.request.call == AGENT_DECRYPT)
             wipe(c->in, (size_t)n);
         struct span answer = agent_message_span(&c->talk.out);
-        if (!go_on || !answer.len || send(c->fd, answer.at, answer.len, MSG_NOSIGNAL) != (ssize_t)answer.len)
+        bool sent = go_on && answer.len && send(c->fd, answer.at, answer.len, MSG_NOSIGNAL) == (ssize_t)answer.len;
+        if (c->talk.request.call == AGENT_DECRYPT)
+            wipe(c->talk.out.bytes, c->talk.out.len);
+        if (!sent)
             return;
     }
 }

@@ -176,6 +176,28 @@ def test_kbs_down_and_up_again(agent):
     assert port == agent.kbs.port
 
 
+def test_a_slow_kbs_holds_up_nobody(agent):
+    """A search waits for find_timeout and no longer; signatures do not wait at all."""
+    agent.configure(find_timeout=1)
+    key_id = with_key(agent)
+    client = Client(agent)
+    handle, = client.find()
+    slow = agent.kbs.add(ec.generate_private_key(ec.SECP256R1()), "EC")
+    agent.kbs.delay = 2
+    agent.set_keys((key_id, "RSAKEY", "1234"), (slow, "SLOW", "1234"))
+    agent.process.send_signal(signal.SIGHUP)
+    agent_fixture.wait_for(lambda: agent.events("keys file taken over"))
+    begun = time.monotonic()
+    assert client.find() == (handle,)
+    assert 0.9 < time.monotonic() - begun < 1.9
+    begun = time.monotonic()
+    for _ in range(10):
+        assert client.ask(SIGN, struct.pack(">QIIIIII", handle, 1, 0, 0, 0, 0, 4) + b"data")[0] == 0
+    assert time.monotonic() - begun < 0.5
+    agent.kbs.delay = 0
+    agent_fixture.wait_for(lambda: len(client.find()) == 2, 20)
+
+
 def test_another_name_in_the_certificate_is_refused(tmp_path):
     """L9: the name is verified, whatever address is dialled."""
     kbs = small_kbs.SmallKbs(tmp_path, hostname="other.test")
