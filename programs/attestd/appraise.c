@@ -19,6 +19,16 @@ const char default_policy_text[] =
     "{\"claim\":\"service_td\",\"equals\":false},"
     "{\"claim\":\"service_td\",\"exists\":false}]}]}]}]}";
 
+/* A refusal must fit into a message and a record: the policy's digest stands for what is left out. */
+#define FAILED_MAX 32
+#define SET_SHOWN 16
+
+static json_t *shown(const json_t *expected)
+{
+    size_t values = json_array_size(expected);
+    return values > SET_SHOWN ? json_sprintf("one of %zu values", values) : json_incref((json_t *)expected);
+}
+
 static void note_failed(json_t *list, struct span id, const struct policy_finding *f)
 {
     json_t *j = json_object();
@@ -26,7 +36,7 @@ static void note_failed(json_t *list, struct span id, const struct policy_findin
     json_set_str(j, "path", f->path);
     json_set_str(j, "claim", f->claim);
     json_set_str(j, "operator", f->op);
-    json_object_set(j, "expected", (json_t *)f->expected);
+    json_object_set_new(j, "expected", shown(f->expected));
     json_object_set_new(j, "actual", f->actual ? json_incref((json_t *)f->actual) : json_null());
     json_array_append_new(list, j);
 }
@@ -64,7 +74,7 @@ static fallible appraise_one(const json_t *one, const json_t *claims, int64_t no
     TRY(policy_evaluate(p, claims, now, &result));
     TRY(note_policy(a->policies, id, name, version, p));
     a->met &= result.met;
-    for (size_t i = 0; i < result.count && !result.met; i++)
+    for (size_t i = 0; i < result.count && !result.met && json_array_size(a->failed) < FAILED_MAX; i++)
         if (result.findings[i].blocks)
             note_failed(a->failed, id, &result.findings[i]);
     return OK;

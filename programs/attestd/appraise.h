@@ -15,7 +15,8 @@ extern const char default_policy_text[];
 struct appraisal {
     bool met;         /* all policies */
     json_t *policies; /* [{"id","name","version","digest"}] */
-    json_t *failed;   /* [{"policy","path","claim","operator","expected","actual"}] of those that were not met */
+    json_t *failed;   /* [{"policy","path","claim","operator","expected","actual"}] of those that were not met; the
+                         first ones of very many, a large set by the number of its values */
 };
 void appraisal_done(struct appraisal *a);
 static inline void appraisal_donep(struct appraisal *a)

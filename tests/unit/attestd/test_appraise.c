@@ -5,7 +5,9 @@
 #include <stdarg.h>
 #include <cmocka.h>
 
+#include "attestd/channel.h"
 #include "crypto/crypto.h"
+#include "policy/policy.h"
 
 #define NOW 1795435200
 
@@ -79,6 +81,30 @@ static void test_all_policies(void **state)
     (void)state;
 }
 
+/* The refusal under a policy as long as may be is one message to the issuer (channel.h), and says what was asked for. */
+static void test_long_policies_refuse_briefly(void **state)
+{
+    struct buf document owned(buf_done) = buf_of(POLICY_TEXT_MAX), said owned(buf_done) = buf_of(CHANNEL_MESSAGE_MAX / 2);
+    owned(json_free) json_t *claims = parse("{\"tee\":\"tdx\"}"), *policies = json_array();
+    struct appraisal a owned(appraisal_done) = { 0 };
+    buf_add_str(&document, "{\"version\":\"1.0.0\",\"anyOf\":[");
+    for (int i = 0; i < 40; i++) {
+        buf_addf(&document, "%s{\"claim\":\"mrtd\",\"in\":[", i ? "," : "");
+        for (int n = 0; n < 26; n++)
+            buf_addf(&document, "%s\"%096x\"", n ? "," : "", 1000 * i + n);
+        buf_add_str(&document, "]}");
+    }
+    buf_add_str(&document, "]}");
+    json_array_append_new(policies, json_pack("{s:s,s:i,s:o}", "id", "p", "version", 1, "policy", parse(buf_str(&document))));
+    json_array_append(policies, json_array_get(policies, 0));
+    assert_false(failed(appraise(policies, claims, NOW, &a)));
+    assert_false(a.met);
+    assert_false(failed(json_canonical(a.failed, &said)));
+    const json_t *first = json_array_get(a.failed, 0);
+    assert_string_equal(json_string_value(json_object_get(first, "expected")), "one of 26 values");
+    (void)state;
+}
+
 /* L8: what cannot be applied decides nothing. */
 static void test_broken_policies(void **state)
 {
@@ -109,6 +135,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_default_policy),
         cmocka_unit_test(test_all_policies),
+        cmocka_unit_test(test_long_policies_refuse_briefly),
         cmocka_unit_test(test_broken_policies),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);
