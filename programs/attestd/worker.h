@@ -17,4 +17,8 @@ struct worker {
 /* Reads the request from the answer socket and answers there, or hands the socket with its decision to the issuer. */
 void worker_serve(const struct worker *w, int answer);
 
+/* A forked process finds its memory page by page, each at the price of a fault. This does once, on nobody's time,
+ * what a request will do: a signature check, some JSON, some memory. */
+void worker_warm_up(void);
+
 #endif

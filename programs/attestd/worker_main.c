@@ -86,6 +86,7 @@ static fallible run_zygote(const struct attestd_config *c)
         .spares = (unsigned)c->spare_workers,
         .verifier = verifier,
         .serve = worker_serve,
+        .warm_up = worker_warm_up,
         .confine = confine_worker,
     };
     return zygote_run(&z);

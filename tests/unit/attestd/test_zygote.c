@@ -68,12 +68,14 @@ static int start(void **state)
         bool enforced;
         owned(verifier_free) struct verifier *v = NULL;
         close(ends[0]);
+        json_start();
         if (failed(crypto_start(CRYPTO_MEMORY_PLAIN)) || failed(verifier_new(NULL, 0, &v)) ||
             failed(harden_process()) || failed(harden_syscalls_prepare(SANDBOX_COMPUTE)) ||
             failed(harden_syscalls(SANDBOX_FORK, &enforced)))
             _exit(9);
         const struct zygote_config c = { .work = ends[1], .decisions = ends[1], .deadline_ms = DEADLINE_MS, .spares = 2,
-                                         .verifier = v, .serve = serve, .confine = confine };
+                                         .verifier = v, .serve = serve, .warm_up = worker_warm_up,
+                                         .confine = confine };
         _exit(failed(zygote_run(&c)) ? 1 : 0);
     }
     close(ends[1]);
