@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * hsbench PORT THREADS SECONDS: new TLS 1.3 connections to 127.0.0.1, each a full handshake (no tickets, no
- * resumption), closed in order so that the server has finished its part too. Prints one JSON object:
- * handshakes, errors, seconds, and the 50th and 99th percentile of the handshake's time.
+ * hsbench PORT THREADS SECONDS: new TLS 1.3 connections to 127.0.0.1, each a full handshake (no
+ * tickets, no resumption), closed in order so that the server has finished its part too. Prints one
+ * JSON object: handshakes, errors, seconds, and the 50th and 99th percentile of the handshake's
+ * time.
  */
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
@@ -34,7 +35,8 @@ static void close_in_order(SSL *ssl, int fd)
     SSL_shutdown(ssl);
     while (recv(fd, rest, sizeof(rest), 0) > 0)
         ;
-    setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)); /* the server has closed: no TIME_WAIT here */
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset,
+               sizeof(reset)); /* the server has closed: no TIME_WAIT here */
 }
 
 static bool handshake(struct client *c, uint32_t *took)
@@ -83,7 +85,8 @@ static SSL_CTX *client_context(void)
 {
     SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
 
-    if (!ctx || !SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION) || !SSL_CTX_set1_groups_list(ctx, "X25519:P-256"))
+    if (!ctx || !SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION) ||
+        !SSL_CTX_set1_groups_list(ctx, "X25519:P-256"))
         exit(1);
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_verify(ctx, SSL_VERIFY_NONE, NULL); /* the server's work is what is measured */
@@ -103,8 +106,9 @@ static void report(const struct client *clients, size_t threads, int64_t took)
         errors += clients[i].errors;
     }
     qsort(all, count, sizeof(*all), by_value);
-    printf("{\"handshakes\":%zu,\"errors\":%zu,\"seconds\":%.3f,\"p50_ms\":%.3f,\"p99_ms\":%.3f}\n", count, errors,
-           (double)took / 1e6, count ? all[count / 2] / 1e3 : 0.0, count ? all[count * 99 / 100] / 1e3 : 0.0);
+    printf("{\"handshakes\":%zu,\"errors\":%zu,\"seconds\":%.3f,\"p50_ms\":%.3f,\"p99_ms\":%.3f}\n",
+           count, errors, (double)took / 1e6, count ? all[count / 2] / 1e3 : 0.0,
+           count ? all[count * 99 / 100] / 1e3 : 0.0);
 }
 
 int main(int argc, char **argv)
@@ -121,10 +125,12 @@ int main(int argc, char **argv)
     int64_t begun = clock_monotonic_us();
     for (size_t i = 0; i < threads; i++) {
         clients[i] = (struct client){ .ctx = ctx, .until = begun + (int64_t)(atof(argv[3]) * 1e6) };
-        clients[i].server = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(argv[1])) };
+        clients[i].server = (struct sockaddr_in){ .sin_family = AF_INET,
+                                                  .sin_port = htons((uint16_t)atoi(argv[1])) };
         clients[i].server.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
         clients[i].samples = malloc(sizeof(uint32_t) * SAMPLES_MAX);
-        if (!clients[i].samples || pthread_create(&clients[i].thread, NULL, client_run, &clients[i]))
+        if (!clients[i].samples ||
+            pthread_create(&clients[i].thread, NULL, client_run, &clients[i]))
             return 1;
     }
     for (size_t i = 0; i < threads; i++)

@@ -110,7 +110,8 @@ CK_RV api_GetMechanismInfo(CK_SLOT_ID slot, CK_MECHANISM_TYPE type, CK_MECHANISM
     return mechanism_info(type, info);
 }
 
-CK_RV api_OpenSession(CK_SLOT_ID slot, CK_FLAGS flags, void *application, CK_NOTIFY notify, CK_SESSION_HANDLE *session)
+CK_RV api_OpenSession(CK_SLOT_ID slot, CK_FLAGS flags, void *application, CK_NOTIFY notify,
+                      CK_SESSION_HANDLE *session)
 {
     CK_RV rv = initialized_slot(slot);
 
@@ -160,27 +161,29 @@ CK_RV api_Logout(CK_SESSION_HANDLE session)
     return session_logout(session);
 }
 
-CK_RV api_GetAttributeValue(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, CK_ATTRIBUTE *template, CK_ULONG count)
+CK_RV api_GetAttributeValue(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object,
+                            CK_ATTRIBUTE *attributes, CK_ULONG count)
 {
     CK_RV rv = initialized();
 
     if (rv != CKR_OK)
         return rv;
-    BAD_UNLESS(template && count);
-    return object_attributes(session, object, template, count);
+    BAD_UNLESS(attributes && count);
+    return object_attributes(session, object, attributes, count);
 }
 
-CK_RV api_FindObjectsInit(CK_SESSION_HANDLE session, CK_ATTRIBUTE *template, CK_ULONG count)
+CK_RV api_FindObjectsInit(CK_SESSION_HANDLE session, CK_ATTRIBUTE *attributes, CK_ULONG count)
 {
     CK_RV rv = initialized();
 
     if (rv != CKR_OK)
         return rv;
-    BAD_UNLESS(template || !count);
-    return find_start(session, template, count);
+    BAD_UNLESS(attributes || !count);
+    return find_start(session, attributes, count);
 }
 
-CK_RV api_FindObjects(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE *objects, CK_ULONG max, CK_ULONG *count)
+CK_RV api_FindObjects(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE *objects, CK_ULONG max,
+                      CK_ULONG *count)
 {
     CK_RV rv = initialized();
 
@@ -200,7 +203,8 @@ CK_RV api_SignInit(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT
     return sign_start(session, mechanism, key);
 }
 
-CK_RV api_Sign(CK_SESSION_HANDLE session, CK_BYTE *data, CK_ULONG data_len, CK_BYTE *signature, CK_ULONG *len)
+CK_RV api_Sign(CK_SESSION_HANDLE session, CK_BYTE *data, CK_ULONG data_len, CK_BYTE *signature,
+               CK_ULONG *len)
 {
     CK_RV rv = initialized();
 
@@ -235,7 +239,8 @@ CK_RV api_DecryptInit(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJ
     return decrypt_start(session, mechanism, key);
 }
 
-CK_RV api_Decrypt(CK_SESSION_HANDLE session, CK_BYTE *data, CK_ULONG data_len, CK_BYTE *plain, CK_ULONG *len)
+CK_RV api_Decrypt(CK_SESSION_HANDLE session, CK_BYTE *data, CK_ULONG data_len, CK_BYTE *plain,
+                  CK_ULONG *len)
 {
     CK_RV rv = initialized();
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The calls that we support, under names of ours: the library exports only the ways to its function list. */
+/* The calls that we support, under names of ours: the library exports only the ways to its function
+ * list. */
 #ifndef PKCS11_API_H
 #define PKCS11_API_H
 

@@ -75,7 +75,8 @@ static fallible settings_use(struct settings *s, struct module_conf *c)
 
 fallible module_conf_load(struct module_conf *out)
 {
-    struct settings s owned(settings_done) = { .socket = strdup("/run/warder/agent.sock"), .find_timeout = 75 };
+    struct settings s owned(settings_done) = { .socket = strdup("/run/warder/agent.sock"),
+                                               .find_timeout = 75 };
     const struct setting rows[] = {
         { "module", "agent_socket", OPTION_TEXT, &s.socket, NULL },
         { "module", "agent_uid", OPTION_TEXT, &s.uid, NULL },
@@ -94,10 +95,12 @@ fallible module_conf_load(struct module_conf *out)
     return settings_use(&s, out);
 }
 
-/* Its standard output and error go to its log, other descriptors are closed, signals are as by default. */
+/* Its standard output and error go to its log, other descriptors are closed, signals are as by
+ * default. */
 static int spawn(const struct module_conf *c, pid_t *pid)
 {
-    char *argv[] = { c->agent_start, "--background", c->agent_config ? "--config" : NULL, c->agent_config, NULL };
+    char *argv[] = { c->agent_start, "--background", c->agent_config ? "--config" : NULL,
+                     c->agent_config, NULL };
     char *envp[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL };
     const char *log = c->agent_log ? c->agent_log : "/dev/null";
     posix_spawn_file_actions_t files;
@@ -118,7 +121,8 @@ static int spawn(const struct module_conf *c, pid_t *pid)
     e |= posix_spawn_file_actions_addopen(&files, 1, "/dev/null", O_WRONLY, 0);
     e |= posix_spawn_file_actions_addopen(&files, 2, log, O_WRONLY | O_CREAT | O_APPEND, 0600);
     e |= posix_spawn_file_actions_addclosefrom_np(&files, 3);
-    e |= posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
+    e |= posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
+                                                   POSIX_SPAWN_SETSID);
     e |= posix_spawnattr_setsigmask(&attributes, &none);
     e |= posix_spawnattr_setsigdefault(&attributes, &all);
     if (!e)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The module's configuration, read once, at the first C_Initialize: web servers empty their workers'
- * environment. WARDER_MODULE_CONF names the file, else it is /etc/warder/pkcs11.conf, which may be absent:
+ * The module's configuration, read once, at the first C_Initialize: web servers empty their
+ * workers' environment. WARDER_MODULE_CONF names the file, else it is /etc/warder/pkcs11.conf,
+ * which may be absent:
  *
  *   [module]
  *   agent_socket = /run/warder/agent.sock
@@ -23,7 +24,8 @@ struct module_conf {
 
 void module_conf_done(struct module_conf *c);
 fallible module_conf_load(struct module_conf *out);
-/* Starts the agent where the configuration says so and none answers; waits until it serves, or has failed. */
+/* Starts the agent where the configuration says so and none answers; waits until it serves, or has
+ * failed. */
 void module_conf_start_agent(const struct module_conf *c);
 
 #endif

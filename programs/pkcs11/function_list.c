@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The function list (PKCS#11 2.40), what stands in it for calls that we do not support, and the three exports. */
+/* The function list (PKCS#11 2.40), what stands in it for calls that we do not support, and the
+ * three exports. */
 #include <string.h>
 
 #include "api.h"
@@ -16,65 +17,73 @@
 NOT_SUPPORTED(WaitForSlotEvent, CK_FLAGS flags, CK_SLOT_ID *slot, void *reserved)
 NOT_SUPPORTED(InitToken, CK_SLOT_ID slot_id, CK_BYTE *pin, CK_ULONG pin_len, CK_BYTE *label)
 NOT_SUPPORTED(InitPIN, CK_SESSION_HANDLE session, CK_BYTE *pin, CK_ULONG pin_len)
-NOT_SUPPORTED(SetPIN, CK_SESSION_HANDLE session, CK_BYTE *old_pin, CK_ULONG old_len, CK_BYTE *new_pin, CK_ULONG
-              new_len)
-NOT_SUPPORTED(GetOperationState, CK_SESSION_HANDLE session, CK_BYTE *operation_state, CK_ULONG *operation_state_len)
-NOT_SUPPORTED(SetOperationState, CK_SESSION_HANDLE session, CK_BYTE *operation_state, CK_ULONG operation_state_len,
-              CK_OBJECT_HANDLE encryption_key, CK_OBJECT_HANDLE authentiation_key)
-NOT_SUPPORTED(CreateObject, CK_SESSION_HANDLE session, CK_ATTRIBUTE *templ, CK_ULONG count, CK_OBJECT_HANDLE *object)
-NOT_SUPPORTED(CopyObject, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, CK_ATTRIBUTE *templ, CK_ULONG count,
-              CK_OBJECT_HANDLE *new_object)
+NOT_SUPPORTED(SetPIN, CK_SESSION_HANDLE session, CK_BYTE *old_pin, CK_ULONG old_len,
+              CK_BYTE *new_pin, CK_ULONG new_len)
+NOT_SUPPORTED(GetOperationState, CK_SESSION_HANDLE session, CK_BYTE *operation_state,
+              CK_ULONG *operation_state_len)
+NOT_SUPPORTED(SetOperationState, CK_SESSION_HANDLE session, CK_BYTE *operation_state,
+              CK_ULONG operation_state_len, CK_OBJECT_HANDLE encryption_key,
+              CK_OBJECT_HANDLE authentiation_key)
+NOT_SUPPORTED(CreateObject, CK_SESSION_HANDLE session, CK_ATTRIBUTE *templ, CK_ULONG count,
+              CK_OBJECT_HANDLE *object)
+NOT_SUPPORTED(CopyObject, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, CK_ATTRIBUTE *templ,
+              CK_ULONG count, CK_OBJECT_HANDLE *new_object)
 NOT_SUPPORTED(DestroyObject, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object)
 NOT_SUPPORTED(GetObjectSize, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, CK_ULONG *size)
-NOT_SUPPORTED(SetAttributeValue, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, CK_ATTRIBUTE *templ, CK_ULONG
-              count)
+NOT_SUPPORTED(SetAttributeValue, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object,
+              CK_ATTRIBUTE *templ, CK_ULONG count)
 NOT_SUPPORTED(EncryptInit, CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key)
-NOT_SUPPORTED(Encrypt, CK_SESSION_HANDLE session, CK_BYTE *data, CK_ULONG data_len, CK_BYTE *encrypted_data, CK_ULONG
-              *encrypted_data_len)
-NOT_SUPPORTED(EncryptUpdate, CK_SESSION_HANDLE session, CK_BYTE *part, CK_ULONG part_len, CK_BYTE *encrypted_part,
-              CK_ULONG *encrypted_part_len)
-NOT_SUPPORTED(EncryptFinal, CK_SESSION_HANDLE session, CK_BYTE *last_encrypted_part, CK_ULONG
-              *last_encrypted_part_len)
-NOT_SUPPORTED(DecryptUpdate, CK_SESSION_HANDLE session, CK_BYTE *encrypted_part, CK_ULONG encrypted_part_len, CK_BYTE
-              *part, CK_ULONG *part_len)
+NOT_SUPPORTED(Encrypt, CK_SESSION_HANDLE session, CK_BYTE *data, CK_ULONG data_len,
+              CK_BYTE *encrypted_data, CK_ULONG *encrypted_data_len)
+NOT_SUPPORTED(EncryptUpdate, CK_SESSION_HANDLE session, CK_BYTE *part, CK_ULONG part_len,
+              CK_BYTE *encrypted_part, CK_ULONG *encrypted_part_len)
+NOT_SUPPORTED(EncryptFinal, CK_SESSION_HANDLE session, CK_BYTE *last_encrypted_part,
+              CK_ULONG *last_encrypted_part_len)
+NOT_SUPPORTED(DecryptUpdate, CK_SESSION_HANDLE session, CK_BYTE *encrypted_part,
+              CK_ULONG encrypted_part_len, CK_BYTE *part, CK_ULONG *part_len)
 NOT_SUPPORTED(DecryptFinal, CK_SESSION_HANDLE session, CK_BYTE *last_part, CK_ULONG *last_part_len)
 NOT_SUPPORTED(DigestInit, CK_SESSION_HANDLE session, CK_MECHANISM *mechanism)
-NOT_SUPPORTED(Digest, CK_SESSION_HANDLE session, CK_BYTE *data, CK_ULONG data_len, CK_BYTE *digest, CK_ULONG
-              *digest_len)
+NOT_SUPPORTED(Digest, CK_SESSION_HANDLE session, CK_BYTE *data, CK_ULONG data_len, CK_BYTE *digest,
+              CK_ULONG *digest_len)
 NOT_SUPPORTED(DigestUpdate, CK_SESSION_HANDLE session, CK_BYTE *part, CK_ULONG part_len)
 NOT_SUPPORTED(DigestKey, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key)
 NOT_SUPPORTED(DigestFinal, CK_SESSION_HANDLE session, CK_BYTE *digest, CK_ULONG *digest_len)
-NOT_SUPPORTED(SignRecoverInit, CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key)
-NOT_SUPPORTED(SignRecover, CK_SESSION_HANDLE session, CK_BYTE *data, CK_ULONG data_len, CK_BYTE *signature, CK_ULONG
-              *signature_len)
+NOT_SUPPORTED(SignRecoverInit, CK_SESSION_HANDLE session, CK_MECHANISM *mechanism,
+              CK_OBJECT_HANDLE key)
+NOT_SUPPORTED(SignRecover, CK_SESSION_HANDLE session, CK_BYTE *data, CK_ULONG data_len,
+              CK_BYTE *signature, CK_ULONG *signature_len)
 NOT_SUPPORTED(VerifyInit, CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key)
-NOT_SUPPORTED(Verify, CK_SESSION_HANDLE session, CK_BYTE *data, CK_ULONG data_len, CK_BYTE *signature, CK_ULONG
-              signature_len)
+NOT_SUPPORTED(Verify, CK_SESSION_HANDLE session, CK_BYTE *data, CK_ULONG data_len,
+              CK_BYTE *signature, CK_ULONG signature_len)
 NOT_SUPPORTED(VerifyUpdate, CK_SESSION_HANDLE session, CK_BYTE *part, CK_ULONG part_len)
 NOT_SUPPORTED(VerifyFinal, CK_SESSION_HANDLE session, CK_BYTE *signature, CK_ULONG signature_len)
-NOT_SUPPORTED(VerifyRecoverInit, CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key)
-NOT_SUPPORTED(VerifyRecover, CK_SESSION_HANDLE session, CK_BYTE *signature, CK_ULONG signature_len, CK_BYTE *data,
-              CK_ULONG *data_len)
-NOT_SUPPORTED(DigestEncryptUpdate, CK_SESSION_HANDLE session, CK_BYTE *part, CK_ULONG part_len, CK_BYTE
-              *encrypted_part, CK_ULONG *encrypted_part_len)
-NOT_SUPPORTED(DecryptDigestUpdate, CK_SESSION_HANDLE session, CK_BYTE *encrypted_part, CK_ULONG encrypted_part_len,
-              CK_BYTE *part, CK_ULONG *part_len)
-NOT_SUPPORTED(SignEncryptUpdate, CK_SESSION_HANDLE session, CK_BYTE *part, CK_ULONG part_len, CK_BYTE *encrypted_part,
-              CK_ULONG *encrypted_part_len)
-NOT_SUPPORTED(DecryptVerifyUpdate, CK_SESSION_HANDLE session, CK_BYTE *encrypted_part, CK_ULONG encrypted_part_len,
-              CK_BYTE *part, CK_ULONG *part_len)
-NOT_SUPPORTED(GenerateKey, CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_ATTRIBUTE *templ, CK_ULONG count,
+NOT_SUPPORTED(VerifyRecoverInit, CK_SESSION_HANDLE session, CK_MECHANISM *mechanism,
+              CK_OBJECT_HANDLE key)
+NOT_SUPPORTED(VerifyRecover, CK_SESSION_HANDLE session, CK_BYTE *signature, CK_ULONG signature_len,
+              CK_BYTE *data, CK_ULONG *data_len)
+NOT_SUPPORTED(DigestEncryptUpdate, CK_SESSION_HANDLE session, CK_BYTE *part, CK_ULONG part_len,
+              CK_BYTE *encrypted_part, CK_ULONG *encrypted_part_len)
+NOT_SUPPORTED(DecryptDigestUpdate, CK_SESSION_HANDLE session, CK_BYTE *encrypted_part,
+              CK_ULONG encrypted_part_len, CK_BYTE *part, CK_ULONG *part_len)
+NOT_SUPPORTED(SignEncryptUpdate, CK_SESSION_HANDLE session, CK_BYTE *part, CK_ULONG part_len,
+              CK_BYTE *encrypted_part, CK_ULONG *encrypted_part_len)
+NOT_SUPPORTED(DecryptVerifyUpdate, CK_SESSION_HANDLE session, CK_BYTE *encrypted_part,
+              CK_ULONG encrypted_part_len, CK_BYTE *part, CK_ULONG *part_len)
+NOT_SUPPORTED(GenerateKey, CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_ATTRIBUTE *templ,
+              CK_ULONG count, CK_OBJECT_HANDLE *key)
+NOT_SUPPORTED(GenerateKeyPair, CK_SESSION_HANDLE session, CK_MECHANISM *mechanism,
+              CK_ATTRIBUTE *public_key_template, CK_ULONG public_key_attribute_count,
+              CK_ATTRIBUTE *private_key_template, CK_ULONG private_key_attribute_count,
+              CK_OBJECT_HANDLE *public_key, CK_OBJECT_HANDLE *private_key)
+NOT_SUPPORTED(WrapKey, CK_SESSION_HANDLE session, CK_MECHANISM *mechanism,
+              CK_OBJECT_HANDLE wrapping_key, CK_OBJECT_HANDLE key, CK_BYTE *wrapped_key,
+              CK_ULONG *wrapped_key_len)
+NOT_SUPPORTED(UnwrapKey, CK_SESSION_HANDLE session, CK_MECHANISM *mechanism,
+              CK_OBJECT_HANDLE unwrapping_key, CK_BYTE *wrapped_key, CK_ULONG wrapped_key_len,
+              CK_ATTRIBUTE *templ, CK_ULONG attribute_count, CK_OBJECT_HANDLE *key)
+NOT_SUPPORTED(DeriveKey, CK_SESSION_HANDLE session, CK_MECHANISM *mechanism,
+              CK_OBJECT_HANDLE base_key, CK_ATTRIBUTE *templ, CK_ULONG attribute_count,
               CK_OBJECT_HANDLE *key)
-NOT_SUPPORTED(GenerateKeyPair, CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_ATTRIBUTE *public_key_template,
-              CK_ULONG public_key_attribute_count, CK_ATTRIBUTE *private_key_template, CK_ULONG
-              private_key_attribute_count, CK_OBJECT_HANDLE *public_key, CK_OBJECT_HANDLE *private_key)
-NOT_SUPPORTED(WrapKey, CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE wrapping_key,
-              CK_OBJECT_HANDLE key, CK_BYTE *wrapped_key, CK_ULONG *wrapped_key_len)
-NOT_SUPPORTED(UnwrapKey, CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE unwrapping_key, CK_BYTE
-              *wrapped_key, CK_ULONG wrapped_key_len, CK_ATTRIBUTE *templ, CK_ULONG attribute_count, CK_OBJECT_HANDLE
-              *key)
-NOT_SUPPORTED(DeriveKey, CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE base_key, CK_ATTRIBUTE
-              *templ, CK_ULONG attribute_count, CK_OBJECT_HANDLE *key)
 NOT_SUPPORTED(SeedRandom, CK_SESSION_HANDLE session, CK_BYTE *seed, CK_ULONG seed_len)
 NOT_SUPPORTED(GenerateRandom, CK_SESSION_HANDLE session, CK_BYTE *random_data, CK_ULONG random_len)
 
@@ -150,7 +159,8 @@ static CK_FUNCTION_LIST function_list = {
     .C_CancelFunction = api_CancelFunction,
 };
 
-/* PKCS#11 3.0's way to ask, answered with the 2.40 list; p11-kit's header has no names for it yet. */
+/* PKCS#11 3.0's way to ask, answered with the 2.40 list; p11-kit's header has no names for it yet.
+ */
 struct interface {
     CK_UTF8CHAR *name;
     void *functions; /* begins with a CK_VERSION */
@@ -183,14 +193,16 @@ CK_RV C_GetInterfaceList(struct interface *list, CK_ULONG *count)
     return CKR_OK;
 }
 
-EXPORTED CK_RV C_GetInterface(const CK_UTF8CHAR *name, const CK_VERSION *version, struct interface **out,
-                              CK_FLAGS flags);
-CK_RV C_GetInterface(const CK_UTF8CHAR *name, const CK_VERSION *version, struct interface **out, CK_FLAGS flags)
+EXPORTED CK_RV C_GetInterface(const CK_UTF8CHAR *name, const CK_VERSION *version,
+                              struct interface **out, CK_FLAGS flags);
+CK_RV C_GetInterface(const CK_UTF8CHAR *name, const CK_VERSION *version, struct interface **out,
+                     CK_FLAGS flags)
 {
     if (!out)
         return CKR_ARGUMENTS_BAD;
     if ((name && strcmp((const char *)name, (const char *)interface_name) != 0) || flags ||
-        (version && (version->major != function_list.version.major || version->minor != function_list.version.minor)))
+        (version && (version->major != function_list.version.major ||
+                     version->minor != function_list.version.minor)))
         return CKR_FUNCTION_FAILED;
     *out = &interface;
     return CKR_OK;

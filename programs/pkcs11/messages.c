@@ -34,7 +34,8 @@ static const CK_RV rv_table[][AGENT_FAILED + 1] = {
     [ASKER_SIGN] = { [AGENT_MALFORMED] = CKR_DEVICE_ERROR,
                      [AGENT_PIN_WRONG] = CKR_DEVICE_ERROR,
                      [AGENT_LOGIN_NEEDED] = CKR_USER_NOT_LOGGED_IN,
-                     [AGENT_NO_OBJECT] = CKR_FUNCTION_FAILED, /* the next C_SignInit says that the handle is dead */
+                     [AGENT_NO_OBJECT] =
+                         CKR_FUNCTION_FAILED, /* the next C_SignInit says that the handle is dead */
                      [AGENT_NOT_READY] = CKR_DEVICE_ERROR,
                      [AGENT_BAD_MECHANISM] = CKR_FUNCTION_FAILED,
                      [AGENT_BAD_DATA] = CKR_DATA_LEN_RANGE,
@@ -62,13 +63,33 @@ CK_RV rv_of_err(struct err e)
 /* How the value of each attribute is held; all others are bytes. */
 static enum agent_value_kind kind_of(CK_ATTRIBUTE_TYPE type)
 {
-    static const CK_ATTRIBUTE_TYPE numbers[] = { CKA_CLASS,        CKA_KEY_TYPE,  CKA_CERTIFICATE_TYPE, CKA_CERTIFICATE_CATEGORY,
-                                                 CKA_MODULUS_BITS, CKA_VALUE_LEN, CKA_KEY_GEN_MECHANISM };
+    static const CK_ATTRIBUTE_TYPE numbers[] = {
+        CKA_CLASS,        CKA_KEY_TYPE,  CKA_CERTIFICATE_TYPE, CKA_CERTIFICATE_CATEGORY,
+        CKA_MODULUS_BITS, CKA_VALUE_LEN, CKA_KEY_GEN_MECHANISM
+    };
     static const CK_ATTRIBUTE_TYPE flags[] = {
-        CKA_TOKEN,   CKA_PRIVATE,        CKA_MODIFIABLE,    CKA_COPYABLE,          CKA_DESTROYABLE,    CKA_TRUSTED,
-        CKA_ENCRYPT, CKA_DECRYPT,        CKA_WRAP,          CKA_UNWRAP,            CKA_SIGN,           CKA_SIGN_RECOVER,
-        CKA_VERIFY,  CKA_VERIFY_RECOVER, CKA_DERIVE,        CKA_LOCAL,             CKA_SENSITIVE,      CKA_EXTRACTABLE,
-        CKA_ALWAYS_SENSITIVE,            CKA_NEVER_EXTRACTABLE, CKA_ALWAYS_AUTHENTICATE, CKA_WRAP_WITH_TRUSTED,
+        CKA_TOKEN,
+        CKA_PRIVATE,
+        CKA_MODIFIABLE,
+        CKA_COPYABLE,
+        CKA_DESTROYABLE,
+        CKA_TRUSTED,
+        CKA_ENCRYPT,
+        CKA_DECRYPT,
+        CKA_WRAP,
+        CKA_UNWRAP,
+        CKA_SIGN,
+        CKA_SIGN_RECOVER,
+        CKA_VERIFY,
+        CKA_VERIFY_RECOVER,
+        CKA_DERIVE,
+        CKA_LOCAL,
+        CKA_SENSITIVE,
+        CKA_EXTRACTABLE,
+        CKA_ALWAYS_SENSITIVE,
+        CKA_NEVER_EXTRACTABLE,
+        CKA_ALWAYS_AUTHENTICATE,
+        CKA_WRAP_WITH_TRUSTED,
     };
 
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
@@ -110,28 +131,30 @@ static CK_RV attribute_take(const CK_ATTRIBUTE *from, struct agent_attribute *to
     return CKR_GENERAL_ERROR;
 }
 
-CK_RV template_take(const CK_ATTRIBUTE *template, CK_ULONG count, struct agent_request *q)
+CK_RV template_take(const CK_ATTRIBUTE *attributes, CK_ULONG count, struct agent_request *q)
 {
-    if (count && !template)
+    if (count && !attributes)
         return CKR_ARGUMENTS_BAD;
     if (count > AGENT_TEMPLATE_MAX)
         return CKR_ATTRIBUTE_VALUE_INVALID;
     q->count = count;
     for (CK_ULONG i = 0; i < count; i++) {
-        CK_RV rv = attribute_take(&template[i], &q->attributes[i]);
+        CK_RV rv = attribute_take(&attributes[i], &q->attributes[i]);
         if (rv != CKR_OK)
             return rv;
     }
     return CKR_OK;
 }
 
-/* A type that does not fit 32 bits is none that exists; the agent says so of CKA_VENDOR_DEFINED's last. */
-void types_take(const CK_ATTRIBUTE *template, CK_ULONG count, struct agent_request *q)
+/* A type that does not fit 32 bits is none that exists; the agent says so of CKA_VENDOR_DEFINED's
+ * last. */
+void types_take(const CK_ATTRIBUTE *attributes, CK_ULONG count, struct agent_request *q)
 {
     q->count = count;
     for (CK_ULONG i = 0; i < count; i++)
-        q->attributes[i] =
-            (struct agent_attribute){ .type = template[i].type > UINT32_MAX ? UINT32_MAX : (uint32_t)template[i].type };
+        q->attributes[i] = (struct agent_attribute){ .type = attributes[i].type > UINT32_MAX
+                                                                 ? UINT32_MAX
+                                                                 : (uint32_t)attributes[i].type };
 }
 
 static CK_RV value_fill(CK_ATTRIBUTE *to, const void *value, size_t len)
@@ -153,7 +176,8 @@ static CK_RV attribute_fill(const struct agent_attribute *from, CK_ATTRIBUTE *to
 
     if (from->outcome != AGENT_VALUE) {
         to->ulValueLen = CK_UNAVAILABLE_INFORMATION;
-        return from->outcome == AGENT_SENSITIVE ? CKR_ATTRIBUTE_SENSITIVE : CKR_ATTRIBUTE_TYPE_INVALID;
+        return from->outcome == AGENT_SENSITIVE ? CKR_ATTRIBUTE_SENSITIVE
+                                                : CKR_ATTRIBUTE_TYPE_INVALID;
     }
     switch (from->kind) {
     case AGENT_BYTES:
@@ -166,14 +190,14 @@ static CK_RV attribute_fill(const struct agent_attribute *from, CK_ATTRIBUTE *to
     return CKR_GENERAL_ERROR;
 }
 
-CK_RV template_fill(const struct agent_reply *p, CK_ATTRIBUTE *template, CK_ULONG count)
+CK_RV template_fill(const struct agent_reply *p, CK_ATTRIBUTE *attributes, CK_ULONG count)
 {
     CK_RV first = CKR_OK;
 
     if (p->count != count)
         return CKR_DEVICE_ERROR;
     for (CK_ULONG i = 0; i < count; i++) {
-        CK_RV rv = attribute_fill(&p->attributes[i], &template[i]);
+        CK_RV rv = attribute_fill(&p->attributes[i], &attributes[i]);
         if (first == CKR_OK)
             first = rv;
     }
@@ -212,7 +236,8 @@ static CK_RV pss_take(const CK_MECHANISM *m, const struct mechanism_row *row, st
     if (!m->pParameter || m->ulParameterLen != sizeof(p))
         return CKR_MECHANISM_PARAM_INVALID;
     memcpy(&p, m->pParameter, sizeof(p));
-    if (p.hashAlg > UINT32_MAX || p.mgf > UINT32_MAX || p.sLen > 64 || (row->hash && row->hash != p.hashAlg))
+    if (p.hashAlg > UINT32_MAX || p.mgf > UINT32_MAX || p.sLen > 64 ||
+        (row->hash && row->hash != p.hashAlg))
         return CKR_MECHANISM_PARAM_INVALID;
     use->hash = (uint32_t)p.hashAlg;
     use->mgf = (uint32_t)p.mgf;
@@ -238,7 +263,8 @@ static CK_RV oaep_take(const CK_MECHANISM *m, struct agent_use *use, uint8_t lab
     return CKR_OK;
 }
 
-CK_RV mechanism_take(const CK_MECHANISM *m, CK_FLAGS flag, struct agent_use *use, uint8_t label[LABEL_SIZE])
+CK_RV mechanism_take(const CK_MECHANISM *m, CK_FLAGS flag, struct agent_use *use,
+                     uint8_t label[LABEL_SIZE])
 {
     const struct mechanism_row *row = mechanism_row(m->mechanism);
 

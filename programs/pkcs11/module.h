@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What the calls mean: one slot with one token, its sessions, their searches and operations. api.c checks
- * arguments and calls here; from here messages go to the agent through transport.h.
+ * What the calls mean: one slot with one token, its sessions, their searches and operations. api.c
+ * checks arguments and calls here; from here messages go to the agent through transport.h.
  *
- * The host is a web server that forks after loading us. A child must call C_Initialize, as PKCS#11 says, and
- * until then gets CKR_CRYPTOKI_NOT_INITIALIZED; then sessions, login and object handles are as in the parent, over
- * connections of its own. Opening a session is local and does not depend on the agent: a host may wait for ever on
- * a session that it could not open.
+ * The host is a web server that forks after loading us. A child must call C_Initialize, as PKCS#11
+ * says, and until then gets CKR_CRYPTOKI_NOT_INITIALIZED; then sessions, login and object handles
+ * are as in the parent, over connections of its own. Opening a session is local and does not depend
+ * on the agent: a host may wait for ever on a session that it could not open.
  */
 #ifndef PKCS11_MODULE_H
 #define PKCS11_MODULE_H
@@ -62,7 +62,8 @@ CK_RV session_close(CK_SESSION_HANDLE handle);
 CK_RV session_close_all(void);
 CK_ULONG session_count(void);
 CK_RV session_info(CK_SESSION_HANDLE handle, CK_SESSION_INFO *info);
-CK_RV session_login(CK_SESSION_HANDLE handle, CK_USER_TYPE user, const CK_UTF8CHAR *pin, CK_ULONG len);
+CK_RV session_login(CK_SESSION_HANDLE handle, CK_USER_TYPE user, const CK_UTF8CHAR *pin,
+                    CK_ULONG len);
 CK_RV session_logout(CK_SESSION_HANDLE handle);
 
 /* module.c: login state, under the lock */
@@ -70,10 +71,11 @@ void module_set_pin(struct span pin);
 void module_drop_pin(void);
 
 /* object.c */
-CK_RV find_start(CK_SESSION_HANDLE handle, const CK_ATTRIBUTE *template, CK_ULONG count);
+CK_RV find_start(CK_SESSION_HANDLE handle, const CK_ATTRIBUTE *attributes, CK_ULONG count);
 CK_RV find_next(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE *objects, CK_ULONG max, CK_ULONG *count);
 CK_RV find_end(CK_SESSION_HANDLE handle);
-CK_RV object_attributes(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE object, CK_ATTRIBUTE *template, CK_ULONG count);
+CK_RV object_attributes(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE object, CK_ATTRIBUTE *attributes,
+                        CK_ULONG count);
 
 /* operation.c */
 CK_RV sign_start(CK_SESSION_HANDLE handle, const CK_MECHANISM *m, CK_OBJECT_HANDLE key);

@@ -17,7 +17,8 @@ static bool hidden_before_login(const struct agent_request *q)
     return false;
 }
 
-static CK_RV ask_find(const struct credentials *who, struct agent_request *q, uint64_t **found, size_t *count)
+static CK_RV ask_find(const struct credentials *who, struct agent_request *q, uint64_t **found,
+                      size_t *count)
 {
     struct agent_reply p;
     struct link *held owned(transport_done) = NULL;
@@ -35,7 +36,7 @@ static CK_RV ask_find(const struct credentials *who, struct agent_request *q, ui
     return CKR_OK;
 }
 
-CK_RV find_start(CK_SESSION_HANDLE handle, const CK_ATTRIBUTE *template, CK_ULONG count)
+CK_RV find_start(CK_SESSION_HANDLE handle, const CK_ATTRIBUTE *attributes, CK_ULONG count)
 {
     struct agent_request q = { .call = AGENT_FIND };
     uint64_t *found owned(free) = NULL;
@@ -48,7 +49,7 @@ CK_RV find_start(CK_SESSION_HANDLE handle, const CK_ATTRIBUTE *template, CK_ULON
     bool finding = s->finding, logged_in = module_logged_in();
     struct credentials who = module_credentials();
     module_leave();
-    rv = finding ? CKR_OPERATION_ACTIVE : template_take(template, count, &q);
+    rv = finding ? CKR_OPERATION_ACTIVE : template_take(attributes, count, &q);
     if (rv == CKR_OK && (logged_in || !hidden_before_login(&q)))
         rv = ask_find(&who, &q, &found, &found_count);
     if (rv == CKR_OK)
@@ -97,27 +98,30 @@ CK_RV find_end(CK_SESSION_HANDLE handle)
     return rv;
 }
 
-static CK_RV ask_attributes(const struct credentials *who, CK_OBJECT_HANDLE object, CK_ATTRIBUTE *template, CK_ULONG count)
+static CK_RV ask_attributes(const struct credentials *who, CK_OBJECT_HANDLE object,
+                            CK_ATTRIBUTE *attributes, CK_ULONG count)
 {
     struct agent_request q = { .call = AGENT_READ, .handle = object };
     struct agent_reply p;
     struct link *held owned(transport_done) = NULL;
 
-    types_take(template, count, &q);
+    types_take(attributes, count, &q);
     struct err e = transport_call(who, &q, &p, &held);
     if (failed(e))
         return rv_of_err(e);
     if (p.status != AGENT_OK)
         return rv_of_status(p.status, ASKER_READ);
-    return template_fill(&p, template, count);
+    return template_fill(&p, attributes, count);
 }
 
 static bool attribute_trouble(CK_RV rv)
 {
-    return rv == CKR_ATTRIBUTE_SENSITIVE || rv == CKR_ATTRIBUTE_TYPE_INVALID || rv == CKR_BUFFER_TOO_SMALL;
+    return rv == CKR_ATTRIBUTE_SENSITIVE || rv == CKR_ATTRIBUTE_TYPE_INVALID ||
+           rv == CKR_BUFFER_TOO_SMALL;
 }
 
-CK_RV object_attributes(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE object, CK_ATTRIBUTE *template, CK_ULONG count)
+CK_RV object_attributes(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE object, CK_ATTRIBUTE *attributes,
+                        CK_ULONG count)
 {
     struct session *s;
     CK_RV first = session_enter(handle, &s);
@@ -128,7 +132,7 @@ CK_RV object_attributes(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE object, CK_AT
     module_leave();
     for (CK_ULONG at = 0; at < count; at += AGENT_TEMPLATE_MAX) {
         CK_ULONG n = count - at < AGENT_TEMPLATE_MAX ? count - at : AGENT_TEMPLATE_MAX;
-        CK_RV rv = ask_attributes(&who, object, template + at, n);
+        CK_RV rv = ask_attributes(&who, object, attributes + at, n);
         if (rv != CKR_OK && !attribute_trouble(rv))
             return rv;
         if (first == CKR_OK)

@@ -6,7 +6,8 @@
 
 #define DEAD_HANDLES 8
 
-/* Handles that the agent does not know any more: C_Sign has no return value for that, C_SignInit has. */
+/* Handles that the agent does not know any more: C_Sign has no return value for that, C_SignInit
+ * has. */
 static struct {
     uint64_t handles[DEAD_HANDLES];
     size_t next;
@@ -39,7 +40,8 @@ void operation_done(struct operation *o)
     *o = (struct operation){ 0 };
 }
 
-static CK_RV operation_start(struct operation *o, const CK_MECHANISM *m, CK_FLAGS flag, CK_OBJECT_HANDLE key)
+static CK_RV operation_start(struct operation *o, const CK_MECHANISM *m, CK_FLAGS flag,
+                             CK_OBJECT_HANDLE key)
 {
     if (!m) { /* PKCS#11 3.0: cancels; 2.40 leaves it open */
         operation_done(o);
@@ -65,7 +67,8 @@ CK_RV sign_start(CK_SESSION_HANDLE handle, const CK_MECHANISM *m, CK_OBJECT_HAND
 
     if (rv != CKR_OK)
         return rv;
-    rv = module_logged_in() || !m ? operation_start(&s->sign, m, CKF_SIGN, key) : CKR_USER_NOT_LOGGED_IN;
+    rv = module_logged_in() || !m ? operation_start(&s->sign, m, CKF_SIGN, key)
+                                  : CKR_USER_NOT_LOGGED_IN;
     module_leave();
     return rv;
 }
@@ -77,13 +80,14 @@ CK_RV decrypt_start(CK_SESSION_HANDLE handle, const CK_MECHANISM *m, CK_OBJECT_H
 
     if (rv != CKR_OK)
         return rv;
-    rv = module_logged_in() || !m ? operation_start(&s->decrypt, m, CKF_DECRYPT, key) : CKR_USER_NOT_LOGGED_IN;
+    rv = module_logged_in() || !m ? operation_start(&s->decrypt, m, CKF_DECRYPT, key)
+                                  : CKR_USER_NOT_LOGGED_IN;
     module_leave();
     return rv;
 }
 
-static CK_RV ask_use(const struct credentials *who, enum agent_call call, const struct agent_use *use, CK_BYTE *out,
-                     CK_ULONG *len)
+static CK_RV ask_use(const struct credentials *who, enum agent_call call,
+                     const struct agent_use *use, CK_BYTE *out, CK_ULONG *len)
 {
     struct agent_request q;
     struct agent_reply p;
@@ -108,10 +112,12 @@ static CK_RV ask_use(const struct credentials *who, enum agent_call call, const 
 
 static CK_RV check_data(const struct operation *o, size_t len)
 {
-    return len > (o->row->data_max ? o->row->data_max : AGENT_DATA_MAX) ? CKR_DATA_LEN_RANGE : CKR_OK;
+    return len > (o->row->data_max ? o->row->data_max : AGENT_DATA_MAX) ? CKR_DATA_LEN_RANGE
+                                                                        : CKR_OK;
 }
 
-/* The operation ends unless only the buffer was too small. By handle: another thread may have closed the session. */
+/* The operation ends unless only the buffer was too small. By handle: another thread may have
+ * closed the session. */
 static CK_RV end_with(CK_SESSION_HANDLE handle, bool sign, CK_RV rv)
 {
     struct session *s;
@@ -123,7 +129,8 @@ static CK_RV end_with(CK_SESSION_HANDLE handle, bool sign, CK_RV rv)
     return rv;
 }
 
-/* The lock is held on entry and not on return. A NULL `out` asks for the size, of which an upper bound is told. */
+/* The lock is held on entry and not on return. A NULL `out` asks for the size, of which an upper
+ * bound is told. */
 static CK_RV sign_with(struct session *s, struct span data, CK_BYTE *out, CK_ULONG *len)
 {
     CK_SESSION_HANDLE handle = s->handle;

@@ -124,7 +124,8 @@ static CK_RV ask_login(const struct credentials *before, const struct agent_requ
     return rv;
 }
 
-CK_RV session_login(CK_SESSION_HANDLE handle, CK_USER_TYPE user, const CK_UTF8CHAR *pin, CK_ULONG len)
+CK_RV session_login(CK_SESSION_HANDLE handle, CK_USER_TYPE user, const CK_UTF8CHAR *pin,
+                    CK_ULONG len)
 {
     struct session *s;
     CK_RV rv = session_enter(handle, &s);

@@ -13,14 +13,17 @@ static void pad(CK_UTF8CHAR *to, size_t size, const char *text)
 
 void library_fill_info(CK_INFO *info)
 {
-    *info = (CK_INFO){ .cryptokiVersion = { 2, 40 }, .libraryVersion = { VERSION_MAJOR, VERSION_MINOR } };
+    *info = (CK_INFO){ .cryptokiVersion = { 2, 40 },
+                       .libraryVersion = { VERSION_MAJOR, VERSION_MINOR } };
     pad(info->manufacturerID, sizeof(info->manufacturerID), "Warder");
-    pad(info->libraryDescription, sizeof(info->libraryDescription), "Keys released after attestation");
+    pad(info->libraryDescription, sizeof(info->libraryDescription),
+        "Keys released after attestation");
 }
 
 void slot_fill_info(CK_SLOT_INFO *info)
 {
-    *info = (CK_SLOT_INFO){ .flags = CKF_TOKEN_PRESENT, .hardwareVersion = { VERSION_MAJOR, VERSION_MINOR } };
+    *info = (CK_SLOT_INFO){ .flags = CKF_TOKEN_PRESENT,
+                            .hardwareVersion = { VERSION_MAJOR, VERSION_MINOR } };
     info->firmwareVersion = info->hardwareVersion;
     pad(info->slotDescription, sizeof(info->slotDescription), "skc-agent");
     pad(info->manufacturerID, sizeof(info->manufacturerID), "Warder");
@@ -29,7 +32,8 @@ void slot_fill_info(CK_SLOT_INFO *info)
 void token_fill_info(CK_TOKEN_INFO *info, CK_ULONG sessions)
 {
     *info = (CK_TOKEN_INFO){
-        .flags = CKF_TOKEN_INITIALIZED | CKF_LOGIN_REQUIRED | CKF_USER_PIN_INITIALIZED | CKF_WRITE_PROTECTED,
+        .flags = CKF_TOKEN_INITIALIZED | CKF_LOGIN_REQUIRED | CKF_USER_PIN_INITIALIZED |
+                 CKF_WRITE_PROTECTED,
         .ulMaxSessionCount = SESSIONS_MAX,
         .ulSessionCount = sessions,
         .ulMaxRwSessionCount = SESSIONS_MAX,

@@ -136,7 +136,8 @@ static bool agent_is_genuine(int fd)
         return false;
     if (peer.uid == 0) /* also systemd's sockets */
         return true;
-    return transport.config.agent_uid < 0 ? peer.uid == geteuid() : peer.uid == (uid_t)transport.config.agent_uid;
+    return transport.config.agent_uid < 0 ? peer.uid == geteuid()
+                                          : peer.uid == (uid_t)transport.config.agent_uid;
 }
 
 static int agent_connect(void)
@@ -144,10 +145,13 @@ static int agent_connect(void)
     struct sockaddr_un address = { .sun_family = AF_UNIX };
     int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 
-    static_assert(sizeof(address.sun_path) == sizeof(transport.config.socket), "paths have the socket's size");
+    static_assert(sizeof(address.sun_path) == sizeof(transport.config.socket),
+                  "paths have the socket's size");
     memcpy(address.sun_path, transport.config.socket, sizeof(address.sun_path));
-    if (fd >= 0 && set_timeout(fd, SO_RCVTIMEO, TRANSPORT_QUICK_MS) && set_timeout(fd, SO_SNDTIMEO, TRANSPORT_QUICK_MS) &&
-        connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0 && agent_is_genuine(fd))
+    if (fd >= 0 && set_timeout(fd, SO_RCVTIMEO, TRANSPORT_QUICK_MS) &&
+        set_timeout(fd, SO_SNDTIMEO, TRANSPORT_QUICK_MS) &&
+        connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0 &&
+        agent_is_genuine(fd))
         return fd;
     if (fd >= 0)
         close(fd);
@@ -190,8 +194,8 @@ static bool link_greet(struct link *l, struct agent_reply *p)
     return exchange(l, &hello, p, &late) && p->status == AGENT_OK && p->version == AGENT_VERSION;
 }
 
-/* Repeats our login on a connection that does not have it. The PIN was right once: if it no longer is, the
- * agent will say what is missing at the request itself. */
+/* Repeats our login on a connection that does not have it. The PIN was right once: if it no longer
+ * is, the agent will say what is missing at the request itself. */
 static bool link_identify(struct link *l, const struct credentials *who, struct agent_reply *p)
 {
     struct agent_request login = { .call = AGENT_LOGIN, .pin = span_from(who->pin, who->len) };
@@ -218,19 +222,21 @@ static bool link_ready(struct link *l, const struct credentials *who, struct age
     return link_identify(l, who, p);
 }
 
-static bool ask(struct link *l, const struct credentials *who, struct agent_request *q, struct agent_reply *p, bool *late)
+static bool ask(struct link *l, const struct credentials *who, struct agent_request *q,
+                struct agent_reply *p, bool *late)
 {
     bool slow = q->call == AGENT_FIND;
 
     *late = false;
-    if (!link_ready(l, who, p) || (slow && !set_timeout(l->fd, SO_RCVTIMEO, transport.config.find_timeout_ms)))
+    if (!link_ready(l, who, p) ||
+        (slow && !set_timeout(l->fd, SO_RCVTIMEO, transport.config.find_timeout_ms)))
         return false;
     bool good = exchange(l, q, p, late);
     return good && (!slow || set_timeout(l->fd, SO_RCVTIMEO, TRANSPORT_QUICK_MS));
 }
 
-fallible transport_call(const struct credentials *who, struct agent_request *request, struct agent_reply *reply,
-                        struct link **held)
+fallible transport_call(const struct credentials *who, struct agent_request *request,
+                        struct agent_reply *reply, struct link **held)
 {
     struct link *l = link_take();
     bool late = false;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Connections to skc-agent: a few per process, made when needed. A connection belongs to one process: after a
- * fork the child drops what it inherited and makes its own. Every wait has a deadline. A connection that turns
- * out dead is made anew once, so that a restarted agent is noticed by nobody who asks later.
+ * Connections to skc-agent: a few per process, made when needed. A connection belongs to one
+ * process: after a fork the child drops what it inherited and makes its own. Every wait has a
+ * deadline. A connection that turns out dead is made anew once, so that a restarted agent is
+ * noticed by nobody who asks later.
  */
 #ifndef PKCS11_TRANSPORT_H
 #define PKCS11_TRANSPORT_H
@@ -35,11 +36,11 @@ void transport_unlock_after_fork(void);
 
 bool transport_agent_is_there(void);
 
-/* One request and its reply, which borrows from `*held` until transport_done(*held). FAIL_UPSTREAM: no agent, or
- * no answer in time. `who` is copied while the caller's lock is held. */
+/* One request and its reply, which borrows from `*held` until transport_done(*held). FAIL_UPSTREAM:
+ * no agent, or no answer in time. `who` is copied while the caller's lock is held. */
 struct link;
-fallible transport_call(const struct credentials *who, struct agent_request *request, struct agent_reply *reply,
-                        struct link **held);
+fallible transport_call(const struct credentials *who, struct agent_request *request,
+                        struct agent_reply *reply, struct link **held);
 void transport_done(struct link *l);
 static inline void transport_donep(struct link **l)
 {

@@ -16,26 +16,45 @@
 static void settings_of(struct config *c, struct setting rows[SETTINGS_COUNT])
 {
     const struct setting all[] = {
-        { "agent", "socket", OPTION_TEXT, &c->socket, "Unix socket for the PKCS#11 module, in a folder that root owns; systemd's is used where it passes one" },
-        { "agent", "keys_file", OPTION_TEXT, &c->keys_file, "which keys: lines pkcs11:token=KMS;id=<Key ID>;object=RSAKEY;type=private;pin-value=<PIN>" },
-        { "agent", "prefetch", OPTION_FLAG, &c->prefetch, "fetch at start, not when the first client asks" },
-        { "agent", "find_timeout", OPTION_NUMBER, &c->find_timeout, "seconds that a search may wait for attestation and the KBS" },
-        { "agent", "allow_users", OPTION_TEXT, &c->allow_users, "clients: users by name or number, besides root and the agent's own; a web server's workers have their own user" },
-        { "agent", "allow_groups", OPTION_TEXT, &c->allow_groups, "clients: groups by name or number" },
+        { "agent", "socket", OPTION_TEXT, &c->socket,
+          "Unix socket for the PKCS#11 module, in a folder that root owns; systemd's is used where "
+          "it passes one" },
+        { "agent", "keys_file", OPTION_TEXT, &c->keys_file,
+          "which keys: lines pkcs11:token=KMS;id=<Key "
+          "ID>;object=RSAKEY;type=private;pin-value=<PIN>" },
+        { "agent", "prefetch", OPTION_FLAG, &c->prefetch,
+          "fetch at start, not when the first client asks" },
+        { "agent", "find_timeout", OPTION_NUMBER, &c->find_timeout,
+          "seconds that a search may wait for attestation and the KBS" },
+        { "agent", "allow_users", OPTION_TEXT, &c->allow_users,
+          "clients: users by name or number, besides root and the agent's own; a web server's "
+          "workers have their own user" },
+        { "agent", "allow_groups", OPTION_TEXT, &c->allow_groups,
+          "clients: groups by name or number" },
         { "agent", "max_clients", OPTION_NUMBER, &c->max_clients, "connections at the same time" },
-        { "agent", "pid_file", OPTION_TEXT, &c->pid_file, "where to write the process id; empty: nowhere" },
-        { "agent", "log_file", OPTION_TEXT, &c->log_file, "where to write the log; empty: standard error" },
-        { "kbs", "skc_library", OPTION_TEXT, &c->skc_library, "skc_library.conf: KBS_HOSTNAME, KBS_IP, KBS_PORT, SKC_TOKEN; what stands in this file goes before it" },
+        { "agent", "pid_file", OPTION_TEXT, &c->pid_file,
+          "where to write the process id; empty: nowhere" },
+        { "agent", "log_file", OPTION_TEXT, &c->log_file,
+          "where to write the log; empty: standard error" },
+        { "kbs", "skc_library", OPTION_TEXT, &c->skc_library,
+          "skc_library.conf: KBS_HOSTNAME, KBS_IP, KBS_PORT, SKC_TOKEN; what stands in this file "
+          "goes before it" },
         { "kbs", "hostname", OPTION_TEXT, &c->hostname, "name of the KBS, verified in TLS" },
         { "kbs", "ip", OPTION_TEXT, &c->ip, "address to dial; empty: the name's" },
-        { "kbs", "port", OPTION_NUMBER, &c->port, "port of the KBS; 0: skc_library.conf's, else 9443" },
-        { "kbs", "ca_file", OPTION_TEXT, &c->ca_file, "PEM: the CA that the KBS's certificate must come from" },
-        { "kbs", "release_keys", OPTION_TEXT, &c->release_keys, "JWKS: the keys of which one must have signed each answer" },
-        { "kbs", "token_file", OPTION_TEXT, &c->token_file, "bearer token to send, mode 0600; empty: skc_library.conf's, else none" },
+        { "kbs", "port", OPTION_NUMBER, &c->port,
+          "port of the KBS; 0: skc_library.conf's, else 9443" },
+        { "kbs", "ca_file", OPTION_TEXT, &c->ca_file,
+          "PEM: the CA that the KBS's certificate must come from" },
+        { "kbs", "release_keys", OPTION_TEXT, &c->release_keys,
+          "JWKS: the keys of which one must have signed each answer" },
+        { "kbs", "token_file", OPTION_TEXT, &c->token_file,
+          "bearer token to send, mode 0600; empty: skc_library.conf's, else none" },
         { "kbs", "tenant", OPTION_TEXT, &c->tenant, "our tenant" },
-        { "evidence", "attester", OPTION_TEXT, &c->attester, "tsm (Linux configfs-tsm), socket (evidence socket) or none (no TEE)" },
+        { "evidence", "attester", OPTION_TEXT, &c->attester,
+          "tsm (Linux configfs-tsm), socket (evidence socket) or none (no TEE)" },
         { "evidence", "tsm_path", OPTION_TEXT, &c->tsm_path, "folder of TSM requests" },
-        { "evidence", "evidence_socket", OPTION_TEXT, &c->evidence_socket, "path of the evidence socket" },
+        { "evidence", "evidence_socket", OPTION_TEXT, &c->evidence_socket,
+          "path of the evidence socket" },
         { 0 },
     };
 
@@ -53,9 +72,11 @@ void config_show(const struct config *c, FILE *out)
 
 void config_done(struct config *c)
 {
-    char **texts[] = { &c->socket,       &c->keys_file,  &c->pid_file,   &c->log_file,   &c->allow_users, &c->allow_groups, &c->skc_library,
-                       &c->hostname,     &c->ip,         &c->ca_file,    &c->release_keys, &c->token_file, &c->tenant,
-                       &c->attester,     &c->tsm_path,   &c->evidence_socket, &c->url,      &c->connect_to };
+    char **texts[] = { &c->socket,      &c->keys_file,    &c->pid_file,     &c->log_file,
+                       &c->allow_users, &c->allow_groups, &c->skc_library,  &c->hostname,
+                       &c->ip,          &c->ca_file,      &c->release_keys, &c->token_file,
+                       &c->tenant,      &c->attester,     &c->tsm_path,     &c->evidence_socket,
+                       &c->url,         &c->connect_to };
 
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
         free(*texts[i]);
@@ -106,17 +127,20 @@ static bool number_id(const char *text, uint32_t *id)
 }
 
 /* Names or numbers between blanks or commas. */
-static fallible allowed_parse(const char *text, bool (*id_of)(const char *name, uint32_t *id), struct allowed *out)
+static fallible allowed_parse(const char *text, bool (*id_of)(const char *name, uint32_t *id),
+                              struct allowed *out)
 {
     char *copy owned(free) = text ? strdup(text) : NULL;
     struct allowed a = { 0 };
     char *rest = NULL;
 
-    for (char *name = copy ? strtok_r(copy, " ,\t", &rest) : NULL; name; name = strtok_r(NULL, " ,\t", &rest)) {
+    for (char *name = copy ? strtok_r(copy, " ,\t", &rest) : NULL; name;
+         name = strtok_r(NULL, " ,\t", &rest)) {
         if (a.count == ALLOWED_MAX)
             return FAIL(LIMIT, "allow_users and allow_groups take 32 names or numbers at most");
         if (!number_id(name, &a.ids[a.count]) && !id_of(name, &a.ids[a.count]))
-            return FAIL(INPUT, "allow_users or allow_groups names one that this machine does not know");
+            return FAIL(INPUT,
+                        "allow_users or allow_groups names one that this machine does not know");
         a.count++;
     }
     *out = a;
@@ -134,7 +158,9 @@ static char *place(const char *name, uint64_t port)
     char *text = NULL;
     bool v6 = strchr(name, ':') != NULL;
 
-    return asprintf(&text, "%s%s%s:%u", v6 ? "[" : "", name, v6 ? "]" : "", (unsigned)port) < 0 ? NULL : text;
+    return asprintf(&text, "%s%s%s:%u", v6 ? "[" : "", name, v6 ? "]" : "", (unsigned)port) < 0
+               ? NULL
+               : text;
 }
 
 static fallible work_out_kbs(struct config *c)
@@ -199,7 +225,9 @@ static fallible work_out(struct config *c)
     if (!c->ca_file)
         return FAIL(INPUT, "no [kbs] ca_file: the KBS's certificate could not be verified");
     if (!c->release_keys)
-        return FAIL(INPUT, "no [kbs] release_keys: without them anyone on the way could send keys of their own");
+        return FAIL(
+            INPUT,
+            "no [kbs] release_keys: without them anyone on the way could send keys of their own");
     TRY(work_out_platform(c));
     TRY(work_out_bearer(c));
     return work_out_kbs(c);

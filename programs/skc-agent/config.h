@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Configuration of skc-agent: its own file, and through it the original system's skc_library.conf. */
+/* Configuration of skc-agent: its own file, and through it the original system's skc_library.conf.
+ */
 #ifndef SKC_AGENT_CONFIG_H
 #define SKC_AGENT_CONFIG_H
 
@@ -42,7 +43,8 @@ static inline void config_donep(struct config *c)
 {
     config_done(c);
 }
-/* The file alone, or the defaults where `path` is NULL. On failure `*message` says where and what (malloc'ed). */
+/* The file alone, or the defaults where `path` is NULL. On failure `*message` says where and what
+ * (malloc'ed). */
 fallible config_read(const char *path, struct config *c, char **message);
 /* Checks what was read and works out the rest, with the files that it names. */
 fallible config_work_out(struct config *c, char **message);

@@ -15,8 +15,13 @@
 /* Answers that say that the key is not, or no longer, for us: what is held of it goes at once. */
 static bool final_word(const struct refusal *why)
 {
-    static const char *const codes[] = { "key_not_found",     "policy_refused",       "evidence_refused", "client_refused",
-                                         "permission_denied", "attestation_required", NULL };
+    static const char *const codes[] = { "key_not_found",
+                                         "policy_refused",
+                                         "evidence_refused",
+                                         "client_refused",
+                                         "permission_denied",
+                                         "attestation_required",
+                                         NULL };
 
     for (size_t i = 0; codes[i]; i++)
         if (strcmp(codes[i], why->code) == 0)
@@ -57,7 +62,8 @@ static void certificate_load(const struct key_line *line, struct buf *der)
     buf_add(der, cert_der(chain.certs[0]));
 }
 
-static fallible held_key_make(const struct key_line *line, const struct released *r, struct held_key **out)
+static fallible held_key_make(const struct key_line *line, const struct released *r,
+                              struct held_key **out)
 {
     struct buf der owned(buf_done) = buf_of(CERT_DER_MAX);
 
@@ -69,7 +75,8 @@ static fallible held_key_make(const struct key_line *line, const struct released
     return held_key_new(line, r, (struct span){ 0 }, out);
 }
 
-static void entry_install(struct keyring *k, struct entry *e, struct held_key *key, uint64_t lease_minutes)
+static void entry_install(struct keyring *k, struct entry *e, struct held_key *key,
+                          uint64_t lease_minutes)
 {
     int64_t now = clock_monotonic_us();
 
@@ -111,8 +118,8 @@ static void entry_refused(struct keyring *k, struct entry *e, const struct refus
     int64_t now = clock_monotonic_us();
 
     snprintf(status, sizeof(status), "%d", why->status);
-    log_event(LOG_ERROR, "key refused", "key", e->line.id, "code", why->code, "detail", why->detail, "status",
-              why->status ? status : NULL, NULL);
+    log_event(LOG_ERROR, "key refused", "key", e->line.id, "code", why->code, "detail", why->detail,
+              "status", why->status ? status : NULL, NULL);
     if (final_word(why))
         entry_give_up(k, e, why->code);
     pthread_mutex_lock(&k->mutex);
@@ -143,7 +150,8 @@ static void entry_fetch(struct keyring *k, struct entry *e)
     }
     snprintf(version, sizeof(version), "%llu", (unsigned long long)r.version);
     entry_install(k, e, TAKE(key), r.lease_minutes);
-    log_info("key received", "key", e->line.id, "label", e->line.label, "version", version, "audit_id", r.audit_id);
+    log_info("key received", "key", e->line.id, "label", e->line.label, "version", version,
+             "audit_id", r.audit_id);
 }
 
 static struct entry *entry_for(struct keyring *k, const struct key_line *line)
@@ -205,7 +213,8 @@ static struct entry *next_job(struct keyring *k, int64_t *wake)
     *wake = now + 3600 * SECOND;
     for (size_t i = 0; i < k->count; i++) {
         struct entry *e = &k->entries[i];
-        if (e->state == ENTRY_WANTED || (e->renew_at && now >= e->renew_at) || (e->lease_ends && now >= e->lease_ends))
+        if (e->state == ENTRY_WANTED || (e->renew_at && now >= e->renew_at) ||
+            (e->lease_ends && now >= e->lease_ends))
             return e;
         if (e->renew_at && e->renew_at < *wake)
             *wake = e->renew_at;
@@ -259,10 +268,12 @@ static bool locks_init(struct keyring *k)
     pthread_condattr_t cond;
 
     /* A stream of signatures must not keep the one writer waiting for ever. */
-    bool good = pthread_rwlockattr_init(&lock) == 0 &&
-                pthread_rwlockattr_setkind_np(&lock, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP) == 0 &&
-                pthread_rwlock_init(&k->lock, &lock) == 0;
-    good = good && pthread_condattr_init(&cond) == 0 && pthread_condattr_setclock(&cond, CLOCK_MONOTONIC) == 0 &&
+    bool good =
+        pthread_rwlockattr_init(&lock) == 0 &&
+        pthread_rwlockattr_setkind_np(&lock, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP) == 0 &&
+        pthread_rwlock_init(&k->lock, &lock) == 0;
+    good = good && pthread_condattr_init(&cond) == 0 &&
+           pthread_condattr_setclock(&cond, CLOCK_MONOTONIC) == 0 &&
            pthread_cond_init(&k->changed, &cond) == 0;
     return good && pthread_mutex_init(&k->mutex, NULL) == 0;
 }
@@ -274,7 +285,8 @@ fallible keyring_new(struct fetcher *fetcher, struct keys_file *keys, struct key
     if (!k)
         return FAIL(SYSTEM, "out of memory");
     k->fetcher = fetcher;
-    if (!locks_init(k) || !take_lines(k, keys) || pthread_create(&k->thread, NULL, keyring_run, k)) {
+    if (!locks_init(k) || !take_lines(k, keys) ||
+        pthread_create(&k->thread, NULL, keyring_run, k)) {
         for (size_t i = 0; i < k->count; i++)
             entry_done(&k->entries[i]);
         free(k->entries);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The keys that the keys file names: here, being fetched, or refused. One thread talks to the KBS: it
- * fetches what clients search for, renews leases, gives keys up when their lease ends and takes over a new
- * keys file. Clients use keys under a read lock that this thread takes for writing only to change them, so
- * a key that is given up is wiped, whoever was using it.
+ * The keys that the keys file names: here, being fetched, or refused. One thread talks to the KBS:
+ * it fetches what clients search for, renews leases, gives keys up when their lease ends and takes
+ * over a new keys file. Clients use keys under a read lock that this thread takes for writing only
+ * to change them, so a key that is given up is wiped, whoever was using it.
  */
 #ifndef SKC_AGENT_KEYRING_H
 #define SKC_AGENT_KEYRING_H
@@ -33,11 +33,14 @@ void keyring_leave(struct keyring_client *c);
 bool keyring_login(struct keyring_client *c, struct span pin);
 void keyring_logout(struct keyring_client *c);
 /* Fetches what may match and waits for it, at most timeout_ms. `handles` has AGENT_FIND_MAX. */
-size_t keyring_find(struct keyring_client *c, const struct agent_attribute *wanted, size_t count, unsigned timeout_ms,
-                    uint64_t *handles);
+size_t keyring_find(struct keyring_client *c, const struct agent_attribute *wanted, size_t count,
+                    unsigned timeout_ms, uint64_t *handles);
 /* Fills in reply->attributes, whose types are given, and writes the reply. */
-void keyring_read(struct keyring_client *c, uint64_t handle, struct agent_reply *reply, struct agent_message *out);
-enum agent_status keyring_sign(struct keyring_client *c, const struct agent_use *how, uint8_t *out, size_t *len);
-enum agent_status keyring_decrypt(struct keyring_client *c, const struct agent_use *how, uint8_t *out, size_t *len);
+void keyring_read(struct keyring_client *c, uint64_t handle, struct agent_reply *reply,
+                  struct agent_message *out);
+enum agent_status keyring_sign(struct keyring_client *c, const struct agent_use *how, uint8_t *out,
+                               size_t *len);
+enum agent_status keyring_decrypt(struct keyring_client *c, const struct agent_use *how,
+                                  uint8_t *out, size_t *len);
 
 #endif

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What the two halves of the ring share: clients (keyring_use.c) and the fetching thread (keyring.c). */
+/* What the two halves of the ring share: clients (keyring_use.c) and the fetching thread
+ * (keyring.c). */
 #ifndef SKC_AGENT_KEYRING_INTERNAL_H
 #define SKC_AGENT_KEYRING_INTERNAL_H
 
@@ -9,17 +10,19 @@
 
 enum entry_state {
     ENTRY_IDLE,
-    ENTRY_WANTED,  /* the thread shall fetch it */
+    ENTRY_WANTED, /* the thread shall fetch it */
     ENTRY_FETCHING
 };
 
 struct entry {
     struct key_line line;
     struct held_key *current;
-    struct held_key *previous; /* the version before: old workers sign with it until they have gone */
+    struct held_key
+        *previous; /* the version before: old workers sign with it until they have gone */
     enum entry_state state;
-    int64_t retry_at;   /* after a refusal: not before; monotonic microseconds like the others; 0: at once */
-    int64_t renew_at;   /* 0: never */
+    int64_t retry_at; /* after a refusal: not before; monotonic microseconds like the others; 0: at
+                         once */
+    int64_t renew_at; /* 0: never */
     int64_t lease_ends; /* 0: never */
 };
 
@@ -27,8 +30,9 @@ struct keyring {
     struct fetcher *fetcher;
     pthread_t thread;
 
-    /* `lock` guards keys: current, previous, line and the array itself, and the list of clients. `mutex` guards
-     * the rest of the entries and the orders below. Only the thread changes the array; it takes both, mutex first. */
+    /* `lock` guards keys: current, previous, line and the array itself, and the list of clients.
+     * `mutex` guards the rest of the entries and the orders below. Only the thread changes the
+     * array; it takes both, mutex first. */
     pthread_rwlock_t lock;
     pthread_mutex_t mutex;
     pthread_cond_t changed;
@@ -48,7 +52,7 @@ struct keyring_client {
 };
 
 /* Whether this entry could show an object like the one wanted; decided without having the key. */
-bool entry_may_match(const struct entry *e, const struct keyring_client *c, const struct agent_attribute *wanted,
-                     size_t count);
+bool entry_may_match(const struct entry *e, const struct keyring_client *c,
+                     const struct agent_attribute *wanted, size_t count);
 
 #endif

@@ -72,7 +72,8 @@ static bool may_see(const struct keyring_client *c, const struct entry *e, const
 }
 
 /* What is known of a key that is not here: its line. */
-static bool line_may_match(const struct entry *e, const struct keyring_client *c, const struct agent_attribute *a)
+static bool line_may_match(const struct entry *e, const struct keyring_client *c,
+                           const struct agent_attribute *a)
 {
     switch (a->type) {
     case CKA_CLASS:
@@ -80,7 +81,8 @@ static bool line_may_match(const struct entry *e, const struct keyring_client *c
             return e->line.secret_key && pin_fits(e, c->pin);
         if (a->number == CKO_PRIVATE_KEY)
             return !e->line.secret_key && pin_fits(e, c->pin);
-        return (a->number == CKO_PUBLIC_KEY || (a->number == CKO_CERTIFICATE && e->line.certificate)) &&
+        return (a->number == CKO_PUBLIC_KEY ||
+                (a->number == CKO_CERTIFICATE && e->line.certificate)) &&
                !e->line.secret_key;
     case CKA_ID:
         return span_equal_str(a->bytes, e->line.id);
@@ -94,8 +96,8 @@ static bool line_may_match(const struct entry *e, const struct keyring_client *c
     }
 }
 
-bool entry_may_match(const struct entry *e, const struct keyring_client *c, const struct agent_attribute *wanted,
-                     size_t count)
+bool entry_may_match(const struct entry *e, const struct keyring_client *c,
+                     const struct agent_attribute *wanted, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         if (!line_may_match(e, c, &wanted[i]))
@@ -104,7 +106,8 @@ bool entry_may_match(const struct entry *e, const struct keyring_client *c, cons
     return !e->line.secret_key || pin_fits(e, c->pin);
 }
 
-static bool still_fetching(struct keyring_client *c, const struct agent_attribute *wanted, size_t count)
+static bool still_fetching(struct keyring_client *c, const struct agent_attribute *wanted,
+                           size_t count)
 {
     for (size_t i = 0; i < c->ring->count; i++)
         if (c->ring->entries[i].state != ENTRY_IDLE && !c->ring->entries[i].current &&
@@ -120,8 +123,8 @@ static void want(struct entry *e, int64_t now)
 }
 
 /* `mutex` guards the array against its one writer, so `current` may be looked at under it. */
-static void fetch_and_wait(struct keyring_client *c, const struct agent_attribute *wanted, size_t count,
-                           unsigned timeout_ms)
+static void fetch_and_wait(struct keyring_client *c, const struct agent_attribute *wanted,
+                           size_t count, unsigned timeout_ms)
 {
     struct keyring *k = c->ring;
     struct timespec deadline;
@@ -141,8 +144,8 @@ static void fetch_and_wait(struct keyring_client *c, const struct agent_attribut
     pthread_mutex_unlock(&k->mutex);
 }
 
-size_t keyring_find(struct keyring_client *c, const struct agent_attribute *wanted, size_t count, unsigned timeout_ms,
-                    uint64_t *handles)
+size_t keyring_find(struct keyring_client *c, const struct agent_attribute *wanted, size_t count,
+                    unsigned timeout_ms, uint64_t *handles)
 {
     struct keyring *k = c->ring;
     size_t found = 0;
@@ -153,7 +156,8 @@ size_t keyring_find(struct keyring_client *c, const struct agent_attribute *want
         const struct object *objects = NULL;
         size_t n = k->entries[i].current ? held_key_objects(k->entries[i].current, &objects) : 0;
         for (size_t j = 0; j < n && found < AGENT_FIND_MAX; j++)
-            if (may_see(c, &k->entries[i], &objects[j]) && object_matches(&objects[j], wanted, count))
+            if (may_see(c, &k->entries[i], &objects[j]) &&
+                object_matches(&objects[j], wanted, count))
                 handles[found++] = objects[j].handle;
     }
     pthread_rwlock_unlock(&k->lock);
@@ -212,7 +216,8 @@ static void read_attribute(const struct object *o, struct agent_attribute *a)
     a->outcome = object_hides(o, a->type) ? AGENT_SENSITIVE : AGENT_NO_SUCH_TYPE;
 }
 
-void keyring_read(struct keyring_client *c, uint64_t handle, struct agent_reply *reply, struct agent_message *out)
+void keyring_read(struct keyring_client *c, uint64_t handle, struct agent_reply *reply,
+                  struct agent_message *out)
 {
     struct place p = { 0 };
 
@@ -229,26 +234,30 @@ void keyring_read(struct keyring_client *c, uint64_t handle, struct agent_reply 
     agent_reply_write(out, reply);
 }
 
-enum agent_status keyring_sign(struct keyring_client *c, const struct agent_use *how, uint8_t *out, size_t *len)
+enum agent_status keyring_sign(struct keyring_client *c, const struct agent_use *how, uint8_t *out,
+                               size_t *len)
 {
     struct place p = { 0 };
 
     pthread_rwlock_rdlock(&c->ring->lock);
     enum agent_status status = locate(c, how->handle, &p);
     if (status == AGENT_OK)
-        status = p.object->kind == OBJECT_PRIVATE ? key_sign(c->use, p.key, how, out, len) : AGENT_BAD_MECHANISM;
+        status = p.object->kind == OBJECT_PRIVATE ? key_sign(c->use, p.key, how, out, len)
+                                                  : AGENT_BAD_MECHANISM;
     pthread_rwlock_unlock(&c->ring->lock);
     return status == AGENT_NO_OBJECT ? why_absent(c->ring) : status;
 }
 
-enum agent_status keyring_decrypt(struct keyring_client *c, const struct agent_use *how, uint8_t *out, size_t *len)
+enum agent_status keyring_decrypt(struct keyring_client *c, const struct agent_use *how,
+                                  uint8_t *out, size_t *len)
 {
     struct place p = { 0 };
 
     pthread_rwlock_rdlock(&c->ring->lock);
     enum agent_status status = locate(c, how->handle, &p);
     if (status == AGENT_OK)
-        status = p.object->kind == OBJECT_PRIVATE ? key_decrypt(p.key, how, out, len) : AGENT_BAD_MECHANISM;
+        status = p.object->kind == OBJECT_PRIVATE ? key_decrypt(p.key, how, out, len)
+                                                  : AGENT_BAD_MECHANISM;
     pthread_rwlock_unlock(&c->ring->lock);
     return status == AGENT_NO_OBJECT ? why_absent(c->ring) : status;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* skc-agent: attests this platform, receives keys, holds them, and uses them for the PKCS#11 module's clients. */
+/* skc-agent: attests this platform, receives keys, holds them, and uses them for the PKCS#11
+ * module's clients. */
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
@@ -43,7 +44,8 @@ static fallible load_keys_file(const struct config *c, struct keys_file *out)
     if (failed(e))
         log_err(e, "keys file", "file", c->keys_file, "line", line ? number : NULL);
     else if (open_to_others)
-        log_warn("the keys file holds PINs and others can read it: chmod 600", "file", c->keys_file);
+        log_warn("the keys file holds PINs and others can read it: chmod 600", "file",
+                 c->keys_file);
     return e;
 }
 
@@ -92,8 +94,8 @@ static char *folder_of(const char *path)
     return folder;
 }
 
-/* Only what a running agent still opens: keys file and certificates beside it, CA and resolver files, the
- * platform's folder; and to remove, its socket and process id. */
+/* Only what a running agent still opens: keys file and certificates beside it, CA and resolver
+ * files, the platform's folder; and to remove, its socket and process id. */
 static fallible enter_sandbox(const struct agent *a)
 {
     char *keys owned(free) = folder_of(a->config.keys_file);
@@ -122,7 +124,9 @@ static fallible open_log(const struct config *c)
     if (!c->log_file)
         return OK;
     int fd owned(fd_close) = open(c->log_file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    return fd >= 0 && dup2(fd, STDERR_FILENO) == STDERR_FILENO ? OK : FAIL(SYSTEM, "cannot open the log file");
+    return fd >= 0 && dup2(fd, STDERR_FILENO) == STDERR_FILENO
+               ? OK
+               : FAIL(SYSTEM, "cannot open the log file");
 }
 
 static fallible write_pid(const struct config *c)
@@ -185,7 +189,8 @@ static bool obey_signal(struct agent *a)
 
 static void agent_run(struct agent *a)
 {
-    struct pollfd wait[] = { { .fd = a->listener, .events = POLLIN }, { .fd = a->signals, .events = POLLIN } };
+    struct pollfd wait[] = { { .fd = a->listener, .events = POLLIN },
+                             { .fd = a->signals, .events = POLLIN } };
 
     for (;;) {
         if (poll(wait, 2, -1) < 0 && errno != EINTR)
@@ -213,8 +218,9 @@ static void agent_stop(struct agent *a)
 }
 
 /*
- * --background: the caller comes back once the agent serves, or has failed. Done before anything else, since locked
- * memory does not survive fork. Returns the pipe to tell readiness on, -1 where it was not asked for.
+ * --background: the caller comes back once the agent serves, or has failed. Done before anything
+ * else, since locked memory does not survive fork. Returns the pipe to tell readiness on, -1 where
+ * it was not asked for.
  */
 static int go_to_background(int argc, char **argv)
 {
@@ -252,13 +258,17 @@ static fallible agent_main(struct agent *a)
 static const struct command_help help = {
     .name = "skc-agent",
     .arguments = "",
-    .summary = "Attests this platform, receives keys from the key broker and uses them for local clients.",
-    .details = "SIGHUP reads the keys file again and fetches every key anew; SIGTERM ends it, wiping all keys.",
+    .summary =
+        "Attests this platform, receives keys from the key broker and uses them for local clients.",
+    .details = "SIGHUP reads the keys file again and fetches every key anew; SIGTERM ends it, "
+               "wiping all keys.",
 };
 
 static fallible read_config(struct agent *a, bool show, char **message)
 {
-    const char *path = a->config_path ? a->config_path : file_exists(DEFAULT_CONFIG) || !show ? DEFAULT_CONFIG : NULL;
+    const char *path = a->config_path                         ? a->config_path
+                       : file_exists(DEFAULT_CONFIG) || !show ? DEFAULT_CONFIG
+                                                              : NULL;
 
     TRY(config_read(path, &a->config, message));
     return show ? OK : config_work_out(&a->config, message);
@@ -271,7 +281,8 @@ int main(int argc, char **argv)
     char *message owned(free) = NULL;
     int rest = 0;
     const struct option_row rows[] = {
-        { "config", 'c', OPTION_TEXT, "FILE", "configuration file (default " DEFAULT_CONFIG ")", &a.config_path },
+        { "config", 'c', OPTION_TEXT, "FILE", "configuration file (default " DEFAULT_CONFIG ")",
+          &a.config_path },
         { "show-config", 0, OPTION_FLAG, NULL, "print the settings in force and end", &show },
         { "check-config", 0, OPTION_FLAG, NULL, "check the configuration and end", &check },
         { "background", 0, OPTION_FLAG, NULL, "come back once the agent serves", &background },

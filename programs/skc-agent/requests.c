@@ -31,20 +31,22 @@ static void answer_logout(struct conversation *c)
 
 static void answer_find(struct conversation *c)
 {
-    c->reply.count =
-        keyring_find(c->client, c->request.attributes, c->request.count, c->find_timeout_ms, c->reply.handles);
+    c->reply.count = keyring_find(c->client, c->request.attributes, c->request.count,
+                                  c->find_timeout_ms, c->reply.handles);
 }
 
 /* Writes its message itself, under the lock that keeps the values there. */
 static void answer_read(struct conversation *c)
 {
     c->reply.count = c->request.count;
-    memcpy(c->reply.attributes, c->request.attributes, c->request.count * sizeof(c->request.attributes[0]));
+    memcpy(c->reply.attributes, c->request.attributes,
+           c->request.count * sizeof(c->request.attributes[0]));
     keyring_read(c->client, c->request.handle, &c->reply, &c->out);
 }
 
 static void answer_use(struct conversation *c,
-                       enum agent_status (*use)(struct keyring_client *, const struct agent_use *, uint8_t *, size_t *))
+                       enum agent_status (*use)(struct keyring_client *, const struct agent_use *,
+                                                uint8_t *, size_t *))
 {
     uint8_t result[KEY_USE_MAX];
     size_t len = 0;
@@ -69,15 +71,16 @@ static const struct call_row {
     void (*answer)(struct conversation *c);
     bool writes; /* the handler has written the message */
 } calls[] = {
-    [AGENT_HELLO] = { answer_hello, false },   [AGENT_LOGIN] = { answer_login, false },
-    [AGENT_LOGOUT] = { answer_logout, false }, [AGENT_FIND] = { answer_find, false },
-    [AGENT_READ] = { answer_read, true },      [AGENT_SIGN] = { answer_sign, true },
+    [AGENT_HELLO] = { answer_hello, false },    [AGENT_LOGIN] = { answer_login, false },
+    [AGENT_LOGOUT] = { answer_logout, false },  [AGENT_FIND] = { answer_find, false },
+    [AGENT_READ] = { answer_read, true },       [AGENT_SIGN] = { answer_sign, true },
     [AGENT_DECRYPT] = { answer_decrypt, true },
 };
 
 bool conversation_answer(struct conversation *c, struct span message)
 {
-    if (failed(agent_request_parse(message, &c->request)) || (!c->greeted && c->request.call != AGENT_HELLO)) {
+    if (failed(agent_request_parse(message, &c->request)) ||
+        (!c->greeted && c->request.call != AGENT_HELLO)) {
         log_warn("client ended: not a message of the agent's protocol");
         return false;
     }

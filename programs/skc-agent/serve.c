@@ -18,7 +18,7 @@
 #define BACKLOG 128
 #define STACK_SIZE (256U << 10) /* locked memory, so not the default 8 MiB */
 #define NO_ROOM_PAUSE_US 50000
-#define SEND_TIMEOUT_SECONDS 5  /* a client that does not take its answer */
+#define SEND_TIMEOUT_SECONDS 5 /* a client that does not take its answer */
 
 struct connection {
     struct server *server;
@@ -39,7 +39,8 @@ struct server {
     size_t count;
 };
 
-/* A socket file that nobody listens to is a dead agent's; one that somebody does is not ours to take. */
+/* A socket file that nobody listens to is a dead agent's; one that somebody does is not ours to
+ * take. */
 static fallible clear_old(const struct sockaddr_un *address)
 {
     int fd owned(fd_close) = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
@@ -64,7 +65,9 @@ static fallible check_folder(const char *path)
     if (stat(dirname(copy), &st))
         return FAIL(SYSTEM, "the folder of the agent's socket is not there");
     if ((st.st_uid != 0 && st.st_uid != geteuid()) || st.st_mode & (S_IWGRP | S_IWOTH))
-        return FAIL(INPUT, "the folder of the agent's socket must be root's or ours, and writable by nobody else");
+        return FAIL(
+            INPUT,
+            "the folder of the agent's socket must be root's or ours, and writable by nobody else");
     return OK;
 }
 
@@ -96,7 +99,8 @@ fallible serve_listen(const char *path, int *listener, bool *made)
         return FAIL(INPUT, "more than one socket was passed");
     if (passed == 1) {
         if (sd_is_socket_unix(SD_LISTEN_FDS_START, SOCK_SEQPACKET, 1, NULL, 0) <= 0)
-            return FAIL(INPUT, "the passed socket is not a listening Unix socket of type SOCK_SEQPACKET");
+            return FAIL(INPUT,
+                        "the passed socket is not a listening Unix socket of type SOCK_SEQPACKET");
         *listener = SD_LISTEN_FDS_START;
         return OK;
     }
@@ -105,7 +109,8 @@ fallible serve_listen(const char *path, int *listener, bool *made)
     return OK;
 }
 
-/* A client that has gone before it was let in must not keep the main thread waiting for the next one. */
+/* A client that has gone before it was let in must not keep the main thread waiting for the next
+ * one. */
 static bool set_nonblocking(int fd)
 {
     int flags = fcntl(fd, F_GETFL);
@@ -113,7 +118,8 @@ static bool set_nonblocking(int fd)
     return flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0;
 }
 
-fallible server_new(int listener, const struct config *config, struct keyring *ring, struct server **out)
+fallible server_new(int listener, const struct config *config, struct keyring *ring,
+                    struct server **out)
 {
     struct server *s = calloc(1, sizeof(*s));
 
@@ -122,9 +128,10 @@ fallible server_new(int listener, const struct config *config, struct keyring *r
     s->listener = listener;
     s->config = config;
     s->ring = ring;
-    if (!set_nonblocking(listener) || pthread_attr_init(&s->attributes) || pthread_attr_setstacksize(&s->attributes, STACK_SIZE) ||
-        pthread_attr_setdetachstate(&s->attributes, PTHREAD_CREATE_DETACHED) || pthread_mutex_init(&s->mutex, NULL) ||
-        pthread_cond_init(&s->ended, NULL)) {
+    if (!set_nonblocking(listener) || pthread_attr_init(&s->attributes) ||
+        pthread_attr_setstacksize(&s->attributes, STACK_SIZE) ||
+        pthread_attr_setdetachstate(&s->attributes, PTHREAD_CREATE_DETACHED) ||
+        pthread_mutex_init(&s->mutex, NULL) || pthread_cond_init(&s->ended, NULL)) {
         free(s);
         return FAIL(SYSTEM, "cannot prepare threads");
     }
@@ -144,7 +151,8 @@ static void converse(struct connection *c)
         if (c->talk.request.call == AGENT_LOGIN || c->talk.request.call == AGENT_DECRYPT)
             wipe(c->in, (size_t)n);
         struct span answer = agent_message_span(&c->talk.out);
-        bool sent = go_on && answer.len && send(c->fd, answer.at, answer.len, MSG_NOSIGNAL) == (ssize_t)answer.len;
+        bool sent = go_on && answer.len &&
+                    send(c->fd, answer.at, answer.len, MSG_NOSIGNAL) == (ssize_t)answer.len;
         if (c->talk.request.call == AGENT_DECRYPT)
             wipe(c->talk.out.bytes, c->talk.out.len);
         if (!sent)
@@ -182,11 +190,13 @@ static bool welcome(const struct server *s, int fd)
     char uid[16];
 
     struct err e = ipc_peer_of(fd, &peer);
-    if (!failed(e) && (peer.uid == 0 || peer.uid == geteuid() || allowed_has(&s->config->uids, peer.uid) ||
-                       allowed_has(&s->config->gids, peer.gid)))
+    if (!failed(e) &&
+        (peer.uid == 0 || peer.uid == geteuid() || allowed_has(&s->config->uids, peer.uid) ||
+         allowed_has(&s->config->gids, peer.gid)))
         return true;
     snprintf(uid, sizeof(uid), "%u", (unsigned)peer.uid);
-    log_warn("client turned away: its user is not in allow_users", "uid", failed(e) ? "unknown" : uid);
+    log_warn("client turned away: its user is not in allow_users", "uid",
+             failed(e) ? "unknown" : uid);
     return false;
 }
 

@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Messages between the PKCS#11 module and skc-agent: one SOCK_SEQPACKET message a request, one a reply,
- * so that a message is one system call. Big-endian; `part` is a 32-bit length and the bytes.
+ * Messages between the PKCS#11 module and skc-agent: one SOCK_SEQPACKET message a request, one a
+ * reply, so that a message is one system call. Big-endian; `part` is a 32-bit length and the bytes.
  *
- *   request  u16 call, u32 id, body        reply  u16 call, u32 id, u16 status, body only where status is OK
+ *   request  u16 call, u32 id, body        reply  u16 call, u32 id, u16 status, body only where
+ * status is OK
  *
  *   call     request body                               reply body
  *   HELLO    u32 version                                u32 version. First on every connection
  *   LOGIN    part PIN                                   -   (holds for this connection)
  *   LOGOUT   -                                          -
- *   FIND     u32 count, attributes                      u32 count, u64 handles. May wait for attestation and the KBS
- *   READ     u64 handle, u32 count, u32 types           u32 count, per type: u32 type, u8 outcome, [attribute's value]
- *   SIGN     u64 handle, u32 mechanism hash mgf salt,   part signature. Never waits for the network
- *            part label, part data
- *   DECRYPT  the same                                   part plain text
+ *   FIND     u32 count, attributes                      u32 count, u64 handles. May wait for
+ * attestation and the KBS READ     u64 handle, u32 count, u32 types           u32 count, per type:
+ * u32 type, u8 outcome, [attribute's value] SIGN     u64 handle, u32 mechanism hash mgf salt, part
+ * signature. Never waits for the network part label, part data DECRYPT  the same part plain text
  *
  *   attribute  u32 type, value;   value  u8 kind, then BYTES: part; NUMBER: u64; FLAG: u8 0 or 1
  *
- * Types, mechanisms and numbers are PKCS#11's. Handles are made from key id, version and kind of object:
- * the same in every process and after a restart of the agent; a rotated key has new ones. Both parsers
- * treat the other side as hostile; neither allocates.
+ * Types, mechanisms and numbers are PKCS#11's. Handles are made from key id, version and kind of
+ * object: the same in every process and after a restart of the agent; a rotated key has new ones.
+ * Both parsers treat the other side as hostile; neither allocates.
  */
 #ifndef CLIENT_AGENT_WIRE_H
 #define CLIENT_AGENT_WIRE_H
@@ -96,7 +96,8 @@ struct agent_reply {
     struct span bytes; /* SIGN, DECRYPT */
 };
 
-/* A message being written, without allocation. Failure (too large) sticks; see agent_message_span(). */
+/* A message being written, without allocation. Failure (too large) sticks; see
+ * agent_message_span(). */
 struct agent_message {
     size_t len;
     bool failed;
@@ -109,6 +110,7 @@ void agent_request_write(struct agent_message *m, const struct agent_request *r)
 fallible agent_request_parse(struct span in, struct agent_request *r);
 void agent_reply_write(struct agent_message *m, const struct agent_reply *r);
 /* Refuses a reply to another call or id. */
-fallible agent_reply_parse(struct span in, enum agent_call call, uint32_t id, struct agent_reply *r);
+fallible agent_reply_parse(struct span in, enum agent_call call, uint32_t id,
+                           struct agent_reply *r);
 
 #endif

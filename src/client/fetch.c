@@ -54,7 +54,8 @@ static struct err stopped(struct exchange *x, const char *code, struct err e)
     return e;
 }
 
-static fallible post(struct exchange *x, struct span body, const char *const *headers, struct http_reply *reply)
+static fallible post(struct exchange *x, struct span body, const char *const *headers,
+                     struct http_reply *reply)
 {
     const struct fetch_config *c = &x->f->config;
     struct http_call call = {
@@ -82,12 +83,14 @@ static fallible ask_challenge(struct exchange *x, struct challenge *out)
     TRY(post(x, SPAN("{}"), NULL, &reply));
     TRY(stopped(x, "kbs_answer_malformed", challenge_parse(buf_span(&reply.body), out)));
     if (!span_equal_str(out->tenant, x->f->config.tenant))
-        return stopped(x, "tenant_mismatch", FAIL(DENIED, "the KBS's challenge is for another tenant than ours"));
+        return stopped(x, "tenant_mismatch",
+                       FAIL(DENIED, "the KBS's challenge is for another tenant than ours"));
     return OK;
 }
 
-/* Evidence bound to a fresh pair of keys. Under `observe` a platform that gives none is no obstacle; a machine without
- * a TEE asks all the same, so that the refusal is the KBS's, in its words and on its record. */
+/* Evidence bound to a fresh pair of keys. Under `observe` a platform that gives none is no
+ * obstacle; a machine without a TEE asks all the same, so that the refusal is the KBS's, in its
+ * words and on its record. */
 static fallible attest(struct exchange *x, const struct challenge *c, json_t *body)
 {
     struct session *s owned(session_free) = NULL;
@@ -145,8 +148,9 @@ static fallible ask_key(struct exchange *x, const struct challenge *c, struct re
     TRY(post(x, span_str(body), headers, &reply));
     TRY(stopped(x, "kbs_answer_malformed", transfer_parse(buf_span(&reply.body), &t)));
     TRY(stopped(x, "answer_refused",
-                answer_open(t.answer, x->f->config.release_keys, session_encryption_key(x->f->session),
-                            span_str(x->key_id), c->text, out)));
+                answer_open(t.answer, x->f->config.release_keys,
+                            session_encryption_key(x->f->session), span_str(x->key_id), c->text,
+                            out)));
     if (t.token.len && t.token_expires_at)
         session_keep_token(x->f->session, t.token, t.token_expires_at);
     return OK;
@@ -169,7 +173,8 @@ fallible fetch_key(struct fetcher *f, const char *key_id, struct released *out, 
     snprintf(x.url, sizeof(x.url), "%s%s", f->config.url, x.path);
     struct err e = exchange_run(&x, out);
     if (e.kind == FAIL_DENIED && x.by_token) {
-        /* The token may be what displeased (another policy, revoked, key rotated): once more with evidence. */
+        /* The token may be what displeased (another policy, revoked, key rotated): once more with
+         * evidence. */
         session_drop_token(f->session);
         *why = (struct refusal){ 0 };
         e = exchange_run(&x, out);

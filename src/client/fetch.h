@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The native key transfer (docs/protocol.md) as its client: ask for a challenge, have the platform attest
- * to the challenge and our keys, ask again with the evidence and a proof by S, open the answer. A token that
- * earlier evidence has earned serves for further keys until it expires.
+ * The native key transfer (docs/protocol.md) as its client: ask for a challenge, have the platform
+ * attest to the challenge and our keys, ask again with the evidence and a proof by S, open the
+ * answer. A token that earlier evidence has earned serves for further keys until it expires.
  *
  * A fetcher is used by one thread at a time; it waits on the network.
  */
@@ -38,7 +38,9 @@ struct refusal {
     char detail[REFUSAL_DETAIL_MAX];
 };
 
-/* FAIL_DENIED: refused. FAIL_UPSTREAM: KBS or platform do not answer, later may be better. `*why` is filled on failure. */
-fallible fetch_key(struct fetcher *f, const char *key_id, struct released *out, struct refusal *why);
+/* FAIL_DENIED: refused. FAIL_UPSTREAM: KBS or platform do not answer, later may be better. `*why`
+ * is filled on failure. */
+fallible fetch_key(struct fetcher *f, const char *key_id, struct released *out,
+                   struct refusal *why);
 
 #endif

@@ -21,7 +21,7 @@ static inline void challenge_donep(struct challenge *c)
 fallible challenge_parse(struct span body, struct challenge *out);
 
 struct transfer {
-    json_t *json; /* owned */
+    json_t *json;              /* owned */
     struct span answer, token; /* token: empty when none */
     int64_t token_expires_at;
 };

@@ -60,17 +60,20 @@ void held_key_free(struct held_key *k)
 
 static void add_bytes(struct object *o, uint32_t type, struct span bytes)
 {
-    o->attributes[o->count++] = (struct agent_attribute){ .type = type, .kind = AGENT_BYTES, .bytes = bytes };
+    o->attributes[o->count++] =
+        (struct agent_attribute){ .type = type, .kind = AGENT_BYTES, .bytes = bytes };
 }
 
 static void add_number(struct object *o, uint32_t type, uint64_t number)
 {
-    o->attributes[o->count++] = (struct agent_attribute){ .type = type, .kind = AGENT_NUMBER, .number = number };
+    o->attributes[o->count++] =
+        (struct agent_attribute){ .type = type, .kind = AGENT_NUMBER, .number = number };
 }
 
 static void add_flag(struct object *o, uint32_t type, bool on)
 {
-    o->attributes[o->count++] = (struct agent_attribute){ .type = type, .kind = AGENT_FLAG, .number = on };
+    o->attributes[o->count++] =
+        (struct agent_attribute){ .type = type, .kind = AGENT_FLAG, .number = on };
 }
 
 /* DER of tag and length before `len` bytes; enough for what we hold (under 64 KiB). */
@@ -88,7 +91,8 @@ static void add_der_head(struct buf *b, uint8_t tag, size_t len)
     }
 }
 
-/* The handle is made from what the key is, so that it is the same after a restart and new after a rotation. */
+/* The handle is made from what the key is, so that it is the same after a restart and new after a
+ * rotation. */
 static fallible handle_base(const struct held_key *k, uint64_t *out)
 {
     struct buf parts owned(buf_done) = buf_of(MATERIAL_MAX);
@@ -105,7 +109,8 @@ static fallible handle_base(const struct held_key *k, uint64_t *out)
     return OK;
 }
 
-static struct object *object_new(struct held_key *k, enum object_kind kind, uint64_t class, uint64_t base)
+static struct object *object_new(struct held_key *k, enum object_kind kind, uint64_t class,
+                                 uint64_t base)
 {
     struct object *o = &k->objects[k->object_count++];
 
@@ -249,7 +254,8 @@ static fallible take_certificate(struct held_key *k, struct span der, const stru
     return buf_check(&k->serial);
 }
 
-static fallible take_private_key(struct held_key *k, const struct secret *pkcs8, struct span certificate)
+static fallible take_private_key(struct held_key *k, const struct secret *pkcs8,
+                                 struct span certificate)
 {
     struct key *key owned(key_free) = NULL;
 
@@ -275,8 +281,8 @@ static void add_objects(struct held_key *k, uint64_t base)
         add_certificate_object(k, base);
 }
 
-fallible held_key_new(const struct key_line *line, const struct released *released, struct span certificate,
-                      struct held_key **out)
+fallible held_key_new(const struct key_line *line, const struct released *released,
+                      struct span certificate, struct held_key **out)
 {
     struct held_key *k owned(held_key_free) = calloc(1, sizeof(*k));
     uint64_t base;
@@ -284,7 +290,8 @@ fallible held_key_new(const struct key_line *line, const struct released *releas
     if (!k)
         return FAIL(SYSTEM, "out of memory");
     atomic_init(&k->references, 1);
-    k->modulus = k->exponent = k->ec_params = k->ec_point = k->spki = k->serial = buf_of(MATERIAL_MAX);
+    k->modulus = k->exponent = k->ec_params = k->ec_point = k->spki = k->serial =
+        buf_of(MATERIAL_MAX);
     k->version = released->version;
     memcpy(k->id, line->id, sizeof(k->id));
     memcpy(k->label, line->label, sizeof(k->label));

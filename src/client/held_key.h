@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A released key in the agent's locked memory, ready for use, and the PKCS#11 objects that it shows:
- * private (or secret), public, and a certificate where one is given. All of it is fixed at the start, so
- * threads share it without locks; it goes away, wiped, with its last reference.
+ * A released key in the agent's locked memory, ready for use, and the PKCS#11 objects that it
+ * shows: private (or secret), public, and a certificate where one is given. All of it is fixed at
+ * the start, so threads share it without locks; it goes away, wiped, with its last reference.
  */
 #ifndef CLIENT_HELD_KEY_H
 #define CLIENT_HELD_KEY_H
@@ -27,8 +27,8 @@ struct object {
 struct held_key;
 
 /* `certificate` is DER for a certificate object, or empty; it must be for this key. */
-fallible held_key_new(const struct key_line *line, const struct released *released, struct span certificate,
-                      struct held_key **out);
+fallible held_key_new(const struct key_line *line, const struct released *released,
+                      struct span certificate, struct held_key **out);
 struct held_key *held_key_ref(struct held_key *k);
 void held_key_free(struct held_key *k);
 OWNED_TYPE(struct held_key, held_key_free)

@@ -12,9 +12,9 @@ void challenge_done(struct challenge *c)
 
 static fallible mode_parse(struct span name, enum attestation_mode *out)
 {
-    static const char *const names[] = {
-        [ATTESTATION_REQUIRE] = "require", [ATTESTATION_OBSERVE] = "observe", [ATTESTATION_NONE] = "none"
-    };
+    static const char *const names[] = { [ATTESTATION_REQUIRE] = "require",
+                                         [ATTESTATION_OBSERVE] = "observe",
+                                         [ATTESTATION_NONE] = "none" };
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if (span_equal_str(name, names[i])) {
@@ -56,7 +56,8 @@ fallible transfer_parse(struct span body, struct transfer *out)
     TRY(json_parse_object(body, &t.json));
     TRY(json_get_str(t.json, "answer", "answer of the transfer", &t.answer));
     TRY(json_opt_str(t.json, "attestation_token", "attestation_token of the transfer", &t.token));
-    TRY(json_opt_str(t.json, "attestation_token_expires_at", "attestation_token_expires_at", &expires));
+    TRY(json_opt_str(t.json, "attestation_token_expires_at", "attestation_token_expires_at",
+                     &expires));
     if (t.token.len && expires.len)
         TRY(clock_parse_rfc3339(expires, &t.token_expires_at));
     *out = t;

@@ -110,19 +110,22 @@ static bool set_padding(EVP_PKEY_CTX *ctx, const struct mechanism *m, const stru
     case PADDING_PSS:
         return hash && mgf && (!m->hash || m->hash == how->hash) && how->salt <= EVP_MAX_MD_SIZE &&
                EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PSS_PADDING) > 0 &&
-               EVP_PKEY_CTX_set_signature_md(ctx, hash) > 0 && EVP_PKEY_CTX_set_rsa_mgf1_md(ctx, mgf) > 0 &&
+               EVP_PKEY_CTX_set_signature_md(ctx, hash) > 0 &&
+               EVP_PKEY_CTX_set_rsa_mgf1_md(ctx, mgf) > 0 &&
                EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, (int)how->salt) > 0;
     }
     return false;
 }
 
-static bool ready_for(const struct key_use *u, const struct held_key *k, const struct agent_use *how)
+static bool ready_for(const struct key_use *u, const struct held_key *k,
+                      const struct agent_use *how)
 {
     return u->ctx && u->key == k && u->mechanism->type == how->mechanism && u->hash == how->hash &&
            u->mgf == how->mgf && u->salt == how->salt;
 }
 
-static enum agent_status make_ready(struct key_use *u, struct held_key *k, const struct agent_use *how)
+static enum agent_status make_ready(struct key_use *u, struct held_key *k,
+                                    const struct agent_use *how)
 {
     const struct mechanism *m = mechanism_find(how->mechanism);
 
@@ -142,7 +145,8 @@ static enum agent_status make_ready(struct key_use *u, struct held_key *k, const
 }
 
 /* What is signed: the data, or its hash; its length must suit. */
-static enum agent_status input_of(const struct key_use *u, struct span data, uint8_t *hash, struct span *out)
+static enum agent_status input_of(const struct key_use *u, struct span data, uint8_t *hash,
+                                  struct span *out)
 {
     const EVP_MD *md = hash_of(u->mechanism->hash);
     unsigned len = 0;
@@ -158,8 +162,9 @@ static enum agent_status input_of(const struct key_use *u, struct span data, uin
     case PADDING_EC:
         return data.len && data.len <= EVP_MAX_MD_SIZE ? AGENT_OK : AGENT_BAD_DATA;
     case PADDING_PKCS1:
-        return data.len + RSA_PKCS1_PADDING_SIZE <= (size_t)EVP_PKEY_get_size(held_key_evp(u->key)) ? AGENT_OK
-                                                                                                 : AGENT_BAD_DATA;
+        return data.len + RSA_PKCS1_PADDING_SIZE <= (size_t)EVP_PKEY_get_size(held_key_evp(u->key))
+                   ? AGENT_OK
+                   : AGENT_BAD_DATA;
     case PADDING_PSS:
         return data.len == (size_t)EVP_MD_get_size(hash_of(u->hash)) ? AGENT_OK : AGENT_BAD_DATA;
     }
@@ -180,7 +185,8 @@ static enum agent_status to_raw(EVP_PKEY *evp, uint8_t *signature, size_t *len)
     return AGENT_OK;
 }
 
-enum agent_status key_sign(struct key_use *u, struct held_key *k, const struct agent_use *how, uint8_t *out, size_t *len)
+enum agent_status key_sign(struct key_use *u, struct held_key *k, const struct agent_use *how,
+                           uint8_t *out, size_t *len)
 {
     uint8_t hash[EVP_MAX_MD_SIZE];
     struct span input;
@@ -220,7 +226,8 @@ static bool set_oaep(EVP_PKEY_CTX *ctx, const struct agent_use *how)
     return false;
 }
 
-enum agent_status key_decrypt(struct held_key *k, const struct agent_use *how, uint8_t *out, size_t *len)
+enum agent_status key_decrypt(struct held_key *k, const struct agent_use *how, uint8_t *out,
+                              size_t *len)
 {
     EVP_PKEY *evp = held_key_evp(k);
     size_t room = KEY_USE_MAX;

@@ -27,7 +27,8 @@ void keys_file_done(struct keys_file *f)
     *f = (struct keys_file){ 0 };
 }
 
-/* What comes before the first of `stops`; `*rest` is what follows the stop, `*stop` which it was (0: none). */
+/* What comes before the first of `stops`; `*rest` is what follows the stop, `*stop` which it was
+ * (0: none). */
 static struct span cut(struct span s, const char *stops, struct span *rest, char *stop)
 {
     struct reader r = reader_of(s);
@@ -147,12 +148,9 @@ static const struct uri_attribute {
     bool required, in_query;
     fallible (*take)(struct span value, struct key_line *l);
 } attributes[] = {
-    { "token", true, false, take_token },
-    { "id", true, false, take_id },
-    { "object", true, false, take_label },
-    { "type", true, false, take_type },
-    { "pin-value", true, true, take_pin },
-    { "x-certificate", false, true, take_certificate },
+    { "token", true, false, take_token },  { "id", true, false, take_id },
+    { "object", true, false, take_label }, { "type", true, false, take_type },
+    { "pin-value", true, true, take_pin }, { "x-certificate", false, true, take_certificate },
 };
 #define ATTRIBUTES (sizeof(attributes) / sizeof(attributes[0]))
 
@@ -168,7 +166,8 @@ static fallible take_attribute(struct span text, bool query, unsigned *seen, str
         if (*seen & 1U << i)
             return FAIL(INPUT, "attribute given twice in a PKCS#11 URI");
         *seen |= 1U << i;
-        return stop ? attributes[i].take(value, l) : FAIL(INPUT, "attribute without a value in a PKCS#11 URI");
+        return stop ? attributes[i].take(value, l)
+                    : FAIL(INPUT, "attribute without a value in a PKCS#11 URI");
     }
     return FAIL(INPUT, "unknown attribute in a PKCS#11 URI");
 }
@@ -246,7 +245,8 @@ fallible keys_file_parse(struct span text, struct keys_file *out, unsigned *line
     return OK;
 }
 
-fallible keys_file_load(const char *path, struct keys_file *out, unsigned *line, bool *open_to_others)
+fallible keys_file_load(const char *path, struct keys_file *out, unsigned *line,
+                        bool *open_to_others)
 {
     struct buf text owned(buf_done) = buf_of(KEYS_TEXT_MAX);
 

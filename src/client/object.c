@@ -31,8 +31,9 @@ bool object_matches(const struct object *o, const struct agent_attribute *wanted
 
 bool object_hides(const struct object *o, uint32_t type)
 {
-    static const uint32_t hidden[] = { CKA_VALUE,      CKA_PRIVATE_EXPONENT, CKA_PRIME_1,    CKA_PRIME_2,
-                                       CKA_EXPONENT_1, CKA_EXPONENT_2,       CKA_COEFFICIENT };
+    static const uint32_t hidden[] = { CKA_VALUE,      CKA_PRIVATE_EXPONENT, CKA_PRIME_1,
+                                       CKA_PRIME_2,    CKA_EXPONENT_1,       CKA_EXPONENT_2,
+                                       CKA_COEFFICIENT };
 
     for (size_t i = 0; object_is_private(o) && i < sizeof(hidden) / sizeof(hidden[0]); i++)
         if (hidden[i] == type)

@@ -76,8 +76,8 @@ fallible session_report_data(const struct session *s, struct span challenge, str
     return digest_of(DIGEST_SHA512, buf_span(&parts), out);
 }
 
-fallible session_proof(const struct session *s, struct span path, struct span challenge, struct span body,
-                       struct buf *out)
+fallible session_proof(const struct session *s, struct span path, struct span challenge,
+                       struct span body, struct buf *out)
 {
     struct buf parts owned(buf_done) = buf_of(PARTS_MAX);
     struct buf signature owned(buf_done) = buf_of(SIGNATURE_MAX);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * One attestation's keys: S signs the proofs, E receives keys (both P-256, made here, never stored), and the
- * attestation token that evidence bound to them has earned. A token is of use only together with S.
+ * One attestation's keys: S signs the proofs, E receives keys (both P-256, made here, never
+ * stored), and the attestation token that evidence bound to them has earned. A token is of use only
+ * together with S.
  */
 #ifndef CLIENT_SESSION_H
 #define CLIENT_SESSION_H
@@ -23,18 +24,21 @@ fallible session_jwks(const struct session *s, json_t **signing, json_t **encryp
 /* SHA-512 over the parts "warder-kbs-v1", challenge, tenant, S, E (docs/protocol.md). */
 fallible session_report_data(const struct session *s, struct span challenge, struct span tenant,
                              uint8_t out[REPORT_DATA_SIZE]);
-/* Warder-Proof: S signs "warder-proof-v1", method, path, challenge, hash of the body. Appends b64url text. */
-fallible session_proof(const struct session *s, struct span path, struct span challenge, struct span body,
-                       struct buf *out);
+/* Warder-Proof: S signs "warder-proof-v1", method, path, challenge, hash of the body. Appends
+ * b64url text. */
+fallible session_proof(const struct session *s, struct span path, struct span challenge,
+                       struct span body, struct buf *out);
 
-/* Once for each challenge that these keys answer. FAIL_DENIED: they have answered it before, so that what follows
- * could be an old answer told again, to prolong a lease or to bring an older version back. FAIL_LIMIT: too many. */
+/* Once for each challenge that these keys answer. FAIL_DENIED: they have answered it before, so
+ * that what follows could be an old answer told again, to prolong a lease or to bring an older
+ * version back. FAIL_LIMIT: too many. */
 fallible session_take_challenge(struct session *s, struct span challenge);
 
 /* The token is the KBS's to judge; we only keep it until it expires. */
 void session_keep_token(struct session *s, struct span token, int64_t expires_at);
 void session_drop_token(struct session *s);
-/* NULL when there is none that is good for another half a minute, or these keys have answered enough. */
+/* NULL when there is none that is good for another half a minute, or these keys have answered
+ * enough. */
 const char *session_token(const struct session *s, int64_t now);
 
 #endif

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The original system's skc_library.conf: KEY=VALUE lines, values bare or in double quotes. It says
- * where the KBS is (KBS_HOSTNAME is the name verified in TLS, KBS_IP the address dialled) and holds the
- * client's bearer token, so that others must not be able to read it. CMS_*, CSP_CMS_* and CSP_SCS_* are
- * read and checked but not used: the CA is a pinned file, and collateral is the attestation service's affair.
+ * where the KBS is (KBS_HOSTNAME is the name verified in TLS, KBS_IP the address dialled) and holds
+ * the client's bearer token, so that others must not be able to read it. CMS_*, CSP_CMS_* and
+ * CSP_SCS_* are read and checked but not used: the CA is a pinned file, and collateral is the
+ * attestation service's affair.
  */
 #ifndef CLIENT_SKC_CONF_H
 #define CLIENT_SKC_CONF_H
@@ -13,9 +14,10 @@
 #include "crypto/secret.h"
 
 struct skc_conf {
-    char *kbs_hostname, *kbs_ip, *cms_ip, *csp_scs_ip, *csp_cms_ip, *skc_user; /* owned; NULL when not given */
-    uint16_t kbs_port, cms_port, csp_scs_port, csp_cms_port;                   /* 0 when not given */
-    struct secret *token;                                                      /* SKC_TOKEN, NUL-terminated; NULL when not given */
+    char *kbs_hostname, *kbs_ip, *cms_ip, *csp_scs_ip, *csp_cms_ip,
+        *skc_user;                                           /* owned; NULL when not given */
+    uint16_t kbs_port, cms_port, csp_scs_port, csp_cms_port; /* 0 when not given */
+    struct secret *token; /* SKC_TOKEN, NUL-terminated; NULL when not given */
 };
 
 void skc_conf_done(struct skc_conf *c);

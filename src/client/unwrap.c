@@ -14,7 +14,8 @@ void released_done(struct released *r)
     *r = (struct released){ 0 };
 }
 
-static fallible require_text(const json_t *header, const char *name, const char *what, struct span wanted)
+static fallible require_text(const json_t *header, const char *name, const char *what,
+                             struct span wanted)
 {
     struct span got;
 
@@ -25,7 +26,8 @@ static fallible require_text(const json_t *header, const char *name, const char 
 }
 
 /* The payload, once a pinned key's signature over it is good. */
-static fallible verify_release_key(struct span answer, const struct jwks *release_keys, struct buf *payload)
+static fallible verify_release_key(struct span answer, const struct jwks *release_keys,
+                                   struct buf *payload)
 {
     json_t *peeked owned(json_free) = NULL;
     json_t *header owned(json_free) = NULL;
@@ -57,7 +59,8 @@ static fallible check_key(const json_t *header, struct released *r)
     return OK;
 }
 
-static fallible check_header(const json_t *header, struct span key_id, struct span challenge, struct released *r)
+static fallible check_header(const json_t *header, struct span key_id, struct span challenge,
+                             struct released *r)
 {
     char challenge_hash[DIGEST_TEXT_SIZE];
     struct span audit_id = { 0 };
@@ -65,9 +68,11 @@ static fallible check_header(const json_t *header, struct span key_id, struct sp
     TRY(digest_text(challenge, challenge_hash));
     TRY(require_text(header, "typ", "typ of the released key", SPAN("warder-key+jwe")));
     TRY(require_text(header, "key_id", "answer is for another key than the one asked for", key_id));
-    TRY(require_text(header, "challenge", "answer is to another challenge than ours", span_str(challenge_hash)));
+    TRY(require_text(header, "challenge", "answer is to another challenge than ours",
+                     span_str(challenge_hash)));
     TRY(json_get_u64(header, "key_version", VERSION_MAX, "key_version of the answer", &r->version));
-    TRY(json_opt_u64(header, "lease_minutes", LEASE_MAX, "lease_minutes of the answer", &r->lease_minutes));
+    TRY(json_opt_u64(header, "lease_minutes", LEASE_MAX, "lease_minutes of the answer",
+                     &r->lease_minutes));
     TRY(json_get_str(header, "audit_id", "audit_id of the answer", &audit_id));
     if (!uuid_valid(audit_id))
         return FAIL(INPUT, "audit_id of the answer is no UUID");
@@ -75,8 +80,9 @@ static fallible check_header(const json_t *header, struct span key_id, struct sp
     return OK;
 }
 
-fallible answer_open(struct span answer, const struct jwks *release_keys, const struct key *encryption_key,
-                     struct span key_id, struct span challenge, struct released *out)
+fallible answer_open(struct span answer, const struct jwks *release_keys,
+                     const struct key *encryption_key, struct span key_id, struct span challenge,
+                     struct released *out)
 {
     struct released r owned(released_done) = { 0 };
     struct buf payload owned(buf_done) = buf_of(JOSE_TEXT_MAX);

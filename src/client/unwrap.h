@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The KBS's answer: a JWS by the pinned release key over a JWE to E. The signature comes first: encryption
- * alone would let anyone in the path put in a key of their choice. Then the answer must be to what
- * we asked: this key id, this challenge (docs/protocol.md, "Native key transfer").
+ * The KBS's answer: a JWS by the pinned release key over a JWE to E. The signature comes first:
+ * encryption alone would let anyone in the path put in a key of their choice. Then the answer must
+ * be to what we asked: this key id, this challenge (docs/protocol.md, "Native key transfer").
  */
 #ifndef CLIENT_UNWRAP_H
 #define CLIENT_UNWRAP_H
@@ -13,8 +13,8 @@
 #define RELEASED_LABEL_MAX 256
 
 struct released {
-    struct secret *key;     /* owned: PKCS#8 DER, or the octets of an AES key */
-    bool octets;            /* AES */
+    struct secret *key; /* owned: PKCS#8 DER, or the octets of an AES key */
+    bool octets;        /* AES */
     uint64_t version;
     uint64_t lease_minutes; /* 0: without a lease */
     char audit_id[UUID_TEXT_SIZE];
@@ -25,9 +25,10 @@ static inline void released_donep(struct released *r)
     released_done(r);
 }
 
-/* `encryption_key` is E, `key_id` and `challenge` what was asked. FAIL_DENIED: not signed by a release key, not for
- * us, or an answer to something else. */
-fallible answer_open(struct span answer, const struct jwks *release_keys, const struct key *encryption_key,
-                     struct span key_id, struct span challenge, struct released *out);
+/* `encryption_key` is E, `key_id` and `challenge` what was asked. FAIL_DENIED: not signed by a
+ * release key, not for us, or an answer to something else. */
+fallible answer_open(struct span answer, const struct jwks *release_keys,
+                     const struct key *encryption_key, struct span key_id, struct span challenge,
+                     struct released *out);
 
 #endif

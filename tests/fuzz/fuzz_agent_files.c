@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The agent's files from the original system: the first byte chooses keys file, one URI, or skc_library.conf. */
+/* The agent's files from the original system: the first byte chooses keys file, one URI, or
+ * skc_library.conf. */
 #include <assert.h>
 
 #include "client/keys_file.h"

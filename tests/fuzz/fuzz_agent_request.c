@@ -14,7 +14,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (size > AGENT_MESSAGE_MAX || failed(agent_request_parse(span_from(data, size), &q)))
         return 0;
-    assert(q.count <= AGENT_TEMPLATE_MAX && q.pin.len <= AGENT_PIN_MAX && q.use.data.len <= AGENT_DATA_MAX);
+    assert(q.count <= AGENT_TEMPLATE_MAX && q.pin.len <= AGENT_PIN_MAX &&
+           q.use.data.len <= AGENT_DATA_MAX);
     agent_request_write(&message, &q);
     assert(span_equal(agent_message_span(&message), span_from(data, size)));
     assert(!failed(agent_request_parse(agent_message_span(&message), &again)));

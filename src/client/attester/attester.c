@@ -4,7 +4,8 @@
 #include "base/base64.h"
 #include "client/attester/attester_internal.h"
 
-static fallible no_quote(const char *path, struct span report_data, enum evidence_type *type, struct buf *quote)
+static fallible no_quote(const char *path, struct span report_data, enum evidence_type *type,
+                         struct buf *quote)
 {
     (void)path, (void)report_data, (void)type, (void)quote;
     return FAIL(ABSENT, "no TEE: the agent is configured without an attester");
@@ -12,7 +13,8 @@ static fallible no_quote(const char *path, struct span report_data, enum evidenc
 
 static const struct attester_row {
     const char *name;
-    fallible (*quote)(const char *path, struct span report_data, enum evidence_type *type, struct buf *quote);
+    fallible (*quote)(const char *path, struct span report_data, enum evidence_type *type,
+                      struct buf *quote);
 } attesters[] = {
     [ATTESTER_NONE] = { "none", no_quote },
     [ATTESTER_TSM] = { "tsm", tsm_quote },
@@ -40,7 +42,8 @@ const char *attester_kind_name(enum attester_kind kind)
     return attesters[kind].name;
 }
 
-fallible attester_evidence(const struct attester *a, const uint8_t report_data[REPORT_DATA_SIZE], json_t **cmw)
+fallible attester_evidence(const struct attester *a, const uint8_t report_data[REPORT_DATA_SIZE],
+                           json_t **cmw)
 {
     struct buf quote owned(buf_done) = buf_of(EVIDENCE_MAX);
     enum evidence_type type = EVIDENCE_TDX;

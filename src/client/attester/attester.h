@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Evidence from the platform: 64 bytes of report data in, a quote out. Each interface of a platform is
- * one file and one row of the table in attester.c. The agent never looks into a quote: to it evidence is
- * opaque bytes with a type.
+ * Evidence from the platform: 64 bytes of report data in, a quote out. Each interface of a platform
+ * is one file and one row of the table in attester.c. The agent never looks into a quote: to it
+ * evidence is opaque bytes with a type.
  */
 #ifndef CLIENT_ATTESTER_H
 #define CLIENT_ATTESTER_H
@@ -14,8 +14,8 @@
 #define EVIDENCE_MAX (64U << 10)
 
 enum attester_kind {
-    ATTESTER_NONE,  /* no TEE: there is no evidence, and only keys whose policy asks for none come */
-    ATTESTER_TSM,   /* Linux configfs-tsm; `path` is the folder report/ */
+    ATTESTER_NONE, /* no TEE: there is no evidence, and only keys whose policy asks for none come */
+    ATTESTER_TSM,  /* Linux configfs-tsm; `path` is the folder report/ */
     ATTESTER_SOCKET /* a local evidence socket (docs/protocol.md) */
 };
 
@@ -28,8 +28,9 @@ struct attester {
 fallible attester_kind_parse(const char *name, enum attester_kind *out);
 const char *attester_kind_name(enum attester_kind kind);
 
-/* A CMW record: ["application/vnd.warder.tdx-quote", "<b64url>"]. FAIL_ABSENT: there is no TEE here;
- * FAIL_UPSTREAM: the platform gives none. */
-fallible attester_evidence(const struct attester *a, const uint8_t report_data[REPORT_DATA_SIZE], json_t **cmw);
+/* A CMW record: ["application/vnd.warder.tdx-quote", "<b64url>"]. FAIL_ABSENT: there is no TEE
+ * here; FAIL_UPSTREAM: the platform gives none. */
+fallible attester_evidence(const struct attester *a, const uint8_t report_data[REPORT_DATA_SIZE],
+                           json_t **cmw);
 
 #endif

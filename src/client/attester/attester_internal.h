@@ -7,8 +7,10 @@
 
 enum evidence_type { EVIDENCE_TDX, EVIDENCE_SGX };
 
-fallible tsm_quote(const char *path, struct span report_data, enum evidence_type *type, struct buf *quote);
-fallible evidence_socket_quote(const char *path, struct span report_data, enum evidence_type *type, struct buf *quote);
+fallible tsm_quote(const char *path, struct span report_data, enum evidence_type *type,
+                   struct buf *quote);
+fallible evidence_socket_quote(const char *path, struct span report_data, enum evidence_type *type,
+                               struct buf *quote);
 
 /* The answer of an evidence socket, one line of JSON. */
 fallible evidence_answer_parse(struct span text, enum evidence_type *type, struct buf *quote);

@@ -64,7 +64,8 @@ fallible evidence_answer_parse(struct span text, enum evidence_type *type, struc
     return OK;
 }
 
-fallible evidence_socket_quote(const char *path, struct span report_data, enum evidence_type *type, struct buf *quote)
+fallible evidence_socket_quote(const char *path, struct span report_data, enum evidence_type *type,
+                               struct buf *quote)
 {
     struct buf line owned(buf_done) = buf_of(ANSWER_MAX);
     json_t *request owned(json_free) = json_object();

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Linux configfs-tsm (Documentation/ABI/testing/configfs-tsm): a folder made for one request, report data
- * into `inblob`, the quote out of `outblob`. `generation` counts writes to the request: another
- * value after reading than before means that the quote may answer to someone else's report data.
+ * Linux configfs-tsm (Documentation/ABI/testing/configfs-tsm): a folder made for one request,
+ * report data into `inblob`, the quote out of `outblob`. `generation` counts writes to the request:
+ * another value after reading than before means that the quote may answer to someone else's report
+ * data.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -45,7 +46,9 @@ static fallible request_make(const char *path, struct request *r)
         return FAIL(LIMIT, "path of the TSM folder is too long");
     if (mkdir(folder, 0700)) {
         if (errno == ENOENT || errno == ENOTDIR)
-            return FAIL(ABSENT, "no TSM folder: this machine is no confidential VM, or configfs is not mounted");
+            return FAIL(
+                ABSENT,
+                "no TSM folder: this machine is no confidential VM, or configfs is not mounted");
         if (errno == EACCES || errno == EPERM || errno == EROFS)
             return FAIL(UPSTREAM, "TSM folder: no permission to make a request");
         return FAIL(UPSTREAM, "TSM folder: the platform refuses a request");
@@ -60,7 +63,9 @@ static fallible attribute_open(const struct request *r, const char *name, int fl
 
     snprintf(path, sizeof(path), "%s/%s", r->folder, name);
     *fd = open(path, flags | O_CLOEXEC);
-    return *fd >= 0 ? OK : FAIL(UPSTREAM, "TSM request lacks one of inblob, outblob, provider, generation");
+    return *fd >= 0
+               ? OK
+               : FAIL(UPSTREAM, "TSM request lacks one of inblob, outblob, provider, generation");
 }
 
 static fallible attribute_read(const struct request *r, const char *name, struct buf *out)
@@ -116,7 +121,8 @@ static fallible check_provider(const struct request *r, enum evidence_type *type
     return FAIL(UPSTREAM, "TSM: the provider is not one that we know (tdx_guest)");
 }
 
-static fallible quote_once(const char *path, struct span report_data, enum evidence_type *type, struct buf *quote)
+static fallible quote_once(const char *path, struct span report_data, enum evidence_type *type,
+                           struct buf *quote)
 {
     struct request r __attribute__((cleanup(request_removep))) = { { 0 } };
     struct buf before owned(buf_done) = buf_of(ATTRIBUTE_MAX);
@@ -133,7 +139,8 @@ static fallible quote_once(const char *path, struct span report_data, enum evide
     return OK;
 }
 
-fallible tsm_quote(const char *path, struct span report_data, enum evidence_type *type, struct buf *quote)
+fallible tsm_quote(const char *path, struct span report_data, enum evidence_type *type,
+                   struct buf *quote)
 {
     struct err e = { 0 };
 

@@ -16,18 +16,33 @@ static const struct agent_request requests[] = {
       .count = 3,
       .attributes = { { .type = 0, .kind = AGENT_NUMBER, .number = 3 },
                       { .type = 1, .kind = AGENT_FLAG, .number = 1 },
-                      { .type = 0x102, .kind = AGENT_BYTES, .bytes = { (const uint8_t *)"id", 2 } } } },
-    { .call = AGENT_READ, .id = 5, .handle = 1ULL << 62, .count = 2, .attributes = { { .type = 3 }, { .type = 0x120 } } },
+                      { .type = 0x102,
+                        .kind = AGENT_BYTES,
+                        .bytes = { (const uint8_t *)"id", 2 } } } },
+    { .call = AGENT_READ,
+      .id = 5,
+      .handle = 1ULL << 62,
+      .count = 2,
+      .attributes = { { .type = 3 }, { .type = 0x120 } } },
     { .call = AGENT_SIGN,
       .id = 0xffffffff,
-      .use = { .handle = 9, .mechanism = 0xd, .hash = 0x250, .mgf = 2, .salt = 32, .data = { (const uint8_t *)"hash", 4 } } },
+      .use = { .handle = 9,
+               .mechanism = 0xd,
+               .hash = 0x250,
+               .mgf = 2,
+               .salt = 32,
+               .data = { (const uint8_t *)"hash", 4 } } },
     { .call = AGENT_DECRYPT,
       .id = 7,
-      .use = { .handle = 9, .mechanism = 9, .label = { (const uint8_t *)"L", 1 }, .data = { (const uint8_t *)"data", 4 } } },
+      .use = { .handle = 9,
+               .mechanism = 9,
+               .label = { (const uint8_t *)"L", 1 },
+               .data = { (const uint8_t *)"data", 4 } } },
 };
 #define REQUESTS (sizeof(requests) / sizeof(requests[0]))
 
-static void assert_attributes(const struct agent_attribute *a, const struct agent_attribute *b, size_t count, bool values)
+static void assert_attributes(const struct agent_attribute *a, const struct agent_attribute *b,
+                              size_t count, bool values)
 {
     for (size_t i = 0; i < count; i++) {
         assert_int_equal(a[i].type, b[i].type);
@@ -57,7 +72,8 @@ static void requests_come_back(void **state)
         assert_int_equal(back.use.handle, q->use.handle);
         assert_int_equal(back.use.mechanism, q->use.mechanism);
         assert_int_equal(back.use.salt, q->use.salt);
-        assert_true(span_equal(back.use.label, q->use.label) && span_equal(back.use.data, q->use.data));
+        assert_true(span_equal(back.use.label, q->use.label) &&
+                    span_equal(back.use.data, q->use.data));
     }
 }
 
@@ -88,7 +104,10 @@ static void limits_hold(void **state)
         { "huge count", "\0\4\0\0\0\1\xff\xff\xff\xff", 10 },
         { "unknown kind of value", "\0\4\0\0\0\1\0\0\0\1\0\0\0\0\3\0", 16 },
         { "flag of 2", "\0\4\0\0\0\1\0\0\0\1\0\0\0\1\2\2", 16 },
-        { "length past the end", "\0\2\0\0\0\1\xff\xff\xff\xff" "1234", 14 },
+        { "length past the end",
+          "\0\2\0\0\0\1\xff\xff\xff\xff"
+          "1234",
+          14 },
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct agent_request back;
@@ -112,11 +131,15 @@ static void assert_reply_comes_back(void)
     assert_ok(agent_reply_parse(whole, reply.call, reply.id, &reply_back));
     assert_int_equal(reply_back.status, reply.status);
     assert_fails(agent_reply_parse(whole, reply.call, reply.id + 1, &reply_back), FAIL_INPUT);
-    assert_fails(agent_reply_parse(whole, reply.call == AGENT_FIND ? AGENT_READ : AGENT_FIND, reply.id, &reply_back), FAIL_INPUT);
+    assert_fails(agent_reply_parse(whole, reply.call == AGENT_FIND ? AGENT_READ : AGENT_FIND,
+                                   reply.id, &reply_back),
+                 FAIL_INPUT);
     for (size_t n = 0; n < whole.len; n++)
-        assert_fails(agent_reply_parse(span_head(whole, n), reply.call, reply.id, &reply_back), FAIL_INPUT);
+        assert_fails(agent_reply_parse(span_head(whole, n), reply.call, reply.id, &reply_back),
+                     FAIL_INPUT);
     message.bytes[message.len++] = 0;
-    assert_fails(agent_reply_parse(agent_message_span(&message), reply.call, reply.id, &reply_back), FAIL_INPUT);
+    assert_fails(agent_reply_parse(agent_message_span(&message), reply.call, reply.id, &reply_back),
+                 FAIL_INPUT);
     message.len--;
     assert_ok(agent_reply_parse(agent_message_span(&message), reply.call, reply.id, &reply_back));
 }
@@ -128,16 +151,19 @@ static void replies_come_back(void **state)
     assert_reply_comes_back();
     reply = (struct agent_reply){ .call = AGENT_LOGIN, .id = 2, .status = AGENT_PIN_WRONG };
     assert_reply_comes_back();
-    reply = (struct agent_reply){ .call = AGENT_FIND, .id = 3, .count = 2, .handles = { 17, 1ULL << 60 } };
+    reply = (struct agent_reply){
+        .call = AGENT_FIND, .id = 3, .count = 2, .handles = { 17, 1ULL << 60 }
+    };
     assert_reply_comes_back();
     assert_int_equal(reply_back.count, 2);
     assert_int_equal(reply_back.handles[1], 1ULL << 60);
     reply = (struct agent_reply){ .call = AGENT_READ,
                                   .id = 4,
                                   .count = 3,
-                                  .attributes = { { .type = 3, .kind = AGENT_BYTES, .bytes = SPAN("RSAKEY") },
-                                                  { .type = 0x123, .outcome = AGENT_SENSITIVE },
-                                                  { .type = 0x170, .kind = AGENT_FLAG } } };
+                                  .attributes = {
+                                      { .type = 3, .kind = AGENT_BYTES, .bytes = SPAN("RSAKEY") },
+                                      { .type = 0x123, .outcome = AGENT_SENSITIVE },
+                                      { .type = 0x170, .kind = AGENT_FLAG } } };
     assert_reply_comes_back();
     assert_true(span_equal_str(reply_back.attributes[0].bytes, "RSAKEY"));
     assert_int_equal(reply_back.attributes[1].outcome, AGENT_SENSITIVE);
@@ -153,7 +179,8 @@ static void most_handles_fit(void **state)
     agent_reply_write(&message, &reply);
     assert_ok(agent_reply_parse(agent_message_span(&message), AGENT_FIND, 9, &reply_back));
     message.bytes[10] = 4; /* count 768 -> 1024 */
-    assert_fails(agent_reply_parse(agent_message_span(&message), AGENT_FIND, 9, &reply_back), FAIL_INPUT);
+    assert_fails(agent_reply_parse(agent_message_span(&message), AGENT_FIND, 9, &reply_back),
+                 FAIL_INPUT);
 }
 
 int main(void)

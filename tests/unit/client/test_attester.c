@@ -44,7 +44,8 @@ static void no_platform(void **state)
     }
 }
 
-/* A plain folder is not the kernel's: what is asked for is not in it, and nothing is left behind. */
+/* A plain folder is not the kernel's: what is asked for is not in it, and nothing is left behind.
+ */
 static void folder_that_is_no_tsm(void **state)
 {
     (void)state;
@@ -129,7 +130,8 @@ static void socket_conversation(void **state)
     assert_ok(ask_peer(&p, &cmw));
     assert_int_equal(strncmp(p.request, "{\"report_data\":\"abababab", 23), 0);
     assert_int_equal(strlen(p.request), 16 + 128 + 3); /* 64 bytes as hex, one line */
-    assert_string_equal(json_string_value(json_array_get(cmw, 0)), "application/vnd.warder.tdx-quote");
+    assert_string_equal(json_string_value(json_array_get(cmw, 0)),
+                        "application/vnd.warder.tdx-quote");
     assert_string_equal(json_string_value(json_array_get(cmw, 1)), "AAEC");
     json_t *none = NULL;
     struct peer silent = { .answer = "" };
@@ -142,8 +144,11 @@ static void socket_conversation(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(names),   cmocka_unit_test(no_platform),         cmocka_unit_test(folder_that_is_no_tsm),
-        cmocka_unit_test(answers), cmocka_unit_test(socket_conversation),
+        cmocka_unit_test(names),
+        cmocka_unit_test(no_platform),
+        cmocka_unit_test(folder_that_is_no_tsm),
+        cmocka_unit_test(answers),
+        cmocka_unit_test(socket_conversation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -23,7 +23,8 @@ static void challenges(void **state)
         { "{\"challenge\":\"abc\",\"tenant\":\"t\"}", false },
         { "{\"challenge\":\"\",\"tenant\":\"t\",\"attestation\":\"none\"}", false },
         { "{\"challenge\":1,\"tenant\":\"t\",\"attestation\":\"none\"}", false },
-        { "{\"challenge\":\"a\",\"challenge\":\"b\",\"tenant\":\"t\",\"attestation\":\"none\"}", false },
+        { "{\"challenge\":\"a\",\"challenge\":\"b\",\"tenant\":\"t\",\"attestation\":\"none\"}",
+          false },
         { "[]", false },
         { "", false },
         { CHALLENGE "x", false },
@@ -65,8 +66,11 @@ static void transfers(void **state)
     assert_int_equal(t.token.len, 0);
     transfer_done(&t);
     assert_fails(transfer_parse(SPAN("{\"answer\":null}"), &t), FAIL_INPUT);
-    assert_fails(transfer_parse(SPAN("{\"answer\":\"a\",\"attestation_token\":7}"), &t), FAIL_INPUT);
-    assert_fails(transfer_parse(SPAN("{\"answer\":\"a\",\"attestation_token\":\"t\",\"attestation_token_expires_at\":\"soon\"}"), &t),
+    assert_fails(transfer_parse(SPAN("{\"answer\":\"a\",\"attestation_token\":7}"), &t),
+                 FAIL_INPUT);
+    assert_fails(transfer_parse(SPAN("{\"answer\":\"a\",\"attestation_token\":\"t\",\"attestation_"
+                                     "token_expires_at\":\"soon\"}"),
+                                &t),
                  FAIL_INPUT);
 }
 
@@ -76,7 +80,10 @@ static void problems(void **state)
     struct refusal r;
     char large[2000] = "{\"code\":\"";
 
-    problem_parse(403, SPAN("{\"title\":\"Refused\",\"detail\":\"mrtd is wrong\",\"code\":\"policy_refused\"}"), &r);
+    problem_parse(
+        403,
+        SPAN("{\"title\":\"Refused\",\"detail\":\"mrtd is wrong\",\"code\":\"policy_refused\"}"),
+        &r);
     assert_int_equal(r.status, 403);
     assert_string_equal(r.code, "policy_refused");
     assert_string_equal(r.detail, "mrtd is wrong");

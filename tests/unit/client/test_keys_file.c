@@ -16,10 +16,12 @@ static void good_uris(void **state)
     } rows[] = {
         { URI, "RSAKEY", "1234", NULL, false },
         { URI ";", "RSAKEY", "1234", NULL, false },
-        { "pkcs11:token=KMS;id=164B41AE-be61-4c7c-a027-4a2ab1e5e4c4;object=AES%20KEY;type=secret-key?pin-value=%31234", "AES KEY",
-          "1234", NULL, true },
-        { "pkcs11:type=private;object=k;id=" ID ";token=K%4DS?pin-value=abcd&x-certificate=/etc/a%20b.pem", "k", "abcd",
-          "/etc/a b.pem", false },
+        { "pkcs11:token=KMS;id=164B41AE-be61-4c7c-a027-4a2ab1e5e4c4;object=AES%20KEY;type=secret-"
+          "key?pin-value=%31234",
+          "AES KEY", "1234", NULL, true },
+        { "pkcs11:type=private;object=k;id=" ID
+          ";token=K%4DS?pin-value=abcd&x-certificate=/etc/a%20b.pem",
+          "k", "abcd", "/etc/a b.pem", false },
         { URI ";x-certificate=/x.pem", "RSAKEY", "1234", "/x.pem", false },
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -46,7 +48,8 @@ static void bad_uris(void **state)
         "PKCS11:token=KMS;id=" ID ";object=a;type=private;pin-value=1234",
         "pkcs11:token=OTHER;id=" ID ";object=a;type=private;pin-value=1234",
         "pkcs11:token=KMS;id=1;object=a;type=private;pin-value=1234",
-        "pkcs11:token=KMS;id=../../../../../../../../../etc/pass;object=a;type=private;pin-value=1234", /* L19 */
+        "pkcs11:token=KMS;id=../../../../../../../../../etc/"
+        "pass;object=a;type=private;pin-value=1234", /* L19 */
         "pkcs11:token=KMS;id=" ID "0;object=a;type=private;pin-value=1234",
         "pkcs11:token=KMS;id=" ID ";object=;type=private;pin-value=1234",
         "pkcs11:token=KMS;id=" ID ";object=a;type=public;pin-value=1234",
@@ -116,7 +119,9 @@ static void files(void **state)
         { URI "\n", 1, 0, FAIL_NONE },
         { URI, 1, 0, FAIL_NONE },
         { "# keys\r\n\r\n  " URI ";  \r\n", 1, 0, FAIL_NONE },
-        { URI "\npkcs11:token=KMS;id=264b41ae-be61-4c7c-a027-4a2ab1e5e4c4;object=RSAKEY;type=private;pin-value=1234\n", 2, 0, FAIL_NONE },
+        { URI "\npkcs11:token=KMS;id=264b41ae-be61-4c7c-a027-4a2ab1e5e4c4;object=RSAKEY;type="
+              "private;pin-value=1234\n",
+          2, 0, FAIL_NONE },
         { "", 0, 0, FAIL_INPUT },
         { "\n#\n", 0, 0, FAIL_INPUT },
         { URI "\nnonsense\n", 0, 2, FAIL_INPUT },
@@ -139,7 +144,10 @@ static void too_many_keys(void **state)
     unsigned line = 0;
 
     for (unsigned i = 0; i <= KEYS_MAX; i++)
-        buf_addf(&text, "pkcs11:token=KMS;id=164b41ae-be61-4c7c-a027-%012x;object=k;type=private;pin-value=1234\n", i);
+        buf_addf(&text,
+                 "pkcs11:token=KMS;id=164b41ae-be61-4c7c-a027-%012x;object=k;type=private;pin-"
+                 "value=1234\n",
+                 i);
     assert_fails(keys_file_parse(buf_span(&text), &f, &line), FAIL_LIMIT);
     assert_int_equal(line, KEYS_MAX + 1);
 }
@@ -147,8 +155,12 @@ static void too_many_keys(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(good_uris),        cmocka_unit_test(bad_uris), cmocka_unit_test(every_prefix_fails),
-        cmocka_unit_test(long_values_fail), cmocka_unit_test(files),    cmocka_unit_test(too_many_keys),
+        cmocka_unit_test(good_uris),
+        cmocka_unit_test(bad_uris),
+        cmocka_unit_test(every_prefix_fails),
+        cmocka_unit_test(long_values_fail),
+        cmocka_unit_test(files),
+        cmocka_unit_test(too_many_keys),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

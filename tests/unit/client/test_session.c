@@ -24,11 +24,13 @@ static void report_data_binds_everything(void **state)
     assert_memory_not_equal(first, other, sizeof(first));
     assert_ok(session_report_data(a, SPAN("d"), SPAN("t"), other));
     assert_memory_not_equal(first, other, sizeof(first));
-    assert_ok(session_report_data(a, SPAN("ct"), SPAN(""), other)); /* L48: no moving of bytes between parts */
+    assert_ok(session_report_data(a, SPAN("ct"), SPAN(""),
+                                  other)); /* L48: no moving of bytes between parts */
     assert_memory_not_equal(first, other, sizeof(first));
 }
 
-/* What the KBS does with the JWKs and the challenge gives the same bytes (docs/protocol.md, "Report data"). */
+/* What the KBS does with the JWKs and the challenge gives the same bytes (docs/protocol.md, "Report
+ * data"). */
 static void report_data_is_the_protocols(void **state)
 {
     (void)state;
@@ -39,7 +41,9 @@ static void report_data_is_the_protocols(void **state)
 
     assert_ok(session_new(&s));
     assert_ok(session_jwks(s, &jwks[0], &jwks[1]));
-    buf_add(&parts, SPAN("\0\0\0\x0dwarder-kbs-v1\0\0\0\x09" "challenge\0\0\0\x07" "default"));
+    buf_add(&parts, SPAN("\0\0\0\x0dwarder-kbs-v1\0\0\0\x09"
+                         "challenge\0\0\0\x07"
+                         "default"));
     for (int i = 0; i < 2; i++) {
         struct key *k owned(key_free) = NULL;
         struct buf point owned(buf_done) = buf_of(P256_POINT_SIZE);
@@ -54,7 +58,8 @@ static void report_data_is_the_protocols(void **state)
     assert_memory_equal(ours, theirs, sizeof(ours));
 }
 
-static bool proof_good(const json_t *jwk, struct span proof, struct span path, struct span challenge, struct span body)
+static bool proof_good(const json_t *jwk, struct span proof, struct span path,
+                       struct span challenge, struct span body)
 {
     struct key *k owned(key_free) = NULL;
     struct buf parts owned(buf_done) = buf_of(4096);
@@ -69,7 +74,8 @@ static bool proof_good(const json_t *jwk, struct span proof, struct span path, s
     write_part(&parts, challenge);
     write_part(&parts, SPAN_OF(hash));
     assert_ok(base64url_parse_exact(proof, raw, sizeof(raw)));
-    assert_ok(signature_verify(k, SIGNATURE_ECDSA, DIGEST_SHA256, buf_span(&parts), SPAN_OF(raw), &good));
+    assert_ok(
+        signature_verify(k, SIGNATURE_ECDSA, DIGEST_SHA256, buf_span(&parts), SPAN_OF(raw), &good));
     return good;
 }
 

@@ -5,8 +5,8 @@
 #include "client/skc_conf.h"
 
 #define WHOLE                                                                                      \
-    "KBS_HOSTNAME=kbs.example\nKBS_IP=10.0.0.1\nKBS_PORT=9443\nCMS_IP=10.0.0.2\nCMS_PORT=8445\n"  \
-    "CSP_SCS_IP=10.0.0.3\nCSP_SCS_PORT=9000\nCSP_CMS_IP=10.0.0.2\nCSP_CMS_PORT=8445\n"            \
+    "KBS_HOSTNAME=kbs.example\nKBS_IP=10.0.0.1\nKBS_PORT=9443\nCMS_IP=10.0.0.2\nCMS_PORT=8445\n"   \
+    "CSP_SCS_IP=10.0.0.3\nCSP_SCS_PORT=9000\nCSP_CMS_IP=10.0.0.2\nCSP_CMS_PORT=8445\n"             \
     "SKC_USER=skcuser\nSKC_TOKEN=eyJ.a.b\n"
 
 static void whole_file(void **state)

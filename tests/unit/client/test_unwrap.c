@@ -51,8 +51,9 @@ static int tear_down(void **state)
 struct recipe {
     const char *name;
     struct key **signer, **recipient;
-    const char *jws_type, *kid_of_release; /* kid_of_release: sign as a stranger under the pinned key's kid */
-    const char *member, *value;            /* of the JWE's header: replaced, or left out where value is NULL */
+    const char *jws_type,
+        *kid_of_release;        /* kid_of_release: sign as a stranger under the pinned key's kid */
+    const char *member, *value; /* of the JWE's header: replaced, or left out where value is NULL */
     bool octets;
     uint32_t kind; /* expected */
 };
@@ -78,7 +79,8 @@ static void seal(const struct recipe *r, struct buf *out)
         json_object_del(header, r->member);
     else if (r->member)
         json_set_str(header, r->member, r->value);
-    assert_ok(jwe_seal(r->recipient ? *r->recipient : it.encryption, header, r->octets ? aes : it.pkcs8, out));
+    assert_ok(jwe_seal(r->recipient ? *r->recipient : it.encryption, header,
+                       r->octets ? aes : it.pkcs8, out));
 }
 
 static void make_answer(const struct recipe *r, struct buf *out)
@@ -129,22 +131,32 @@ static void aes_answer(void **state)
     assert_int_equal(secret_len(r.key), 32);
 }
 
-/* A substituted key, an answer to someone else or to something else (L41), a JWS of another kind: nothing comes out. */
+/* A substituted key, an answer to someone else or to something else (L41), a JWS of another kind:
+ * nothing comes out. */
 static void bad_answers(void **state)
 {
     (void)state;
     static const struct recipe rows[] = {
         { .name = "not a pinned release key", .signer = &it.stranger, .kind = FAIL_DENIED },
-        { .name = "a stranger under the pinned kid", .signer = &it.stranger, .kid_of_release = "", .kind = FAIL_DENIED },
+        { .name = "a stranger under the pinned kid",
+          .signer = &it.stranger,
+          .kid_of_release = "",
+          .kind = FAIL_DENIED },
         { .name = "another kind of JWS", .jws_type = "JWT", .kind = FAIL_DENIED },
         { .name = "sealed to another", .recipient = &it.other_encryption, .kind = FAIL_DENIED },
         { .name = "another key", .member = "key_id", .value = OTHER_ID, .kind = FAIL_DENIED },
         { .name = "no key id", .member = "key_id", .kind = FAIL_INPUT },
-        { .name = "another challenge", .member = "challenge", .value = "sha256:00", .kind = FAIL_DENIED },
+        { .name = "another challenge",
+          .member = "challenge",
+          .value = "sha256:00",
+          .kind = FAIL_DENIED },
         { .name = "no challenge", .member = "challenge", .kind = FAIL_INPUT },
         { .name = "another kind of JWE", .member = "typ", .value = "JOSE", .kind = FAIL_DENIED },
         { .name = "unknown content", .member = "cty", .value = "jwk", .kind = FAIL_INPUT },
-        { .name = "content of another algorithm", .member = "algorithm", .value = "AES", .kind = FAIL_INPUT },
+        { .name = "content of another algorithm",
+          .member = "algorithm",
+          .value = "AES",
+          .kind = FAIL_INPUT },
         { .name = "no audit record", .member = "audit_id", .kind = FAIL_INPUT },
         { .name = "audit id is no UUID", .member = "audit_id", .value = "1", .kind = FAIL_INPUT },
         { .name = "version is text", .member = "key_version", .value = "3", .kind = FAIL_INPUT },
