@@ -169,6 +169,8 @@ int keyd_supervise(const struct keyd_settings *s)
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGCHLD);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
+    if (failed(harden_process())) /* before a child loads the first secret */
+        return EXIT_FAILURE;
     while (!stopping) {
         struct err e = start(s, &f);
         if (failed(e)) {
