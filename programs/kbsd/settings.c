@@ -8,7 +8,7 @@ void kbs_settings_init(struct kbs_settings *s, struct setting rows[KBS_SETTINGS_
     s->address = strdup("0.0.0.0");
     s->certificate = strdup("/etc/warder/tls/kbsd.pem");
     s->key = strdup("/etc/warder/tls/kbsd.key");
-    s->socket = strdup("/run/warder/keyd.sock");
+    s->socket = strdup("/run/warder/keyd/keyd.sock");
     s->as_url = strdup("https://localhost:12001");
     s->as_ca = strdup("/etc/warder/tls/ca.pem");
     const struct setting table[] = {

@@ -9,7 +9,7 @@
 void keyd_settings_init(struct keyd_settings *s, struct setting rows[KEYD_SETTINGS_MAX])
 {
     *s = (struct keyd_settings){ .kbsd_uid = ANY_UID, .challenge_seconds = 120, .connections = 64 };
-    s->socket = strdup("/run/warder/keyd.sock");
+    s->socket = strdup("/run/warder/keyd/keyd.sock");
     s->folder = strdup("/var/lib/warder/keyd");
     s->name = strdup("kbs");
     s->aas_jwks = strdup("/etc/warder/keys/aas-jwks.json");

@@ -54,7 +54,8 @@ static fallible compare(struct login *l, const char *tenant, struct span name,
     struct login_answer a = { .outcome = LOGIN_REFUSED };
     bool good = false;
 
-    struct err e = user_find(l->store, tenant, name, &a.user);
+    /* By its name alone: under its id a user would have the attempts of another name. */
+    struct err e = user_name_valid(name) ? user_find(l->store, tenant, name, &a.user) : FAIL(ABSENT, "no such user");
     if (failed(e) && e.kind != FAIL_ABSENT)
         return e;
     a.known = !failed(e);

@@ -61,6 +61,17 @@ def test_programs_answer(prefix, name):
     assert re.fullmatch(r"\S+ \d+\.\d+\.\d+\n", run(prefix / name, "--version", cwd="/"))
 
 
+def test_units_share_no_folder_and_have_their_users(prefix):
+    """systemd gives a RuntimeDirectory= to the unit's user: a common one would be the last starter's, agent's socket and all."""
+    units = {path.name: path.read_text() for path in (prefix / "share/warder/systemd").glob("*.service")}
+    assert len(units) == 6
+    folders = [line for text in units.values() for line in re.findall(r"^(?:Runtime|State)Directory=.*$", text, re.M)]
+    assert len(set(folders)) == len(folders) and all("=warder/" in line for line in folders)
+    users = {u for text in units.values() for u in re.findall(r"^User=(.*)$", text, re.M)} - {"root"}
+    made = re.findall(r"^u (\S+)", (prefix / "share/warder/systemd/warder-sysusers.conf").read_text(), re.M)
+    assert users == set(made)
+
+
 def test_nothing_points_into_the_build_tree(prefix):
     for path in prefix.rglob("*"):
         if path.is_file() and path.read_bytes()[:4] == b"\x7fELF":

@@ -346,6 +346,7 @@ static void logins(void **state)
     assert_string_not_equal(v.password_hash, hash);
     assert_int_equal(v.version, 1);
     assert_int_equal(try_login(l, "Ann", "correct horse", 1000), LOGIN_GOOD);
+    assert_int_equal(try_login(l, u.id, "correct horse", 1000), LOGIN_REFUSED); /* no second name to guess under */
     for (int i = 0; i < 3; i++) {
         assert_int_equal(try_login(l, "ann", "wrong horse", 1000), LOGIN_REFUSED);
         assert_int_equal(try_login(l, "nobody", "wrong horse", 1000), LOGIN_REFUSED);
