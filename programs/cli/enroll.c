@@ -7,6 +7,7 @@
 #include "cli/enroll.h"
 
 #include "base/file.h"
+#include "base/harden.h"
 #include "cli/cli.h"
 #include "crypto/jose.h"
 #include "crypto/x509.h"
@@ -101,7 +102,9 @@ static int enroll(struct session *s, const struct enrolment *e)
     struct buf certificate owned(buf_done) = buf_of(64U << 10);
     json_t *answer owned(json_free) = NULL;
 
-    struct err made = key_make_rsa((unsigned)e->bits, &k);
+    struct err made = harden_process(); /* the key is in no core dump, and no tracer's to read */
+    if (!failed(made))
+        made = key_make_rsa((unsigned)e->bits, &k);
     if (failed(made))
         return print_failure(made, "make the key", NULL);
     int rc = certify(s, e, k, &certificate);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* warder key: keys of the broker. */
 #include "base/file.h"
+#include "base/harden.h"
 #include "cli/cli.h"
 #include "cli/enroll.h"
 #include "crypto/jose.h"
@@ -139,8 +140,10 @@ static int import_file(const char *path, struct key_wish *w, const struct sessio
     struct secret *plain owned(secret_free) = NULL;
     struct buf jwe owned(buf_done) = buf_of(JOSE_TEXT_MAX);
     const char *content = NULL;
-    struct err e = load_key(path, w, &plain, &content);
+    struct err e = harden_process(); /* the key is in no core dump, and no tracer's to read */
 
+    if (!failed(e))
+        e = load_key(path, w, &plain, &content);
     if (failed(e))
         return print_failure(e, path, "a private key as unencrypted PEM, or with --algorithm AES the raw bytes; mode 0600");
     {

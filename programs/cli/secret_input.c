@@ -5,6 +5,7 @@
 #include <termios.h>
 
 #include "access/password.h"
+#include "base/harden.h"
 #include "cli/cli.h"
 
 /* One line from the terminal without echo. */
@@ -56,8 +57,10 @@ static fallible read_file(const char *file, struct secret **out)
 
 int read_password(const char *file, const char *prompt, bool twice, struct secret **out)
 {
-    struct err e = file ? read_file(file, out) : ask(prompt, twice, out);
+    struct err e = harden_process(); /* from here on there is something to find in a core dump */
 
+    if (!failed(e))
+        e = file ? read_file(file, out) : ask(prompt, twice, out);
     if (!failed(e))
         return EXIT_OK;
     return print_failure(e, file ? file : "password",

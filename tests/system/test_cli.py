@@ -3,6 +3,7 @@
 import http.server
 import json
 import os
+import resource
 import ssl
 import subprocess
 import threading
@@ -96,6 +97,7 @@ class Service:
         self.ca = small_kbs.save(folder / "ca.pem", small_kbs.issue("CA", ca, "CA", ca, True))
         chain = small_kbs.save(folder / "chain.pem", small_kbs.issue("localhost", key, "CA", ca, False, ["localhost"]) + small_kbs.pem(key))
         self.status, self.detail = 200, ""
+        self.asked, self.go_on = threading.Event(), threading.Event()  # a POST has come; it may be answered
         service = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -105,6 +107,11 @@ class Service:
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
+
+            def do_POST(self):
+                service.asked.set()
+                service.go_on.wait(20)
+                self.do_GET()
 
             do_DELETE = do_GET
 
@@ -120,7 +127,7 @@ class Service:
         self.write(f"https://localhost:{self.server.server_address[1]}")
 
     def write(self, url):
-        self.config.write_text(f"[services]\nkbs = {url}\n[tls]\nca = {self.ca}\n")
+        self.config.write_text(f"[services]\nkbs = {url}\naas = {url}\ncms = {url}\n[tls]\nca = {self.ca}\n")
 
 
 @pytest.fixture
@@ -137,6 +144,20 @@ def test_refusals_say_what_to_do_next(service, answered, status):
     said = warder("key", "list", config=service.config, status=status).stderr
     assert f"({answered} some_code): why?[31m it is so\n  " in said  # and nothing that moves a terminal
     assert len(said.splitlines()) == 2
+
+
+@pytest.mark.parametrize("verb", ["key enroll --bits 2048", "user create ann --password-file {}"])
+def test_who_handles_secrets_leaves_no_core_dump(service, tmp_path, verb):
+    password = small_kbs.save(tmp_path / "password", b"correct horse\n")
+    command = [WARDER, *verb.format(password).split()]
+    process = subprocess.Popen(command, env={"WARDER_CONFIG": str(service.config)}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                               preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CORE, (resource.RLIM_INFINITY,) * 2))
+    try:
+        assert service.asked.wait(20)
+        assert resource.prlimit(process.pid, resource.RLIMIT_CORE) == (0, 0)
+    finally:
+        service.go_on.set()
+        process.wait(20)
 
 
 def test_deletion_answers_in_json(service):
