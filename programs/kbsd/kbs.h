@@ -53,7 +53,8 @@ fallible appraise(struct appraiser *a, const json_t *body, const json_t *plan, e
 struct broker_request kbs_question(const struct http_exchange *x);
 /* Asks keyd and answers with `status` where it agrees, else with its refusal. */
 void kbs_forward(struct http_exchange *x, struct kbs *k, enum operation operation, const struct broker_request *q, int status);
-/* keyd's refusal, or its silence, as an answer. */
+/* keyd's answer, or its refusal, or its silence, as ours. */
+void kbs_answer(struct http_exchange *x, const struct operation_answer *a, int status);
 void kbs_refuse(struct http_exchange *x, const struct operation_answer *a);
 void kbs_unavailable(struct http_exchange *x);
 

@@ -24,6 +24,16 @@ void kbs_refuse(struct http_exchange *x, const struct operation_answer *a)
                         detail);
 }
 
+void kbs_answer(struct http_exchange *x, const struct operation_answer *a, int status)
+{
+    if (a->kind != FAIL_NONE)
+        kbs_refuse(x, a);
+    else if (!a->body.len)
+        http_answer_empty(x, status);
+    else
+        http_answer(x, status, "application/json", a->body);
+}
+
 void kbs_forward(struct http_exchange *x, struct kbs *k, enum operation operation, const struct broker_request *q, int status)
 {
     struct ipc_message m owned(ipc_message_done) = { 0 };
@@ -31,12 +41,8 @@ void kbs_forward(struct http_exchange *x, struct kbs *k, enum operation operatio
 
     if (failed(key_side_ask(k->keyd, operation, q, &m, &a)))
         kbs_unavailable(x);
-    else if (a.kind != FAIL_NONE)
-        kbs_refuse(x, &a);
-    else if (!a.body.len)
-        http_answer_empty(x, status);
     else
-        http_answer(x, status, "application/json", a.body);
+        kbs_answer(x, &a, status);
 }
 
 static void simple(struct http_exchange *x, void *context, enum operation operation, int status)

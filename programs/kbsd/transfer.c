@@ -14,24 +14,6 @@ static struct broker_request transfer_question(const struct http_exchange *x)
     return q;
 }
 
-/* False: the exchange has been answered. */
-static bool ask_plan(struct http_exchange *x, struct kbs *k, const struct broker_request *q, json_t **plan)
-{
-    struct ipc_message m owned(ipc_message_done) = { 0 };
-    struct operation_answer a;
-
-    struct err e = key_side_ask(k->keyd, OPERATION_PLAN, q, &m, &a);
-    if (failed(e))
-        kbs_unavailable(x);
-    else if (a.kind != FAIL_NONE)
-        kbs_refuse(x, &a);
-    else if (failed(json_parse_object(a.body, plan)))
-        kbs_unavailable(x);
-    else
-        return true;
-    return false;
-}
-
 static bool plan_says(const json_t *plan, const char *level)
 {
     const char *text = json_string_value(json_object_get(plan, "attestation"));
@@ -69,29 +51,42 @@ static bool get_statement(struct http_exchange *x, struct kbs *k, const json_t *
     return false;
 }
 
-static void release(struct http_exchange *x, struct kbs *k, const json_t *body)
+/* The evidence goes to the attestation service, its word with the same request to keyd. */
+static void release_appraised(struct http_exchange *x, struct kbs *k, const struct operation_answer *a)
 {
     struct broker_request q = transfer_question(x);
     struct buf statement owned(buf_done) = buf_of(STATEMENT_MAX);
-    json_t *plan owned(json_free) = NULL;
+    json_t *plan owned(json_free) = NULL, *body owned(json_free) = NULL;
 
-    if (json_object_get(body, "evidence") &&
-        (!ask_plan(x, k, &q, &plan) || !get_statement(x, k, body, plan, &statement, &q)))
-        return;
-    kbs_forward(x, k, OPERATION_RELEASE, &q, 200);
+    if (failed(json_parse_object(a->body, &plan)))
+        kbs_unavailable(x);
+    else if (http_json_body(x, &body) && get_statement(x, k, body, plan, &statement, &q))
+        kbs_forward(x, k, OPERATION_RELEASE_APPRAISED, &q, 200);
 }
 
+static void release(struct http_exchange *x, struct kbs *k)
+{
+    struct broker_request q = transfer_question(x);
+    struct ipc_message m owned(ipc_message_done) = { 0 };
+    struct operation_answer a;
+
+    if (failed(key_side_ask(k->keyd, OPERATION_RELEASE, &q, &m, &a)))
+        kbs_unavailable(x);
+    else if (a.kind == FAIL_NONE && span_equal_str(a.code, "appraise"))
+        release_appraised(x, k, &a);
+    else
+        kbs_answer(x, &a, 200);
+}
+
+/* keyd reads the body: it is what the proof is over. An empty one asks for a challenge. */
 void kbs_transfer(struct http_exchange *x, void *context)
 {
     struct kbs *k = context;
-    json_t *body owned(json_free) = NULL;
 
-    if (http_body(x).len && !http_json_body(x, &body))
-        return;
-    if (json_object_size(body) == 0) {
+    if (!http_body(x).len || span_equal_str(http_body(x), "{}")) {
         struct broker_request q = transfer_question(x);
         kbs_forward(x, k, OPERATION_CHALLENGE, &q, 200);
         return;
     }
-    release(x, k, body);
+    release(x, k);
 }

@@ -51,10 +51,10 @@ static void log_outcome(uint16_t type, const struct broker_request *q, const str
         log_failure(failure, operation_name(type), "id", id, "request", request, NULL);
     else if (o->code == CODE_RECORD_TAMPERED)
         log_event(LOG_ERROR, "a stored record was changed outside of keyd", "id", id, "request", request, NULL);
-    else if (o->code != CODE_OK)
+    else if (code_kind(o->code) != FAIL_NONE)
         log_event(LOG_WARNING, "refused", "question", operation_name(type), "id", id, "code", code_word(o->code), "reason",
                   o->detail, "request", request, NULL);
-    else if (type == OPERATION_RELEASE)
+    else if (o->code == CODE_OK && (type == OPERATION_RELEASE || type == OPERATION_RELEASE_APPRAISED))
         log_info("key released", "id", id, "request", request);
 }
 
@@ -179,6 +179,7 @@ static fallible open_stores(const struct keyd_settings *s, const char *folder, s
     TRY(store_migrate(writer, broker_schema, broker_schema_count));
     TRY(committer_open(writer, journal, &b->committer));
     writer = NULL;
+    TRY(policy_cache_new(&b->policies));
     return store_pool_open(url, READERS, &b->readers);
 }
 

@@ -4,6 +4,7 @@
 #include <pthread.h>
 
 #include "base/file.h"
+#include "broker/attestation_cache.h"
 
 #define FILE_MAX (64U << 10)
 
@@ -12,6 +13,7 @@ struct attestation_keys {
     pthread_rwlock_t lock;
     struct jwks *set;
     struct file_mark mark;
+    struct attestation_cache *cache; /* of tokens verified by this set */
 };
 
 static fallible read_set(const char *path, struct jwks **out)
@@ -38,6 +40,12 @@ fallible attestation_keys_open(const char *path, struct attestation_keys **out)
         free(k);
         return FAIL(SYSTEM, "out of memory");
     }
+    struct err e = attestation_cache_new(&k->cache);
+    if (failed(e)) {
+        free(k->path);
+        free(k);
+        return e;
+    }
     pthread_rwlock_init(&k->lock, NULL);
     k->set = TAKE(set);
     k->mark = mark;
@@ -50,6 +58,7 @@ void attestation_keys_close(struct attestation_keys *k)
     if (!k)
         return;
     jwks_free(k->set);
+    attestation_cache_free(k->cache);
     pthread_rwlock_destroy(&k->lock);
     free(k->path);
     free(k);
@@ -75,16 +84,35 @@ static void read_again(struct attestation_keys *k, const struct file_mark *mark)
         struct jwks *old = k->set;
         k->set = set;
         set = old;
+        attestation_cache_clear(k->cache);
     }
     pthread_rwlock_unlock(&k->lock);
     jwks_free(set);
+}
+
+/* With the lock held, so that a token is never kept beyond the keys that it was verified by. */
+static fallible verify_or_recall(struct attestation_keys *k, struct span token, int64_t now, struct attestation *out,
+                                 enum jwt_fault *fault)
+{
+    uint8_t hash[SHA256_SIZE];
+    struct attestation known owned(attestation_done) = { 0 };
+
+    TRY(sha256(token, hash));
+    if (attestation_cache_get(k->cache, hash, &known) && known.issued <= now && now < known.expires) {
+        *out = known;
+        known = (struct attestation){ 0 };
+        return OK;
+    }
+    TRY(attestation_verify(token, k->set, now, out, fault));
+    attestation_cache_put(k->cache, hash, out);
+    return OK;
 }
 
 static fallible verify(struct attestation_keys *k, struct span token, bool refusal, int64_t now,
                        struct attestation *out, enum jwt_fault *fault)
 {
     pthread_rwlock_rdlock(&k->lock);
-    struct err e = refusal ? refusal_verify(token, k->set, now, out, fault) : attestation_verify(token, k->set, now, out, fault);
+    struct err e = refusal ? refusal_verify(token, k->set, now, out, fault) : verify_or_recall(k, token, now, out, fault);
     pthread_rwlock_unlock(&k->lock);
     return e;
 }

@@ -11,6 +11,7 @@
 #include "access/pinned_keys.h"
 #include "broker/attestation_keys.h"
 #include "broker/commit.h"
+#include "broker/policy_cache.h"
 #include "broker/question.h"
 #include "broker/secrets.h"
 #include "broker/store_pool.h"
@@ -25,6 +26,7 @@ struct broker {
     struct attestation_keys *as;
     struct key_service *manager;
     struct store_pool *readers;
+    struct policy_cache *policies;
     struct committer *committer;
     struct key *import; /* public: imports are sealed to it */
     const char *kbs_id; /* in every challenge */
@@ -36,7 +38,7 @@ struct broker {
 
 typedef struct err broker_operation(struct broker *b, const struct broker_request *q, struct outcome *o);
 
-broker_operation broker_challenge, broker_plan, broker_release;
+broker_operation broker_challenge, broker_release, broker_release_appraised;
 broker_operation broker_key_create, broker_key_list, broker_key_show, broker_key_delete;
 broker_operation broker_policy_create, broker_policy_list, broker_policy_show, broker_policy_update, broker_policy_delete;
 broker_operation broker_audit_list, broker_audit_show, broker_public_keys, broker_health;

@@ -110,19 +110,23 @@ static fallible understand_policy(struct policy_entry *p)
     return transfer_policy_parse(document, &p->policy, &message);
 }
 
-fallible policy_entry_of(struct row *row, struct policy_entry *out)
+fallible policy_entry_of(struct row *row, struct policy_cache *cache, struct policy_entry *out)
 {
     struct policy_entry p owned(policy_entry_done) = { .row = row_take(row) };
 
-    if (failed(understand_policy(&p)))
-        return FAIL(SYSTEM, "a stored policy cannot be understood");
+    if (!cache || !policy_cache_get(cache, p.row.mac, &p.content, &p.policy)) {
+        if (failed(understand_policy(&p)))
+            return FAIL(SYSTEM, "a stored policy cannot be understood");
+        if (cache)
+            policy_cache_put(cache, p.row.mac, p.content, p.policy);
+    }
     *out = p;
     p = (struct policy_entry){ 0 };
     return OK;
 }
 
-fallible policy_entry_read(struct store *s, const struct secret *integrity, struct span tenant, struct span id,
-                           struct policy_entry *out)
+fallible policy_entry_read(struct store *s, const struct secret *integrity, struct policy_cache *cache, struct span tenant,
+                           struct span id, struct policy_entry *out)
 {
     struct row row owned(row_done) = { 0 };
 
@@ -130,7 +134,7 @@ fallible policy_entry_read(struct store *s, const struct secret *integrity, stru
         TRY(row_read(s, integrity, ROW_POLICIES, tenant, id, &row));
     else
         TRY(row_read_linked(s, integrity, ROW_POLICIES, tenant, id, &row));
-    return policy_entry_of(&row, out);
+    return policy_entry_of(&row, cache, out);
 }
 
 json_t *policy_entry_json(const struct policy_entry *p)

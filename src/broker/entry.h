@@ -3,6 +3,7 @@
 #ifndef BROKER_ENTRY_H
 #define BROKER_ENTRY_H
 
+#include "broker/policy_cache.h"
 #include "broker/row.h"
 #include "broker/transfer_policy.h"
 #include "keys/key_spec.h"
@@ -37,10 +38,11 @@ static inline void policy_entry_donep(struct policy_entry *p)
 {
     policy_entry_done(p);
 }
-fallible policy_entry_of(struct row *row, struct policy_entry *out);
+/* `cache` may be NULL. */
+fallible policy_entry_of(struct row *row, struct policy_cache *cache, struct policy_entry *out);
 /* By id or by name. */
-fallible policy_entry_read(struct store *s, const struct secret *integrity, struct span tenant, struct span id,
-                           struct policy_entry *out);
+fallible policy_entry_read(struct store *s, const struct secret *integrity, struct policy_cache *cache, struct span tenant,
+                           struct span id, struct policy_entry *out);
 /* The document's members, and id, version, tenant, digest, created_at, updated_at. */
 json_t *policy_entry_json(const struct policy_entry *p);
 /* A row of a policy's document. */

@@ -86,7 +86,7 @@ static fallible policy_for(struct store *s, const struct making *m, char id[UUID
     struct policy_entry p owned(policy_entry_done) = { 0 };
     struct span named = m->request.policy_id.len ? m->request.policy_id : SPAN("default");
     const struct secret *integrity = m->b->secrets.integrity;
-    struct err e = policy_entry_read(s, integrity, span_str(m->who.tenant), named, &p);
+    struct err e = policy_entry_read(s, integrity, NULL, span_str(m->who.tenant), named, &p);
 
     if (e.kind == FAIL_ABSENT && span_equal_str(named, "default")) {
         json_t *document owned(json_free) = transfer_policy_default();
@@ -166,7 +166,7 @@ static fallible policy_known(struct making *m)
     if (!m->request.policy_id.len)
         return OK;
     struct borrowed_store s owned(store_give) = store_borrow(m->b->readers);
-    struct err e = policy_entry_read(s.store, m->b->secrets.integrity, span_str(m->who.tenant), m->request.policy_id, &p);
+    struct err e = policy_entry_read(s.store, m->b->secrets.integrity, m->b->policies, span_str(m->who.tenant), m->request.policy_id, &p);
     if (e.kind == FAIL_ABSENT && !span_equal_str(m->request.policy_id, "default"))
         return outcome_refuse(m->o, CODE_POLICY_NOT_FOUND, "no such transfer policy");
     if (e.kind == FAIL_DENIED)

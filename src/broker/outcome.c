@@ -7,6 +7,7 @@ static const struct {
     bool unauthenticated;
 } codes[CODE_COUNT] = {
     [CODE_OK] = { "ok", FAIL_NONE, false },
+    [CODE_APPRAISE] = { "appraise", FAIL_NONE, false },
     [CODE_MALFORMED_REQUEST] = { "malformed_request", FAIL_INPUT, false },
     [CODE_MALFORMED_POLICY] = { "malformed_policy", FAIL_INPUT, false },
     [CODE_TOKEN_MISSING] = { "token_missing", FAIL_DENIED, true },

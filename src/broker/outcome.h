@@ -10,6 +10,7 @@
 
 enum code {
     CODE_OK,
+    CODE_APPRAISE, /* no refusal: ask again with the attestation service's word */
     CODE_MALFORMED_REQUEST,
     CODE_MALFORMED_POLICY,
     CODE_TOKEN_MISSING,

@@ -45,7 +45,7 @@ static fallible read_document(struct change *c, struct outcome *o)
 static fallible read_before(struct change *c, struct outcome *o)
 {
     struct borrowed_store s owned(store_give) = store_borrow(c->b->readers);
-    struct err e = policy_entry_read(s.store, c->b->secrets.integrity, span_str(c->who.tenant), c->q->id, &c->before);
+    struct err e = policy_entry_read(s.store, c->b->secrets.integrity, c->b->policies, span_str(c->who.tenant), c->q->id, &c->before);
 
     if (e.kind == FAIL_ABSENT)
         return outcome_refuse(o, CODE_POLICY_NOT_FOUND, "no such transfer policy");
@@ -67,7 +67,7 @@ static fallible start_record(struct change *c, const char *action, const char *i
 static fallible answer_row(struct change *c, struct outcome *o)
 {
     struct policy_entry made owned(policy_entry_done) = { 0 };
-    TRY(policy_entry_of(&c->row, &made));
+    TRY(policy_entry_of(&c->row, NULL, &made));
     return outcome_answer(o, policy_entry_json(&made));
 }
 
@@ -121,7 +121,7 @@ static struct err add_policy(const struct row *row, void *context)
     copy.version = row->version;
     buf_add(&copy.content, buf_span(&row->content));
     TRY(buf_check(&copy.content));
-    TRY(policy_entry_of(&copy, &p));
+    TRY(policy_entry_of(&copy, NULL, &p));
     return json_array_append_new(context, policy_entry_json(&p)) ? FAIL(SYSTEM, "out of memory") : OK;
 }
 

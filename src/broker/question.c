@@ -53,13 +53,13 @@ fallible operation_read_question(struct span in, struct broker_request *out)
 
 void operation_write_answer(const struct outcome *o, struct buf *out)
 {
-    char *body owned(free) = o->body && o->code == CODE_OK ? json_text(o->body) : NULL;
+    char *body owned(free) = o->body && code_kind(o->code) == FAIL_NONE ? json_text(o->body) : NULL;
 
     write_u8(out, FORMAT);
     write_u8(out, (uint8_t)code_kind(o->code));
     write_u8(out, code_is_unauthenticated(o->code));
     write_part(out, span_str(code_word(o->code)));
-    write_part(out, span_str(o->code == CODE_OK ? "" : o->detail));
+    write_part(out, span_str(code_kind(o->code) == FAIL_NONE ? "" : o->detail));
     write_part(out, span_str(body));
 }
 

@@ -15,8 +15,8 @@ enum operation {
     OPERATION_HEALTH = 1,
     OPERATION_PUBLIC_KEYS,
     OPERATION_CHALLENGE,
-    OPERATION_PLAN,
-    OPERATION_RELEASE,
+    OPERATION_RELEASE,          /* with evidence: answered by CODE_APPRAISE and what it is to be appraised by */
+    OPERATION_RELEASE_APPRAISED, /* the same request, with the attestation service's word or without */
     OPERATION_KEY_CREATE,
     OPERATION_KEY_LIST,
     OPERATION_KEY_SHOW,

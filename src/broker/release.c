@@ -86,6 +86,8 @@ fallible release_record_refusal(struct release *r)
     return record_commit(r->b, record, r->q->now);
 }
 
+static const char spent_text[] = "the challenge was used before: ask for a new one";
+
 struct commitment {
     struct release *r;
     json_t *record;
@@ -101,6 +103,18 @@ static fallible spend(struct store *s, const struct challenge *c, bool *first)
     bind_int(q, 2, c->expires_at);
     TRY(store_run(q));
     *first = store_changes(s) == 1;
+    return OK;
+}
+
+static fallible is_spent(struct release *r, bool *spent)
+{
+    struct borrowed_store s owned(store_give) = store_borrow(r->b->readers);
+    struct statement *q;
+
+    TRY(store_query(s.store, "SELECT 1 FROM spent WHERE id = ?1", &q));
+    bind_blob(q, 1, SPAN_OF(r->challenge.id));
+    TRY(store_step(q, spent));
+    store_reset(q);
     return OK;
 }
 
@@ -139,7 +153,7 @@ static fallible commit(struct release *r)
     TRY(record_of(r, &record));
     c.record = record;
     TRY(commit_run(r->b->committer, commit_release, &c));
-    return c.spent_before ? outcome_refuse(r->o, CODE_CHALLENGE_SPENT, "the challenge was used before: ask for a new one") : OK;
+    return c.spent_before ? outcome_refuse(r->o, CODE_CHALLENGE_SPENT, spent_text) : OK;
 }
 
 static fallible answer(struct release *r, struct span jwe)
@@ -154,8 +168,8 @@ static fallible answer(struct release *r, struct span jwe)
     json_set_str(body, "key_id", r->key.row.id);
     json_set_int(body, "version", (int64_t)r->key.row.version);
     json_set_span(body, "answer", buf_span(&jws));
-    if (r->attested) {
-        json_set_span(body, "attestation_token", r->fresh ? r->q->attestation : r->brought_token);
+    if (r->attested && r->fresh) { /* one that was brought along the client has */
+        json_set_span(body, "attestation_token", r->q->attestation);
         json_set_str(body, "attestation_token_expires_at", clock_format(r->attestation.expires, time));
     }
     return outcome_answer(r->o, body);
@@ -191,18 +205,59 @@ static fallible attempt(struct release *r)
     return r->o->code == CODE_OK ? answer(r, buf_span(&jwe)) : OK;
 }
 
+/* Before the attestation service is troubled with evidence: this request has a challenge of ours, not spent yet, and
+ * a proof. */
+static fallible plan(struct release *r)
+{
+    bool spent;
+
+    TRY(release_look_up(r));
+    if (r->o->code == CODE_OK)
+        TRY(is_spent(r, &spent));
+    if (r->o->code == CODE_OK && spent)
+        TRY(outcome_refuse(r->o, CODE_CHALLENGE_SPENT, spent_text));
+    if (r->o->code != CODE_OK)
+        return release_record_refusal(r);
+    json_t *body = json_object();
+    json_set_str(body, "tenant", r->challenge.tenant);
+    json_set_str(body, "attestation", attestation_level_name(r->policy.policy->attestation));
+    if (body)
+        json_object_set(body, "policy_ids", (json_t *)r->policy.policy->policy_ids);
+    TRY(outcome_answer(r->o, body));
+    r->o->code = CODE_APPRAISE;
+    return OK;
+}
+
+static fallible decide_and_answer(struct release *r)
+{
+    struct err e = attempt(r);
+
+    for (int i = 1; i < ATTEMPTS && e.kind == FAIL_CONFLICT; i++)
+        e = attempt(r);
+    TRY(e);
+    explain_to_caller(r);
+    return OK;
+}
+
+static struct err run(struct release *r)
+{
+    TRY(random_uuid(r->audit_id));
+    TRY(release_authenticate(r));
+    if (r->o->code != CODE_OK)
+        return release_record_refusal(r);
+    return r->evidence_sent && !r->appraised ? plan(r) : decide_and_answer(r);
+}
+
 struct err broker_release(struct broker *b, const struct broker_request *q, struct outcome *o)
 {
-    struct release r owned(release_done) = { .b = b, .q = q, .o = o };
+    struct broker_request unappraised = *q;
+    unappraised.attestation = unappraised.refusal = (struct span){ 0 };
+    struct release r owned(release_done) = { .b = b, .q = &unappraised, .o = o };
+    return run(&r);
+}
 
-    TRY(random_uuid(r.audit_id));
-    TRY(release_authenticate(&r));
-    if (o->code != CODE_OK)
-        return release_record_refusal(&r);
-    struct err e = attempt(&r);
-    for (int i = 1; i < ATTEMPTS && e.kind == FAIL_CONFLICT; i++)
-        e = attempt(&r);
-    TRY(e);
-    explain_to_caller(&r);
-    return OK;
+struct err broker_release_appraised(struct broker *b, const struct broker_request *q, struct outcome *o)
+{
+    struct release r owned(release_done) = { .b = b, .q = q, .o = o, .appraised = true };
+    return run(&r);
 }

@@ -18,7 +18,7 @@ struct release {
     char challenge_digest[DIGEST_TEXT_SIZE];
     struct key *signing, *encryption;
     char signing_jkt[THUMBPRINT_TEXT_SIZE], encryption_jkt[THUMBPRINT_TEXT_SIZE];
-    bool evidence_sent;
+    bool evidence_sent, appraised; /* appraised: the front end has asked the attestation service */
     /* verified */
     struct challenge challenge;
     struct bearer client;

@@ -140,7 +140,7 @@ fallible release_look_up(struct release *r)
     if (failed(e))
         return look_up_failure(r, e, CODE_KEY_NOT_FOUND, "no such key");
     r->has_key = true;
-    e = policy_entry_read(s.store, integrity, span_str(r->challenge.tenant), span_str(r->key.row.link), &r->policy);
+    e = policy_entry_read(s.store, integrity, r->b->policies, span_str(r->challenge.tenant), span_str(r->key.row.link), &r->policy);
     if (failed(e))
         return look_up_failure(r, e, CODE_POLICY_NOT_FOUND, "the key's transfer policy is gone");
     r->has_policy = true;

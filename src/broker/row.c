@@ -85,15 +85,14 @@ static fallible row_mac(const struct secret *integrity, enum row_table table, co
 static fallible take_row(struct statement *q, const struct secret *integrity, enum row_table table, struct row *out)
 {
     struct row r owned(row_done) = { .content = buf_of(ROW_CONTENT_MAX) };
-    uint8_t mac[SHA256_SIZE];
 
     if (failed(row_init(&r, column_text(q, 0), column_text(q, 1), column_text(q, 3))))
         return FAIL(DENIED, "a stored record has impossible names");
     r.version = (uint64_t)column_int(q, 2);
     buf_add(&r.content, column_text(q, 4));
     TRY(buf_check(&r.content));
-    TRY(row_mac(integrity, table, &r, mac));
-    if (!span_equal_secret(SPAN_OF(mac), column_blob(q, 5)))
+    TRY(row_mac(integrity, table, &r, r.mac));
+    if (!span_equal_secret(SPAN_OF(r.mac), column_blob(q, 5)))
         return FAIL(DENIED, "a stored record was changed outside of keyd");
     *out = r;
     r.content = buf_of(0);

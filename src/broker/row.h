@@ -7,6 +7,7 @@
 #ifndef BROKER_ROW_H
 #define BROKER_ROW_H
 
+#include "crypto/digest.h"
 #include "crypto/random.h"
 #include "store/store.h"
 
@@ -21,6 +22,7 @@ struct row {
     char tenant[TENANT_MAX + 1], id[UUID_TEXT_SIZE], link[ROW_LINK_MAX + 1]; /* keys: policy id; policies: name or "" */
     uint64_t version;
     struct buf content; /* canonical JSON */
+    uint8_t mac[SHA256_SIZE]; /* of a row that was read */
 };
 void row_done(struct row *r);
 static inline void row_donep(struct row *r)

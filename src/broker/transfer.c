@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The questions before a release: a challenge, and what evidence is to be appraised by. */
+/* The question before a release: a challenge. */
 #include "base/clock.h"
 #include "broker/release_internal.h"
-#include "crypto/random.h"
 
 static fallible read_both(struct broker *b, struct span tenant, struct span id, struct key_entry *key,
                           struct policy_entry *policy, struct outcome *o)
@@ -13,7 +12,7 @@ static fallible read_both(struct broker *b, struct span tenant, struct span id, 
     if (e.kind == FAIL_ABSENT)
         return outcome_refuse(o, CODE_KEY_NOT_FOUND, "no such key");
     if (!failed(e))
-        e = policy_entry_read(s.store, b->secrets.integrity, tenant, span_str(key->row.link), policy);
+        e = policy_entry_read(s.store, b->secrets.integrity, b->policies, tenant, span_str(key->row.link), policy);
     if (e.kind == FAIL_ABSENT)
         return outcome_refuse(o, CODE_POLICY_NOT_FOUND, "the key's transfer policy is gone");
     if (e.kind == FAIL_DENIED)
@@ -61,23 +60,5 @@ struct err broker_challenge(struct broker *b, const struct broker_request *q, st
     json_set_str(body, "attestation", attestation_level_name(policy.policy->attestation));
     json_object_set(body, "attestation_types", (json_t *)policy.policy->attestation_types);
     json_object_set(body, "policy_ids", (json_t *)policy.policy->policy_ids);
-    return outcome_answer(o, body);
-}
-
-/* Before the attestation service is troubled with evidence: this request has a challenge of ours and a proof. */
-struct err broker_plan(struct broker *b, const struct broker_request *q, struct outcome *o)
-{
-    struct release r owned(release_done) = { .b = b, .q = q, .o = o };
-
-    TRY(random_uuid(r.audit_id));
-    TRY(release_authenticate(&r));
-    if (o->code == CODE_OK)
-        TRY(release_look_up(&r));
-    if (o->code != CODE_OK)
-        return release_record_refusal(&r);
-    json_t *body = json_object();
-    json_set_str(body, "tenant", r.challenge.tenant);
-    json_set_str(body, "attestation", attestation_level_name(r.policy.policy->attestation));
-    json_object_set(body, "policy_ids", (json_t *)r.policy.policy->policy_ids);
     return outcome_answer(o, body);
 }

@@ -80,9 +80,11 @@ static fallible check_conditions(const struct transfer_policy *p, const struct t
         return OK;
     }
     TRY(policy_evaluate(p->conditions, c->claims, c->now, &result));
-    TRY(policy_explain(p->conditions, &result, &explanation));
+    if (!result.met) /* that all were met, policy and claims on record show again */
+        TRY(policy_explain(p->conditions, &result, &explanation));
     add_check(checks, "conditions", result.met, NULL, NULL);
-    json_object_set_new(json_array_get(checks, json_array_size(checks) - 1), "explanation", explanation);
+    if (explanation)
+        json_object_set_new(json_array_get(checks, json_array_size(checks) - 1), "explanation", explanation);
     *met = result.met;
     return OK;
 }

@@ -14,9 +14,15 @@ const char *attestation_level_name(enum attestation_level l)
     return levels[l];
 }
 
+struct transfer_policy *transfer_policy_ref(struct transfer_policy *p)
+{
+    atomic_fetch_add(&p->refs, 1);
+    return p;
+}
+
 void transfer_policy_free(struct transfer_policy *p)
 {
-    if (!p)
+    if (!p || atomic_fetch_sub(&p->refs, 1) > 1)
         return;
     policy_free(p->conditions);
     json_free(p->document);
@@ -158,7 +164,10 @@ fallible transfer_policy_parse(const json_t *document, struct transfer_policy **
     struct transfer_policy *p owned(transfer_policy_free) = calloc(1, sizeof *p);
     struct buf canonical owned(buf_done) = buf_of(POLICY_TEXT_MAX);
 
-    if (!p || !(p->document = json_deep_copy(document)))
+    if (!p)
+        return FAIL(SYSTEM, "out of memory");
+    p->refs = 1;
+    if (!(p->document = json_deep_copy(document)))
         return FAIL(SYSTEM, "out of memory");
     if (seed_policy_is(document))
         TRY(seed_policy_translate(document, &p->native, message));

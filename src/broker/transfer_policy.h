@@ -7,6 +7,8 @@
 #ifndef BROKER_TRANSFER_POLICY_H
 #define BROKER_TRANSFER_POLICY_H
 
+#include <stdatomic.h>
+
 #include "access/bearer.h"
 #include "broker/outcome.h"
 #include "crypto/digest.h"
@@ -18,6 +20,7 @@
 enum attestation_level { ATTESTATION_NONE, ATTESTATION_OBSERVE, ATTESTATION_REQUIRE };
 
 struct transfer_policy {
+    atomic_uint refs;
     json_t *document, *native; /* as written; and what is in force. Owned */
     struct span name;          /* these borrow from native */
     enum attestation_level attestation;
@@ -32,6 +35,7 @@ struct transfer_policy {
 
 /* FAIL_INPUT: `*message` (malloc'ed) says where and what. */
 fallible transfer_policy_parse(const json_t *document, struct transfer_policy **out, char **message);
+struct transfer_policy *transfer_policy_ref(struct transfer_policy *p); /* shares; free each. Nobody changes it */
 void transfer_policy_free(struct transfer_policy *p);
 OWNED_TYPE(struct transfer_policy, transfer_policy_free)
 

@@ -13,7 +13,7 @@ enum key_message {
     KEY_MESSAGE_CREATE,       /* ref, spec -> nothing */
     KEY_MESSAGE_IMPORT,       /* ref, u8 algorithm, u8 sealed, part text -> spec */
     KEY_MESSAGE_DESCRIBE,     /* ref, u8 algorithm -> spec */
-    KEY_MESSAGE_WRAP,         /* ref, spec, part SPKI of the recipient, part header (JSON) -> part JWE */
+    KEY_MESSAGE_WRAP,         /* ref, spec, part recipient (P-256: its point, else SPKI), part header (JSON) -> part JWE */
     KEY_MESSAGE_DESTROY,      /* ref -> nothing */
     KEY_MESSAGE_COUNT
 };

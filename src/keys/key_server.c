@@ -89,11 +89,14 @@ static struct err answer_wrap(struct question *q, struct buf *out)
     struct buf jwe owned(buf_done) = buf_of(JOSE_TEXT_MAX);
     struct key_ref ref = read_ref(&q->r);
     struct key_spec spec = read_spec(&q->r);
-    struct span spki = read_part(&q->r, SPKI_MAX);
+    struct span to = read_part(&q->r, SPKI_MAX);
     struct span text = read_part(&q->r, KEY_TEXT_MAX);
 
     TRY(reader_end(&q->r, "wrap question"));
-    TRY(key_from_spki(spki, &recipient));
+    if (to.len == P256_POINT_SIZE) /* no SPKI is that short */
+        TRY(key_from_point(KEY_P256, to, &recipient));
+    else
+        TRY(key_from_spki(to, &recipient));
     TRY(json_parse_object(text, &header));
     TRY(q->store->wrap_to(q->store, &ref, &spec, recipient, header, &jwe));
     write_part(out, buf_span(&jwe));

@@ -242,15 +242,18 @@ fallible key_service_describe(struct key_service *s, const struct key_ref *ref, 
 fallible key_service_wrap_to(struct key_service *s, const struct key_ref *ref, const struct key_spec *spec,
                              const struct key *recipient, const json_t *header, struct buf *jwe)
 {
-    struct buf question owned(buf_done) = buf_of(IPC_BODY_MAX), spki owned(buf_done) = buf_of(KEY_TEXT_MAX);
+    struct buf question owned(buf_done) = buf_of(IPC_BODY_MAX), to owned(buf_done) = buf_of(KEY_TEXT_MAX);
     struct ipc_message m owned(ipc_message_done) = { .body = buf_of(IPC_BODY_MAX) };
     struct reader r;
     char *text owned(free) = json_text(header);
 
-    TRY(key_to_spki(recipient, &spki));
+    if (key_kind_of(recipient) == KEY_P256)
+        TRY(key_to_point(recipient, &to));
+    else
+        TRY(key_to_spki(recipient, &to));
     write_ref(&question, ref);
     write_spec(&question, spec);
-    write_part(&question, buf_span(&spki));
+    write_part(&question, buf_span(&to));
     write_part(&question, span_str(text));
     TRY(ask(s, KEY_MESSAGE_WRAP, &question, &m, &r, NULL));
     struct span sealed = read_part(&r, IPC_BODY_MAX);

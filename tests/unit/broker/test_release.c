@@ -118,6 +118,7 @@ static int open_all(void **state)
     assert_ok(store_open(url, &writer));
     assert_ok(store_migrate(writer, broker_schema, broker_schema_count));
     assert_ok(committer_open(writer, NULL, &broker.committer));
+    assert_ok(policy_cache_new(&broker.policies));
     assert_ok(store_pool_open(url, 4, &broker.readers));
     open_manager();
     char *token owned(free) = admin_token();
@@ -138,6 +139,7 @@ static int close_all(void **state)
         key_free(servers[i].import);
     }
     keystore_close(servers[0].store);
+    policy_cache_free(broker.policies);
     store_pool_close(broker.readers);
     committer_close(broker.committer);
     attestation_keys_close(broker.as);
@@ -326,6 +328,31 @@ static void one_of_64_concurrent_uses_wins(void **state) /* L12 */
     client_done(&c);
 }
 
+static void a_known_token_still_expires(void **state)
+{
+    struct client c;
+    (void)state;
+    client_start(&c);
+    char *token owned(free) = token_for(&c, as_key, "tdx");
+    client_write(&c, token);
+    json_free(ask(OPERATION_RELEASE, request_of(&c), CODE_OK));
+    const struct {
+        int64_t now;
+        enum code code;
+    } rows[] = { { NOW + 590, CODE_OK }, { NOW + 661, CODE_ATTESTATION_TOKEN_INVALID }, { NOW - 61, CODE_ATTESTATION_TOKEN_INVALID } };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        json_t *answer owned(json_free) =
+            ask(OPERATION_CHALLENGE, (struct broker_request){ .id = span_str(key_id), .now = rows[i].now }, CODE_OK);
+        free(c.challenge);
+        c.challenge = strdup(json_string_value(json_object_get(answer, "challenge")));
+        client_write(&c, token);
+        struct broker_request q = request_of(&c);
+        q.now = rows[i].now;
+        json_free(ask(OPERATION_RELEASE, q, rows[i].code));
+    }
+    client_done(&c);
+}
+
 static void challenges_store_nothing(void **state) /* L53 */
 {
     struct borrowed_store s owned(store_give) = store_borrow(broker.readers);
@@ -424,7 +451,7 @@ static void long_policies_decide_and_are_on_record(void **state)
         json_t *record owned(json_free) = last_record();
         assert_string_equal(text_of(record, "key_id"), key_id);
         assert_string_equal(text_of(record, "code"), rows[i].code == CODE_OK ? "" : "policy_refused");
-        assert_true(json_is_true(json_object_get(record, "shortened")));
+        assert_int_equal(json_is_true(json_object_get(record, "shortened")), rows[i].code != CODE_OK);
         assert_true(json_array_size(json_object_get(record, "checks")) >= 5);
         if (rows[i].code != CODE_OK)
             assert_non_null(strstr(text_of(record, "reason"), "debug is false, must be true"));
@@ -476,6 +503,7 @@ int main(void)
         cmocka_unit_test(released_to_who_fits),
         cmocka_unit_test(refused_in_the_order_of_trust),
         cmocka_unit_test(one_of_64_concurrent_uses_wins),
+        cmocka_unit_test(a_known_token_still_expires),
         cmocka_unit_test(challenges_store_nothing),
         cmocka_unit_test(spent_ones_are_kept_past_their_expiry),
         cmocka_unit_test(pinned_key_that_is_gone_counts_no_more),
