@@ -7,6 +7,7 @@
 
 #include "attestd/attest_routes.h"
 #include "attestd/child.h"
+#include "attestd/root_files.h"
 #include "attestd/tcs_routes.h"
 #include "attestd/verify_routes.h"
 #include "base/file.h"
@@ -25,6 +26,7 @@ struct front {
     struct store *tcs_store;
     struct http_client *upstream_client;
     struct tcs_http upstream;
+    struct root_set roots;
     struct tcs_cache *cache;
     struct verifier_link *link;
     struct policy_store *policies;
@@ -43,6 +45,7 @@ static void front_donep(struct front *f)
             http_server_stop(f->servers[i]);
     verifier_link_free(f->link);
     tcs_cache_free(f->cache);
+    root_set_done(&f->roots);
     store_close(f->tcs_store);
     http_client_free(f->upstream_client);
     policy_store_close(f->policies);
@@ -76,6 +79,9 @@ static fallible open_collateral(struct front *f)
         f->upstream = (struct tcs_http){ .client = f->upstream_client, .base = c->tcs_url };
         return OK;
     }
+    struct root_files files owned(root_files_done) = { 0 };
+    TRY(root_files_read(c->roots, &files));
+    TRY(root_set_init(&f->roots, files.spans, files.count));
     TRY(open_client(f, c->upstream_ca, c->upstream_plain_loopback));
     TRY(store_open(c->tcs_store, &f->tcs_store));
     f->upstream = (struct tcs_http){ .client = f->upstream_client,
@@ -83,7 +89,8 @@ static fallible open_collateral(struct front *f)
                                      .root_crl_url = c->upstream_root_crl };
     const struct tcs_upstream u = { .fetch = tcs_http_fetch,
                                     .context = &f->upstream,
-                                    .refresh_seconds = (int64_t)c->refresh_minutes * 60 };
+                                    .refresh_seconds = (int64_t)c->refresh_minutes * 60,
+                                    .roots = &f->roots };
     return tcs_cache_new(&u, f->tcs_store, &f->cache);
 }
 

@@ -12,6 +12,7 @@ struct entry {
     char key[TCS_KEY_MAX];
     bool has_item;
     struct tcs_item item;
+    struct tcs_item untrusted; /* with last.kind FAIL_DENIED */
     int64_t fetched_at; /* also by an earlier run */
     int64_t asked_at;   /* by this one; 0: never */
     bool fetching;
@@ -37,6 +38,7 @@ static void entry_free(struct entry *e)
     if (!e)
         return;
     tcs_item_done(&e->item);
+    tcs_item_done(&e->untrusted);
     free(e);
 }
 OWNED_TYPE(struct entry, entry_free)
@@ -103,6 +105,7 @@ static fallible entry_find(struct tcs_cache *c, const struct tcs_id *id, struct 
         return FAIL(SYSTEM, "memory for the cache");
     memcpy(e->key, key, sizeof(key));
     e->item = tcs_item_of();
+    e->untrusted = tcs_item_of();
     e->used = ++c->clock;
     struct err stored = tcs_store_load(c->store, key, &e->item, &e->fetched_at);
     if (failed(stored) && stored.kind != FAIL_ABSENT)
@@ -144,9 +147,17 @@ static void fetch(struct tcs_cache *c, struct entry *e, const struct tcs_id *id,
     struct err result = c->upstream.fetch(c->upstream.context, id, &next);
     if (!failed(result))
         result = tcs_item_check(id, &next);
+    if (!failed(result) && c->upstream.roots)
+        result = tcs_item_authenticate(id, &next, c->upstream.roots);
     pthread_mutex_lock(&c->lock);
     if (!failed(result))
         result = accept(c, e, &next, now);
+    if (result.kind == FAIL_DENIED && next.body.len) {
+        tcs_item_done(&e->untrusted);
+        e->untrusted = next;
+        e->untrusted.untrusted = true;
+        next = tcs_item_of();
+    }
     e->fetching = false;
     e->last = result;
     e->asked_at = now;
@@ -170,6 +181,8 @@ static fallible entry_get(struct tcs_cache *c, struct entry *e, const struct tcs
     }
     if (servable(e, now))
         return tcs_item_copy(&e->item, out);
+    if (e->last.kind == FAIL_DENIED && e->untrusted.body.len)
+        return tcs_item_copy(&e->untrusted, out);
     return failed(e->last) ? e->last : FAIL(UPSTREAM, "collateral is past its date");
 }
 

@@ -11,7 +11,7 @@
 #ifndef ATTESTD_TCS_CACHE_H
 #define ATTESTD_TCS_CACHE_H
 
-#include "attestd/tcs_item.h"
+#include "attestd/tcs_authentic.h"
 #include "store/store.h"
 
 #define TCS_ENTRIES_MAX 512
@@ -22,6 +22,7 @@ struct tcs_upstream {
     fallible (*fetch)(void *context, const struct tcs_id *id, struct tcs_item *out);
     void *context;
     int64_t refresh_seconds;
+    const struct root_set *roots; /* under which everything must be signed; NULL: not checked here */
 };
 
 struct tcs_cache;
@@ -30,7 +31,8 @@ fallible tcs_cache_new(const struct tcs_upstream *upstream, struct store *store,
 void tcs_cache_free(struct tcs_cache *c);
 OWNED_TYPE(struct tcs_cache, tcs_cache_free)
 
-/* A copy. FAIL_ABSENT, FAIL_UPSTREAM. Safe for many threads. */
+/* A copy, `untrusted` when all that the upstream has is signed by nobody we trust. FAIL_ABSENT, FAIL_UPSTREAM. Safe for
+ * many threads. */
 fallible tcs_cache_get(struct tcs_cache *c, const struct tcs_id *id, int64_t now, struct tcs_item *out);
 
 struct tcs_health {

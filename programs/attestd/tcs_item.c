@@ -107,6 +107,7 @@ fallible tcs_item_copy(const struct tcs_item *from, struct tcs_item *to)
     t.issued = from->issued;
     t.next_update = from->next_update;
     t.evaluation = from->evaluation;
+    t.untrusted = from->untrusted;
     *to = t;
     t = tcs_item_of();
     return OK;

@@ -33,6 +33,7 @@ struct tcs_item {
     char *chain;     /* percent-encoded PEM as served, NULL for the root CRL */
     int64_t issued, next_update;
     uint64_t evaluation; /* tcbEvaluationDataNumber, or the CRL's number; never goes back */
+    bool untrusted;      /* signed by nobody we trust: never kept nor served, good for saying so in a verdict */
 };
 struct tcs_item tcs_item_of(void);
 void tcs_item_done(struct tcs_item *t);

@@ -64,6 +64,8 @@ static bool find(struct http_exchange *x, struct tcs_service *s, const struct tc
 {
     http_answer_header(x, "Request-ID", http_request_id(x));
     struct err e = tcs_cache_get(s->cache, id, clock_now(), item);
+    if (!failed(e) && item->untrusted)
+        e = FAIL(UPSTREAM, "what the upstream has is signed by nobody we trust");
     if (failed(e)) {
         answer_without(x, e);
         return false;

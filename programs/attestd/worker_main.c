@@ -11,6 +11,7 @@
 #include "attestd/child.h"
 #include "attestd/config.h"
 #include "attestd/issuer.h"
+#include "attestd/root_files.h"
 #include "attestd/zygote.h"
 #include "base/file.h"
 #include "base/harden.h"
@@ -18,46 +19,13 @@
 #include "crypto/crypto.h"
 #include "crypto/jose.h"
 
-#define ROOTS_MAX 16
-#define ROOT_FILE_MAX (64U << 10)
-#define NAME_MAX_LEN 4096
-
-static fallible read_root(struct span name, struct buf *out)
-{
-    char path[NAME_MAX_LEN];
-    if (name.len >= sizeof(path))
-        return FAIL(INPUT, "[verify] root: name is too long");
-    memcpy(path, name.at, name.len);
-    path[name.len] = 0;
-    return file_read(path, out);
-}
+#define KEYS_TEXT_MAX (32U << 10)
 
 static fallible make_verifier(const struct attestd_config *c, struct verifier **out)
 {
-    struct buf files[ROOTS_MAX];
-    struct span roots[ROOTS_MAX], rest = span_str(c->roots);
-    size_t count = 0;
-    struct err e = OK;
-    while (rest.len && !failed(e)) {
-        size_t end = span_find(rest, SPAN(" "));
-        struct span name = span_head(rest, end);
-        rest = span_tail(rest, end < rest.len ? end + 1 : end);
-        if (!name.len)
-            continue;
-        if (count == ROOTS_MAX) {
-            e = FAIL(LIMIT, "[verify] root: too many files");
-            break;
-        }
-        files[count] = buf_of(ROOT_FILE_MAX);
-        e = read_root(name, &files[count]);
-        roots[count] = buf_span(&files[count]);
-        count++;
-    }
-    if (!failed(e))
-        e = verifier_new(roots, count, out);
-    for (size_t i = 0; i < count; i++)
-        buf_done(&files[i]);
-    return e;
+    struct root_files roots owned(root_files_done) = { 0 };
+    TRY(root_files_read(c->roots, &roots));
+    return verifier_new(roots.spans, roots.count, out);
 }
 
 static fallible confine_worker(void)
@@ -95,7 +63,7 @@ static fallible run_zygote(const struct attestd_config *c)
 /* To the parent, who hands it to the front; and where the configuration says. */
 static fallible publish_key(const struct attestd_config *c, const struct key *k)
 {
-    struct buf jwks owned(buf_done) = buf_of(ROOT_FILE_MAX);
+    struct buf jwks owned(buf_done) = buf_of(KEYS_TEXT_MAX);
     const struct key *keys[] = { k };
     TRY(jwks_text(keys, 1, &jwks));
     TRY(buf_check(&jwks));
