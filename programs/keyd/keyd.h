@@ -14,7 +14,7 @@
 #define KEYD_PATH_MAX 1024
 
 struct keyd_settings {
-    char *socket, *folder, *name;
+    char *socket, *folder, *name, *profile;
     uint64_t kbsd_uid, challenge_seconds, connections;
     bool require_wrapped_import;
     char *aas_jwks, *as_jwks;
@@ -27,7 +27,8 @@ struct keyd_settings {
 
 void keyd_settings_init(struct keyd_settings *s, struct setting rows[KEYD_SETTINGS_MAX]);
 void keyd_settings_done(struct keyd_settings *s);
-fallible keyd_settings_check(const struct keyd_settings *s);
+/* Applies the profile, then checks. */
+fallible keyd_settings_check(struct keyd_settings *s);
 /* FOLDER/NAME; `out` has KEYD_PATH_MAX bytes. */
 fallible keyd_path(const struct keyd_settings *s, const char *name, char *out);
 

@@ -12,6 +12,7 @@ void keyd_settings_init(struct keyd_settings *s, struct setting rows[KEYD_SETTIN
     s->socket = strdup("/run/warder/keyd/keyd.sock");
     s->folder = strdup("/var/lib/warder/keyd");
     s->name = strdup("kbs");
+    s->profile = strdup("default");
     s->aas_jwks = strdup("/etc/warder/keys/aas-jwks.json");
     s->as_jwks = strdup("/etc/warder/keys/as-jwks.json");
     s->manager = strdup("embedded");
@@ -21,6 +22,8 @@ void keyd_settings_init(struct keyd_settings *s, struct setting rows[KEYD_SETTIN
         { "keyd", "socket", OPTION_TEXT, &s->socket, "Unix socket on which kbsd asks" },
         { "keyd", "folder", OPTION_TEXT, &s->folder, "store, secrets and audit log; mode 0700" },
         { "keyd", "name", OPTION_TEXT, &s->name, "name of this key broker: in every challenge" },
+        { "keyd", "profile", OPTION_TEXT, &s->profile,
+          "default, or production: wrapped imports only, no plain HTTP to a key manager" },
         { "keyd", "kbsd_uid", OPTION_NUMBER, &s->kbsd_uid, "user id that may ask; keyd's own and root always may" },
         { "keyd", "connections", OPTION_NUMBER, &s->connections, "at most so many from kbsd at once" },
         { "keyd", "challenge_seconds", OPTION_NUMBER, &s->challenge_seconds, "how long a challenge is good for" },
@@ -48,6 +51,7 @@ void keyd_settings_done(struct keyd_settings *s)
     free(s->socket);
     free(s->folder);
     free(s->name);
+    free(s->profile);
     free(s->aas_jwks);
     free(s->as_jwks);
     free(s->release_jwks);
@@ -60,10 +64,22 @@ void keyd_settings_done(struct keyd_settings *s)
     *s = (struct keyd_settings){ 0 };
 }
 
-fallible keyd_settings_check(const struct keyd_settings *s)
+/* What is convenient to try out and has no place where keys matter. */
+static fallible apply_profile(struct keyd_settings *s)
 {
-    if (!s->socket || !s->folder || !s->name || !s->aas_jwks || !s->as_jwks || !s->manager)
+    if (!strcmp(s->profile, "default"))
+        return OK;
+    if (strcmp(s->profile, "production"))
+        return FAIL(INPUT, "[keyd] profile is default or production");
+    s->require_wrapped_import = true;
+    return s->vault_plain ? FAIL(INPUT, "[vault] allow_plain_http is refused by the production profile") : OK;
+}
+
+fallible keyd_settings_check(struct keyd_settings *s)
+{
+    if (!s->socket || !s->folder || !s->name || !s->profile || !s->aas_jwks || !s->as_jwks || !s->manager)
         return FAIL(INPUT, "a required setting is empty");
+    TRY(apply_profile(s));
     if (s->challenge_seconds < 10 || s->challenge_seconds > 3600)
         return FAIL(INPUT, "[keyd] challenge_seconds is 10 to 3600");
     if (!s->connections || s->connections > 1024)

@@ -327,8 +327,9 @@ def test_files_are_private(kbs):  # L50
         assert p.stat().st_mode & 0o077 == 0, p
 
 
-def test_wrapped_import_can_be_required(tmp_path):
-    k = Kbs(tmp_path, keyd="require_wrapped_import = yes\n")
+@pytest.mark.parametrize("setting", ["require_wrapped_import = yes", "profile = production"])
+def test_wrapped_import_can_be_required(tmp_path, setting):
+    k = Kbs(tmp_path, keyd=f"{setting}\n")
     try:
         pem = pem_of(ec.generate_private_key(ec.SECP256R1()))
         body = {"key_information": {"algorithm": "EC", "key_string": pem}}
@@ -339,7 +340,8 @@ def test_wrapped_import_can_be_required(tmp_path):
         k.stop()
 
 
-@pytest.mark.parametrize("text", ["[keyd]\nunknown = 1\n", "[keys]\nmanager = paper\n", "[keyd]\nchallenge_seconds = 5\n",
+@pytest.mark.parametrize("text", ["[keyd]\nunknown = 1\n", "[keys]\nmanager = paper\n", "[keyd]\nchallenge_seconds = 5\n", "[keyd]\nprofile = prod\n",
+                                  "[keyd]\nprofile = production\n[vault]\nallow_plain_http = yes\n",
                                   "[keys]\nmanager = vault\n[vault]\nurl = http://127.0.0.1:1\ntoken_file = /nowhere\n"])
 def test_bad_configuration(tmp_path, text):
     (tmp_path / "keyd.conf").write_text(text)
