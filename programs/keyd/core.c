@@ -19,7 +19,8 @@
 
 #define READERS 8
 #define CONNECTIONS_MAX 1024
-#define SWEEP_SECONDS 60
+#define LOOK_SECONDS 2 /* how often the key manager's channels are looked at */
+#define SWEEP_LOOKS 30
 #define DRAIN_MS 5000
 #define ACCEPT_PAUSE_US 20000
 #define JWKS_MAX (16U << 10)
@@ -208,19 +209,23 @@ static fallible confine(const struct keyd_settings *s, const char *folder)
     return daemon_confine(readable, writable, SANDBOX_STORE);
 }
 
-static void wait_for_end(struct core *c)
+/* Until told to stop, or until a key manager that hangs must be started anew: the supervisor does that. */
+static fallible wait_for_end(struct core *c)
 {
-    const struct timespec pause = { .tv_sec = SWEEP_SECONDS };
+    const struct timespec pause = { .tv_sec = LOOK_SECONDS };
     sigset_t set;
 
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
-    while (sigtimedwait(&set, NULL, &pause) < 0) {
-        struct err e = broker_sweep(&c->broker, clock_now());
+    for (unsigned looks = 1; sigtimedwait(&set, NULL, &pause) < 0; looks++) {
+        if (!key_service_is_whole(c->broker.manager))
+            return FAIL(UPSTREAM, "the key manager's process hangs");
+        struct err e = looks % SWEEP_LOOKS ? OK : broker_sweep(&c->broker, clock_now());
         if (failed(e))
             log_err(e, "remove expired challenges");
     }
+    return OK;
 }
 
 /* No new questions; those begun are answered. */
@@ -256,11 +261,11 @@ static fallible run(struct core *c, const int channels[KEYD_CHANNELS], int ready
     if (write(ready, "r", 1) != 1)
         return FAIL(SYSTEM, "the supervisor is gone");
     close(ready);
-    wait_for_end(c);
+    struct err e = wait_for_end(c);
     drain(c);
     pthread_join(acceptor, NULL);
     log_info("service stop", "service", "keyd");
-    return OK;
+    return e;
 }
 
 int keyd_core(const struct keyd_settings *s, const int channels[KEYD_CHANNELS], int ready)

@@ -84,6 +84,14 @@ static void channel_give(struct key_service *s, struct channel *c, bool good)
     pthread_mutex_unlock(&s->lock);
 }
 
+bool key_service_is_whole(struct key_service *s)
+{
+    pthread_mutex_lock(&s->lock);
+    bool whole = 2 * s->alive > s->count;
+    pthread_mutex_unlock(&s->lock);
+    return whole;
+}
+
 /* A late answer to an earlier question that timed out has another id and is passed over. */
 static fallible exchange(int fd, uint16_t type, uint32_t id, struct span question, int timeout_ms, struct ipc_message *m)
 {

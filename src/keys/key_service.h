@@ -18,6 +18,9 @@ fallible key_service_open(const int *fds, size_t count, struct key_service **out
 void key_service_close(struct key_service *s);
 OWNED_TYPE(struct key_service, key_service_close)
 
+/* False: most channels broke, because the manager hangs or is gone; only starting it anew helps. */
+bool key_service_is_whole(struct key_service *s);
+
 /* `reason` (may be NULL) gets the manager's own words where a call fails; they hold no secrets. */
 fallible key_service_health(struct key_service *s, struct buf *name);
 fallible key_service_import_key(struct key_service *s, struct key **out);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """kbsd and keyd as administrators and saboteurs meet them: keys, permissions, policies, processes."""
 import base64
+import concurrent.futures
 import json
 import os
 import pathlib
@@ -302,6 +303,24 @@ def test_killed_child_comes_back(tmp_path, which):
     finally:
         assert k.stop()[1] == 0
     assert not children_left(k)
+
+
+def test_hanging_key_manager_is_started_anew(tmp_path):
+    k = Kbs(tmp_path)
+    try:
+        key_id = k.make_key()["key_information"]["id"]
+        manager = children(k.keyd.pid)[0]
+        os.kill(manager, signal.SIGSTOP)
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            answers = list(pool.map(lambda _: Client(k).fetch(key_id)[0], range(8)))
+        assert all(r.code_word == "key_manager_unavailable" for r in answers), [r.text for r in answers]
+        until = time.monotonic() + 40
+        while k.call("POST", f"/kbs/v1/keys/{key_id}/transfer", {}).status != 200 or Client(k).fetch(key_id)[0].status != 200:
+            assert time.monotonic() < until
+            time.sleep(0.2)
+        assert not pathlib.Path(f"/proc/{manager}").exists()
+    finally:
+        k.stop()
 
 
 def children_left(k):
