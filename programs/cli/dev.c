@@ -10,7 +10,7 @@
 #include "base/file.h"
 #include "http/client.h"
 
-static const uint16_t default_ports[DEV_PORTS] = { 9000, 12000, 12001, 9443, 8444, 8445, 8080, 8200 };
+static const uint16_t default_ports[DEV_PORTS] = { 9000, 12000, 12001, 9443, 8444, 8445, 17080, 8200 };
 
 /* In the order of their start; they stop in the reverse one. */
 static const char *const programs[] = { "openbao", "teesim", "aasd", "cmsd", "attestd", "keyd", "kbsd", "skc-agent" };

@@ -46,8 +46,8 @@ static const struct template {
     { "etc/skc-agent.conf", 0600,
       "[agent]\nsocket = @DIR@/run/agent.sock\nkeys_file = @DIR@/etc/keys.txt\npid_file = @DIR@/run/skc-agent.pid\n"
       "allow_users = @WORKERS@\n"
-      "[kbs]\nhostname = localhost\nip = 127.0.0.1\nport = @KBS@\nca_file = @DIR@/etc/tls/ca.pem\n"
-      "release_keys = @DIR@/etc/keys/release-jwks.json\ntoken_file = @DIR@/etc/skc.token\n"
+      "[kbs]\nskc_library = @DIR@/etc/skc_library.conf\nca_file = @DIR@/etc/tls/ca.pem\n"
+      "release_keys = @DIR@/etc/keys/release-jwks.json\n"
       "[evidence]\nattester = @ATTESTER@\ntsm_path = @DIR@/run/tsm/report\nevidence_socket = @DIR@/run/evidence.sock\n" },
     { "etc/pkcs11.conf", 0644,
       "[module]\nagent_socket = @DIR@/run/agent.sock\nagent_start = @AGENT@\nagent_config = @DIR@/etc/skc-agent.conf\n"

@@ -164,6 +164,25 @@ static fallible grant(struct aas *a, const char *user, const char *service, cons
     return call(a, "POST", path, json_pack("{s:[s%]}", "role_ids", (const char *)role_id.at, role_id.len), NULL);
 }
 
+/* The agent's side in the seed system's form. It holds the workload's token: mode 0600. */
+static fallible write_skc_library(const struct dev *d, struct span token)
+{
+    struct buf text owned(buf_done) = buf_of(8192);
+    unsigned cms = dev_port(d, DEV_CMS);
+
+    buf_addf(&text, "KBS_HOSTNAME=localhost\nKBS_IP=127.0.0.1\nKBS_PORT=%u\nCMS_IP=127.0.0.1\nCMS_PORT=%u\n",
+             dev_port(d, DEV_KBS), cms);
+    buf_addf(&text, "CSP_SCS_IP=127.0.0.1\nCSP_SCS_PORT=%u\nCSP_CMS_IP=127.0.0.1\nCSP_CMS_PORT=%u\nSKC_USER=" WORKLOAD "\nSKC_TOKEN=",
+             dev_port(d, DEV_TCS), cms);
+    buf_add(&text, token);
+    buf_add_str(&text, "\n");
+    struct err e = buf_check(&text);
+    if (!failed(e))
+        e = dev_write(d, "etc/skc_library.conf", buf_span(&text), 0600);
+    wipe(text.at, text.len);
+    return e;
+}
+
 static fallible make_all(struct aas *a)
 {
     char path[1024];
@@ -183,7 +202,7 @@ static fallible make_all(struct aas *a)
     TRY(login_as_administrator(a)); /* with the role that it has now */
     *a->token = '\0';
     TRY(login(a, WORKLOAD, &token, &answer));
-    return dev_write(a->d, "etc/skc.token", token, 0600);
+    return write_skc_library(a->d, token);
 }
 
 fallible dev_make_users(const struct dev *d)
