@@ -4,29 +4,30 @@
 #include "crypto/digest.h"
 #include "policy/policy.h"
 
-const char default_policy_text[] =
-    "{\"version\":\"1.0.0\",\"allOf\":["
-    "{\"claim\":\"root\",\"equals\":\"vendor\"},"
-    "{\"claim\":\"debug\",\"equals\":false},"
-    "{\"claim\":\"tcb_status\",\"equals\":\"UpToDate\"},"
-    "{\"anyOf\":["
-    "{\"claim\":\"tee\",\"equals\":\"sgx\"},"
-    "{\"allOf\":["
-    "{\"claim\":\"tee\",\"equals\":\"tdx\"},"
-    "{\"claim\":\"sept_ve_disable\",\"equals\":true},"
-    "{\"claim\":\"td_attributes_unknown\",\"equals\":false},"
-    "{\"anyOf\":["
-    "{\"claim\":\"service_td\",\"equals\":false},"
-    "{\"claim\":\"service_td\",\"exists\":false}]}]}]}]}";
+const char default_policy_text[] = "{\"version\":\"1.0.0\",\"allOf\":["
+                                   "{\"claim\":\"root\",\"equals\":\"vendor\"},"
+                                   "{\"claim\":\"debug\",\"equals\":false},"
+                                   "{\"claim\":\"tcb_status\",\"equals\":\"UpToDate\"},"
+                                   "{\"anyOf\":["
+                                   "{\"claim\":\"tee\",\"equals\":\"sgx\"},"
+                                   "{\"allOf\":["
+                                   "{\"claim\":\"tee\",\"equals\":\"tdx\"},"
+                                   "{\"claim\":\"sept_ve_disable\",\"equals\":true},"
+                                   "{\"claim\":\"td_attributes_unknown\",\"equals\":false},"
+                                   "{\"anyOf\":["
+                                   "{\"claim\":\"service_td\",\"equals\":false},"
+                                   "{\"claim\":\"service_td\",\"exists\":false}]}]}]}]}";
 
-/* A refusal must fit into a message and a record: the policy's digest stands for what is left out. */
+/* A refusal must fit into a message and a record: the policy's digest stands for what is left out.
+ */
 #define FAILED_MAX 32
 #define SET_SHOWN 16
 
 static json_t *shown(const json_t *expected)
 {
     size_t values = json_array_size(expected);
-    return values > SET_SHOWN ? json_sprintf("one of %zu values", values) : json_incref((json_t *)expected);
+    return values > SET_SHOWN ? json_sprintf("one of %zu values", values)
+                              : json_incref((json_t *)expected);
 }
 
 static void note_failed(json_t *list, struct span id, const struct policy_finding *f)
@@ -41,7 +42,8 @@ static void note_failed(json_t *list, struct span id, const struct policy_findin
     json_array_append_new(list, j);
 }
 
-static fallible note_policy(json_t *list, struct span id, struct span name, uint64_t version, const struct policy *p)
+static fallible note_policy(json_t *list, struct span id, struct span name, uint64_t version,
+                            const struct policy *p)
 {
     struct buf text owned(buf_done) = buf_of(POLICY_TEXT_MAX);
     char digest[DIGEST_TEXT_SIZE];
@@ -58,7 +60,8 @@ static fallible note_policy(json_t *list, struct span id, struct span name, uint
     return OK;
 }
 
-static fallible appraise_one(const json_t *one, const json_t *claims, int64_t now, struct appraisal *a)
+static fallible appraise_one(const json_t *one, const json_t *claims, int64_t now,
+                             struct appraisal *a)
 {
     struct span id, name = { 0 };
     uint64_t version;
@@ -74,7 +77,8 @@ static fallible appraise_one(const json_t *one, const json_t *claims, int64_t no
     TRY(policy_evaluate(p, claims, now, &result));
     TRY(note_policy(a->policies, id, name, version, p));
     a->met &= result.met;
-    for (size_t i = 0; i < result.count && !result.met && json_array_size(a->failed) < FAILED_MAX; i++)
+    for (size_t i = 0; i < result.count && !result.met && json_array_size(a->failed) < FAILED_MAX;
+         i++)
         if (result.findings[i].blocks)
             note_failed(a->failed, id, &result.findings[i]);
     return OK;
@@ -82,7 +86,8 @@ static fallible appraise_one(const json_t *one, const json_t *claims, int64_t no
 
 fallible appraise(const json_t *policies, const json_t *claims, int64_t now, struct appraisal *out)
 {
-    struct appraisal a owned(appraisal_done) = { .met = true, .policies = json_array(), .failed = json_array() };
+    struct appraisal a owned(
+        appraisal_done) = { .met = true, .policies = json_array(), .failed = json_array() };
     size_t count = json_array_size(policies);
     if (!a.policies || !a.failed)
         return FAIL(SYSTEM, "memory for an appraisal");

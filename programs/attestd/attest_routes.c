@@ -21,14 +21,17 @@ static fallible add_policy(struct policy_store *s, struct span tenant, struct sp
     return json_array_append_new(list, one) == 0 ? OK : FAIL(SYSTEM, "memory for policies");
 }
 
-/* The documents that are to be applied; "policy_ids" absent means the default one, an empty list is refused. */
-static fallible gather_policies(struct policy_store *s, struct span tenant, const json_t *body, json_t **out)
+/* The documents that are to be applied; "policy_ids" absent means the default one, an empty list is
+ * refused. */
+static fallible gather_policies(struct policy_store *s, struct span tenant, const json_t *body,
+                                json_t **out)
 {
     owned(json_free) json_t *list = json_array();
     const json_t *ids = json_object_get(body, "policy_ids");
     if (!ids)
         TRY(add_policy(s, tenant, SPAN(DEFAULT_POLICY_NAME), list));
-    else if (!json_is_array(ids) || !json_array_size(ids) || json_array_size(ids) > POLICIES_PER_REQUEST_MAX)
+    else if (!json_is_array(ids) || !json_array_size(ids) ||
+             json_array_size(ids) > POLICIES_PER_REQUEST_MAX)
         return FAIL(INPUT, "policy_ids must list 1 to 16 policies");
     for (size_t i = 0; i < json_array_size(ids); i++) {
         const json_t *id = json_array_get(ids, i);
@@ -54,7 +57,8 @@ static void answer_refusal(struct http_exchange *x, struct span jws)
 {
     owned(json_free) json_t *words = NULL;
     struct err e = refusal_words(jws, &words);
-    const json_t *warder = json_object_get(words, "warder"), *failed_ones = json_object_get(warder, "failed");
+    const json_t *warder = json_object_get(words, "warder"),
+                 *failed_ones = json_object_get(warder, "failed");
     const char *reason = json_string_value(json_object_get(warder, "reason"));
     if (failed(e) || !reason || !json_is_array(failed_ones)) {
         http_answer_problem(x, 503, "verification_failed", "the refusal cannot be read");
@@ -78,7 +82,8 @@ static void answer_token(struct http_exchange *x, struct span jws)
     http_answer_json(x, 200, j);
 }
 
-static fallible read_request(const struct as_service *s, const json_t *body, struct envelope *envelope, char **policies)
+static fallible read_request(const struct as_service *s, const json_t *body,
+                             struct envelope *envelope, char **policies)
 {
     owned(json_free) json_t *documents = NULL;
     TRY(envelope_attest(body, envelope));
@@ -113,7 +118,8 @@ static void attest(struct http_exchange *x, void *context)
     else if (a.type == ANSWER_REFUSAL)
         answer_refusal(x, buf_span(&a.body));
     else
-        http_answer_problem(x, 503, "verification_failed", "the worker's answer is of another kind");
+        http_answer_problem(x, 503, "verification_failed",
+                            "the worker's answer is of another kind");
 }
 
 static void certs(struct http_exchange *x, void *context)

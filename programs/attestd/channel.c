@@ -34,20 +34,23 @@ fallible channel_send(int channel, enum channel_type type, struct span body, int
 static int take_descriptor(struct msghdr *m)
 {
     struct cmsghdr *c = CMSG_FIRSTHDR(m);
-    if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS || c->cmsg_len != CMSG_LEN(sizeof(int)))
+    if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS ||
+        c->cmsg_len != CMSG_LEN(sizeof(int)))
         return -1;
     int fd;
     memcpy(&fd, CMSG_DATA(c), sizeof(int));
     return fd;
 }
 
-static fallible receive_into(int channel, uint8_t *kind, uint8_t *room, size_t size, size_t *len, int *fd)
+static fallible receive_into(int channel, uint8_t *kind, uint8_t *room, size_t size, size_t *len,
+                             int *fd)
 {
     union {
         char bytes[CMSG_SPACE(sizeof(int))];
         struct cmsghdr align;
     } control;
-    struct iovec parts[] = { { .iov_base = kind, .iov_len = 1 }, { .iov_base = room, .iov_len = size } };
+    struct iovec parts[] = { { .iov_base = kind, .iov_len = 1 },
+                             { .iov_base = room, .iov_len = size } };
     struct msghdr m = { .msg_iov = parts,
                         .msg_iovlen = size ? 2 : 1,
                         .msg_control = control.bytes,

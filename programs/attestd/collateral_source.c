@@ -3,7 +3,8 @@
 
 #include "attestd/request.h"
 
-static fallible get(const struct collateral_source *s, const struct tcs_id *id, int64_t now, struct tcs_item *out)
+static fallible get(const struct collateral_source *s, const struct tcs_id *id, int64_t now,
+                    struct tcs_item *out)
 {
     if (s->cache)
         return tcs_cache_get(s->cache, id, now, out);
@@ -34,10 +35,11 @@ static void set_donep(struct set *s)
     buf_done(&s->crl_chain);
 }
 
-static fallible get_all(const struct collateral_source *s, const struct collateral_key *key, int64_t now,
-                        struct set *set)
+static fallible get_all(const struct collateral_source *s, const struct collateral_key *key,
+                        int64_t now, struct set *set)
 {
-    struct tcs_id id = { .tdx = !strcmp(key->tee, "tdx"), .platform_ca = !strcmp(key->ca, "platform") };
+    struct tcs_id id = { .tdx = !strcmp(key->tee, "tdx"),
+                         .platform_ca = !strcmp(key->ca, "platform") };
     if (!tcs_fmspc_parse(span_str(key->fmspc), id.fmspc))
         return FAIL(INPUT, "key of collateral");
     id.kind = TCS_TCB_INFO;
@@ -53,8 +55,8 @@ static fallible get_all(const struct collateral_source *s, const struct collater
     return chain_of(&set->crl, &set->crl_chain);
 }
 
-fallible collateral_source_get(const struct collateral_source *s, const struct collateral_key *key, int64_t now,
-                               struct buf *out)
+fallible collateral_source_get(const struct collateral_source *s, const struct collateral_key *key,
+                               int64_t now, struct buf *out)
 {
     struct set set owned(set_done) = {
         .tcb = tcs_item_of(),

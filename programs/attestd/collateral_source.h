@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Where verification gets its collateral: the tcs role in this process, or one elsewhere over TLS. */
+/* Where verification gets its collateral: the tcs role in this process, or one elsewhere over TLS.
+ */
 #ifndef ATTESTD_COLLATERAL_SOURCE_H
 #define ATTESTD_COLLATERAL_SOURCE_H
 
@@ -12,9 +13,9 @@ struct collateral_source {
     struct tcs_http remote;
 };
 
-/* All that evidence of this key needs, written as collateral_write() does. FAIL_ABSENT: the vendor has none for
- * such a platform. FAIL_UPSTREAM: it cannot be got now. */
-fallible collateral_source_get(const struct collateral_source *s, const struct collateral_key *key, int64_t now,
-                               struct buf *out);
+/* All that evidence of this key needs, written as collateral_write() does. FAIL_ABSENT: the vendor
+ * has none for such a platform. FAIL_UPSTREAM: it cannot be got now. */
+fallible collateral_source_get(const struct collateral_source *s, const struct collateral_key *key,
+                               int64_t now, struct buf *out);
 
 #endif

@@ -14,7 +14,8 @@
 static void settings_of(struct attestd_config *c, struct setting rows[SETTINGS_MAX])
 {
     const struct setting table[] = {
-        { "tls", "certificate", OPTION_TEXT, &c->certificate, "PEM chain of all listeners, leaf first" },
+        { "tls", "certificate", OPTION_TEXT, &c->certificate,
+          "PEM chain of all listeners, leaf first" },
         { "tls", "key", OPTION_TEXT, &c->key, "its private key, PEM, mode 0600" },
 
         { "tcs", "enabled", OPTION_FLAG, &c->tcs.enabled, "serve collateral (PCCS v4 interface)" },
@@ -24,7 +25,8 @@ static void settings_of(struct attestd_config *c, struct setting rows[SETTINGS_M
         { "tcs", "key", OPTION_TEXT, &c->tcs.key, "instead of [tls] key" },
         { "tcs", "store", OPTION_TEXT, &c->tcs_store, "database of the cache" },
         { "tcs", "upstream", OPTION_TEXT, &c->upstream, "Intel PCS or another PCCS, without path" },
-        { "tcs", "upstream_ca", OPTION_TEXT, &c->upstream_ca, "PEM file; empty: the system's store" },
+        { "tcs", "upstream_ca", OPTION_TEXT, &c->upstream_ca,
+          "PEM file; empty: the system's store" },
         { "tcs", "upstream_plain_loopback", OPTION_FLAG, &c->upstream_plain_loopback,
           "allow http:// to a loopback upstream" },
         { "tcs", "upstream_root_crl", OPTION_TEXT, &c->upstream_root_crl,
@@ -46,16 +48,23 @@ static void settings_of(struct attestd_config *c, struct setting rows[SETTINGS_M
         { "as", "store", OPTION_TEXT, &c->as_store, "database of appraisal policies" },
         { "as", "signing_key", OPTION_TEXT, &c->signing_key,
           "private key of the token issuer, PEM, mode 0600; made when missing (P-256)" },
-        { "as", "jwks_file", OPTION_TEXT, &c->jwks_file, "the public key is written here; empty: nowhere" },
-        { "as", "aas_jwks", OPTION_TEXT, &c->aas_jwks, "pinned public keys of aasd, whose tokens may manage policies" },
+        { "as", "jwks_file", OPTION_TEXT, &c->jwks_file,
+          "the public key is written here; empty: nowhere" },
+        { "as", "aas_jwks", OPTION_TEXT, &c->aas_jwks,
+          "pinned public keys of aasd, whose tokens may manage policies" },
         { "as", "token_minutes", OPTION_NUMBER, &c->token_minutes, "life of an attestation token" },
 
         { "verify", "root", OPTION_TEXT, &c->roots,
-          "further roots of trust: certificate files, separated by spaces; claims say root: configured" },
-        { "verify", "tcs_url", OPTION_TEXT, &c->tcs_url, "where the tcs role runs elsewhere: https://HOST:PORT" },
-        { "verify", "tcs_ca", OPTION_TEXT, &c->tcs_ca, "PEM file that its certificate is verified by" },
-        { "verify", "worker_deadline_ms", OPTION_NUMBER, &c->worker_deadline_ms, "a worker that takes longer is killed" },
-        { "verify", "spare_workers", OPTION_NUMBER, &c->spare_workers, "workers forked ahead of their request" },
+          "further roots of trust: certificate files, separated by spaces; claims say root: "
+          "configured" },
+        { "verify", "tcs_url", OPTION_TEXT, &c->tcs_url,
+          "where the tcs role runs elsewhere: https://HOST:PORT" },
+        { "verify", "tcs_ca", OPTION_TEXT, &c->tcs_ca,
+          "PEM file that its certificate is verified by" },
+        { "verify", "worker_deadline_ms", OPTION_NUMBER, &c->worker_deadline_ms,
+          "a worker that takes longer is killed" },
+        { "verify", "spare_workers", OPTION_NUMBER, &c->spare_workers,
+          "workers forked ahead of their request" },
         { 0 },
     };
     _Static_assert(sizeof(table) / sizeof(table[0]) <= SETTINGS_MAX, "room for all settings");
@@ -75,7 +84,8 @@ static bool set_defaults(struct attestd_config *c)
         { &c->as.address, "127.0.0.1" },
         { &c->tcs_store, "sqlite:/var/lib/warder/attestd/tcs.db" },
         { &c->upstream, "https://api.trustedservices.intel.com" },
-        { &c->upstream_root_crl, "https://certificates.trustedservices.intel.com/IntelSGXRootCA.der" },
+        { &c->upstream_root_crl,
+          "https://certificates.trustedservices.intel.com/IntelSGXRootCA.der" },
         { &c->as_store, "sqlite:/var/lib/warder/attestd/as.db" },
         { &c->signing_key, "/var/lib/warder/attestd/as-signing.key" },
         { &c->aas_jwks, "/etc/warder/keys/aas-jwks.json" },
@@ -126,14 +136,18 @@ fallible config_check(const struct attestd_config *c, char **message)
         bool wrong;
         const char *text;
     } rules[] = {
-        { !c->tcs.enabled && !c->qvs.enabled && !c->as.enabled, "no role is enabled: [tcs], [qvs] or [as]" },
-        { c->tcs.port > UINT16_MAX || c->qvs.port > UINT16_MAX || c->as.port > UINT16_MAX, "port above 65535" },
+        { !c->tcs.enabled && !c->qvs.enabled && !c->as.enabled,
+          "no role is enabled: [tcs], [qvs] or [as]" },
+        { c->tcs.port > UINT16_MAX || c->qvs.port > UINT16_MAX || c->as.port > UINT16_MAX,
+          "port above 65535" },
         { c->tcs.enabled && !given(c->upstream), "[tcs] upstream is empty" },
-        { !c->tcs.enabled && !given(c->tcs_url), "without the tcs role here, [verify] tcs_url must name one" },
+        { !c->tcs.enabled && !given(c->tcs_url),
+          "without the tcs role here, [verify] tcs_url must name one" },
         { !c->worker_deadline_ms || c->worker_deadline_ms > WORKER_DEADLINE_MAX,
           "[verify] worker_deadline_ms must be 1 to 60000" },
         { c->spare_workers > SPARE_WORKERS_MAX, "[verify] spare_workers must be at most 32" },
-        { !c->token_minutes || c->token_minutes > TOKEN_MINUTES_MAX, "[as] token_minutes must be 1 to 1440" },
+        { !c->token_minutes || c->token_minutes > TOKEN_MINUTES_MAX,
+          "[as] token_minutes must be 1 to 1440" },
         { c->as.enabled && !given(c->signing_key), "[as] signing_key is empty" },
         { c->as.enabled && !given(c->aas_jwks), "[as] aas_jwks is empty" },
         { !c->refresh_minutes, "[tcs] refresh_minutes must be at least 1" },
@@ -148,14 +162,29 @@ fallible config_check(const struct attestd_config *c, char **message)
 
 void config_done(struct attestd_config *c)
 {
-    char **texts[] = { &c->path,           &c->certificate,     &c->key,
-                       &c->tcs.address,    &c->tcs.certificate, &c->tcs.key,
-                       &c->qvs.address,    &c->qvs.certificate, &c->qvs.key,
-                       &c->as.address,     &c->as.certificate,  &c->as.key,
-                       &c->tcs_store,      &c->upstream,        &c->upstream_ca,
-                       &c->upstream_root_crl, &c->roots,        &c->tcs_url,
-                       &c->tcs_ca,         &c->as_store,        &c->signing_key,
-                       &c->jwks_file,      &c->aas_jwks };
+    char **texts[] = { &c->path,
+                       &c->certificate,
+                       &c->key,
+                       &c->tcs.address,
+                       &c->tcs.certificate,
+                       &c->tcs.key,
+                       &c->qvs.address,
+                       &c->qvs.certificate,
+                       &c->qvs.key,
+                       &c->as.address,
+                       &c->as.certificate,
+                       &c->as.key,
+                       &c->tcs_store,
+                       &c->upstream,
+                       &c->upstream_ca,
+                       &c->upstream_root_crl,
+                       &c->roots,
+                       &c->tcs_url,
+                       &c->tcs_ca,
+                       &c->as_store,
+                       &c->signing_key,
+                       &c->jwks_file,
+                       &c->aas_jwks };
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
         free(*texts[i]);
     *c = (struct attestd_config){ 0 };

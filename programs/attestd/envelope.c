@@ -63,12 +63,16 @@ fallible envelope_verify(const json_t *body, struct envelope *out)
 
 fallible envelope_attest(const json_t *body, struct envelope *out)
 {
-    static const char *const members[] = { "evidence", "policy_ids", "tenant", "runtime_data", NULL };
-    struct envelope e owned(envelope_done) = { .request = { .kind = WORK_ATTEST, .tenant = SPAN("default") } };
-    const json_t *cmw = json_object_get(body, "evidence"), *runtime = json_object_get(body, "runtime_data");
+    static const char *const members[] = { "evidence", "policy_ids", "tenant", "runtime_data",
+                                           NULL };
+    struct envelope e owned(
+        envelope_done) = { .request = { .kind = WORK_ATTEST, .tenant = SPAN("default") } };
+    const json_t *cmw = json_object_get(body, "evidence"),
+                 *runtime = json_object_get(body, "runtime_data");
     TRY(json_only(body, members));
     TRY(json_opt_str(body, "tenant", "tenant", &e.request.tenant));
-    if (!e.request.tenant.len || e.request.tenant.len > TENANT_MAX || !cmw || (runtime && !json_is_object(runtime)))
+    if (!e.request.tenant.len || e.request.tenant.len > TENANT_MAX || !cmw ||
+        (runtime && !json_is_object(runtime)))
         return FAIL(INPUT, "evidence, tenant or runtime_data");
     TRY(read_cmw(cmw, &e));
     if (runtime)

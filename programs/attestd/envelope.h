@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* From a client's JSON to a request: the members that say what is wanted; the evidence stays closed. */
+/* From a client's JSON to a request: the members that say what is wanted; the evidence stays
+ * closed. */
 #ifndef ATTESTD_ENVELOPE_H
 #define ATTESTD_ENVELOPE_H
 
@@ -18,7 +19,8 @@ static inline void envelope_donep(struct envelope *e)
 }
 /* {"evidence": CMW | "quote": base64, "report_data"?: hex} */
 fallible envelope_verify(const json_t *body, struct envelope *out);
-/* {"evidence": CMW, "policy_ids"?, "tenant"?, "runtime_data"?}; the policies are the caller's to add. */
+/* {"evidence": CMW, "policy_ids"?, "tenant"?, "runtime_data"?}; the policies are the caller's to
+ * add. */
 fallible envelope_attest(const json_t *body, struct envelope *out);
 
 #endif

@@ -63,7 +63,8 @@ static fallible open_client(struct front *f, const char *ca, bool plain)
     const struct http_client_config c = {
         .ca_file = given(ca),
         .plain_loopback = plain,
-        .tls12 = f->config->tcs.enabled, /* the vendor's servers; between our own programs 1.3 only */
+        .tls12 =
+            f->config->tcs.enabled, /* the vendor's servers; between our own programs 1.3 only */
         .timeout_ms = UPSTREAM_MS,
         .body_max = TCS_BODY_MAX,
     };
@@ -126,15 +127,17 @@ static fallible open_appraisal(struct front *f)
     return pinned_keys_open(f->config->aas_jwks, &f->aas_keys);
 }
 
-static fallible listen_role(struct front *f, size_t at, const char *name, const struct role_config *role,
-                            const struct http_route *routes, void *context)
+static fallible listen_role(struct front *f, size_t at, const char *name,
+                            const struct role_config *role, const struct http_route *routes,
+                            void *context)
 {
     if (!role->enabled)
         return OK;
     const struct http_server_config c = {
         .address = role->address,
         .port = (uint16_t)role->port,
-        .tls = { .certificate = config_certificate(f->config, role), .key = config_key(f->config, role) },
+        .tls = { .certificate = config_certificate(f->config, role),
+                 .key = config_key(f->config, role) },
         .body_max = BODY_MAX,
         .routes = routes,
         .context = context,
@@ -151,7 +154,9 @@ static fallible listen_all(struct front *f)
     const struct attestd_config *c = f->config;
     f->tcs = (struct tcs_service){ .cache = f->cache, .root_crl_url = c->upstream_root_crl };
     f->qvs = (struct qvs_service){ .link = f->link };
-    f->as = (struct as_service){ .link = f->link, .policies = f->policies, .aas_keys = f->aas_keys,
+    f->as = (struct as_service){ .link = f->link,
+                                 .policies = f->policies,
+                                 .aas_keys = f->aas_keys,
                                  .public_keys = f->public_keys };
     TRY(listen_role(f, 0, "tcs", &c->tcs, tcs_routes, &f->tcs));
     TRY(listen_role(f, 1, "qvs", &c->qvs, qvs_routes, &f->qvs));
@@ -179,21 +184,40 @@ static const char *folder_of(const char *name, char out[PATH_LEN])
     return out;
 }
 
-/* Files: its certificates, the pinned keys, what name resolution and the system's roots need. Its databases are open by
- * now: their folder may hold the token issuer's key, which the same user owns. Before any thread is there, since the
- * kernel binds those that come later only. */
+/* Files: its certificates, the pinned keys, what name resolution and the system's roots need. Its
+ * databases are open by now: their folder may hold the token issuer's key, which the same user
+ * owns. Before any thread is there, since the kernel binds those that come later only. */
 static fallible confine_files(const struct front *f)
 {
     const struct attestd_config *c = f->config;
     char keys[PATH_LEN];
     const char *const readable[] = {
-        text_of(config_certificate(c, &c->tcs)), text_of(config_key(c, &c->tcs)),
-        text_of(config_certificate(c, &c->qvs)), text_of(config_key(c, &c->qvs)),
-        text_of(config_certificate(c, &c->as)), text_of(config_key(c, &c->as)),
-        folder_of(c->aas_jwks, keys), text_of(c->upstream_ca), text_of(c->tcs_ca),
-        "/etc/ssl", "/usr/share/ca-certificates", "/usr/local/share/ca-certificates", "/usr/lib", "/lib", "/usr/lib64",
-        "/etc/resolv.conf", "/run/systemd/resolve", "/etc/hosts", "/etc/host.conf", "/etc/nsswitch.conf",
-        "/etc/gai.conf", "/etc/localtime", "/usr/share/zoneinfo", "/dev/urandom", "/dev/null", NULL,
+        text_of(config_certificate(c, &c->tcs)),
+        text_of(config_key(c, &c->tcs)),
+        text_of(config_certificate(c, &c->qvs)),
+        text_of(config_key(c, &c->qvs)),
+        text_of(config_certificate(c, &c->as)),
+        text_of(config_key(c, &c->as)),
+        folder_of(c->aas_jwks, keys),
+        text_of(c->upstream_ca),
+        text_of(c->tcs_ca),
+        "/etc/ssl",
+        "/usr/share/ca-certificates",
+        "/usr/local/share/ca-certificates",
+        "/usr/lib",
+        "/lib",
+        "/usr/lib64",
+        "/etc/resolv.conf",
+        "/run/systemd/resolve",
+        "/etc/hosts",
+        "/etc/host.conf",
+        "/etc/nsswitch.conf",
+        "/etc/gai.conf",
+        "/etc/localtime",
+        "/usr/share/zoneinfo",
+        "/dev/urandom",
+        "/dev/null",
+        NULL,
     };
     bool enforced;
     TRY(harden_files(readable, NULL, &enforced));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The network side: HTTP of all enabled roles, the endorsement cache and its upstream, appraisal policies. */
+/* The network side: HTTP of all enabled roles, the endorsement cache and its upstream, appraisal
+ * policies. */
 #ifndef ATTESTD_FRONT_H
 #define ATTESTD_FRONT_H
 

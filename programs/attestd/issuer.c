@@ -20,7 +20,8 @@ fallible issuer_key(const char *path, struct key **out)
     return OK;
 }
 
-static fallible sign(const struct key *k, struct span text, int64_t lifetime, struct buf *token, bool *refusal)
+static fallible sign(const struct key *k, struct span text, int64_t lifetime, struct buf *token,
+                     bool *refusal)
 {
     owned(json_free) json_t *decision = NULL;
     TRY(json_parse_object(text, &decision));
@@ -28,16 +29,19 @@ static fallible sign(const struct key *k, struct span text, int64_t lifetime, st
 }
 
 /* The front may have given up on this one answer: then it is lost, and no harm done. */
-static fallible answer_decision(const struct key *k, enum channel_type type, struct span text, int64_t lifetime, int answer)
+static fallible answer_decision(const struct key *k, enum channel_type type, struct span text,
+                                int64_t lifetime, int answer)
 {
     struct buf token owned(buf_done) = buf_of(JOSE_TEXT_MAX);
     bool refusal = false;
-    struct err e = type == CHANNEL_DECISION ? sign(k, text, lifetime, &token, &refusal) : FAIL(INPUT, "not a decision");
+    struct err e = type == CHANNEL_DECISION ? sign(k, text, lifetime, &token, &refusal)
+                                            : FAIL(INPUT, "not a decision");
     if (!failed(e))
         return ipc_send(answer, refusal ? ANSWER_REFUSAL : ANSWER_TOKEN, 0, buf_span(&token), 0);
     log_err(e, "a decision was not signed");
     struct buf body owned(buf_done) = buf_of(1024);
-    answer_failure_write(FAIL(SYSTEM, "the decision could not be signed"), "verification_failed", &body);
+    answer_failure_write(FAIL(SYSTEM, "the decision could not be signed"), "verification_failed",
+                         &body);
     return ipc_send(answer, ANSWER_FAILURE, 0, buf_span(&body), 0);
 }
 

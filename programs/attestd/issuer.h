@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The token issuer: the only process that holds the signing key. It reads decisions that workers send, signs each
- * as it is, and answers on the socket that came with it. It reads nothing from strangers and has no file and no
- * network once it serves.
+ * The token issuer: the only process that holds the signing key. It reads decisions that workers
+ * send, signs each as it is, and answers on the socket that came with it. It reads nothing from
+ * strangers and has no file and no network once it serves.
  */
 #ifndef ATTESTD_ISSUER_H
 #define ATTESTD_ISSUER_H

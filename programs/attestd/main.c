@@ -5,9 +5,9 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "attestd/child.h"
 #include "attestd/config.h"
 #include "attestd/front.h"
-#include "attestd/child.h"
 #include "attestd/supervise.h"
 #include "base/harden.h"
 #include "base/log.h"
@@ -27,8 +27,10 @@ static bool load(struct attestd_config *c, const char *path)
 
 static const struct command_help help = {
     .name = "attestd",
-    .summary = "attestation service: endorsement cache (tcs), quote verification (qvs), appraisal and tokens (as)",
-    .details = "Without --config the defaults hold. Exit status: 0 stopped, 1 cannot serve, 2 wrong usage or configuration.",
+    .summary = "attestation service: endorsement cache (tcs), quote verification (qvs), appraisal "
+               "and tokens (as)",
+    .details = "Without --config the defaults hold. Exit status: 0 stopped, 1 cannot serve, 2 "
+               "wrong usage or configuration.",
 };
 
 int main(int argc, char **argv)
@@ -60,7 +62,8 @@ int main(int argc, char **argv)
     log_start("attestd", LOG_INFO);
     if (child_of(argv[0]) == CHILD_FRONT) {
         prctl(PR_SET_PDEATHSIG, SIGTERM);
-        /* At once: what runs at exit (a leak checker traces its own process) is not allowed in the sandbox. */
+        /* At once: what runs at exit (a leak checker traces its own process) is not allowed in the
+         * sandbox. */
         _exit(front_main(&c));
     }
     if (failed(harden_process()))

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-/* /as/v1/policies: for holders of a bearer token whose permissions (service AS) allow it, in the token's tenant. */
+/* /as/v1/policies: for holders of a bearer token whose permissions (service AS) allow it, in the
+ * token's tenant. */
 #include "attestd/attest_routes.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "policy/policy.h"
 
 /* Answers and returns false when the caller may not. */
-static bool allowed(struct http_exchange *x, const struct as_service *s, const char *needed, struct bearer *b)
+static bool allowed(struct http_exchange *x, const struct as_service *s, const char *needed,
+                    struct bearer *b)
 {
     enum bearer_verdict verdict;
     struct err e = pinned_keys_verify(s->aas_keys, http_bearer(x), clock_now(), &verdict, b);
@@ -19,8 +21,10 @@ static bool allowed(struct http_exchange *x, const struct as_service *s, const c
         return false;
     }
     if (!bearer_allows(b, "AS", needed, (struct span){ 0 })) {
-        log_info("permission denied", "request", http_request_id(x), "user", b->subject, "needed", needed);
-        http_answer_problem(x, 403, "permission_denied", "the token's permissions do not allow this");
+        log_info("permission denied", "request", http_request_id(x), "user", b->subject, "needed",
+                 needed);
+        http_answer_problem(x, 403, "permission_denied",
+                            "the token's permissions do not allow this");
         return false;
     }
     return true;
@@ -56,8 +60,10 @@ static void answer_row(struct http_exchange *x, struct err e, int status, json_t
     if (!failed(e))
         http_answer_json(x, status, row);
     else
-        http_answer_failure(x, e, e.kind == FAIL_ABSENT ? "policy_not_found" :
-                                  e.kind == FAIL_CONFLICT ? "policy_exists" : "policy_store_failed");
+        http_answer_failure(x, e,
+                            e.kind == FAIL_ABSENT     ? "policy_not_found"
+                            : e.kind == FAIL_CONFLICT ? "policy_exists"
+                                                      : "policy_store_failed");
 }
 
 void policies_create(struct http_exchange *x, void *context)
@@ -73,12 +79,14 @@ void policies_create(struct http_exchange *x, void *context)
         return;
     if (failed(json_only(body, members)) || failed(json_get_str(body, "name", "name", &name)) ||
         failed(json_get_object(body, "policy", "policy", &document)) || !policy_name_valid(name)) {
-        http_answer_problem(x, 400, "malformed_request", "\"name\" (letters, digits, . _ -) and \"policy\" must be there");
+        http_answer_problem(x, 400, "malformed_request",
+                            "\"name\" (letters, digits, . _ -) and \"policy\" must be there");
         return;
     }
     if (!document_good(x, document))
         return;
-    struct err e = policy_store_create(s->policies, span_str(b.tenant), name, document, clock_now(), &row);
+    struct err e =
+        policy_store_create(s->policies, span_str(b.tenant), name, document, clock_now(), &row);
     if (!failed(e))
         log_info("policy created", "request", http_request_id(x), "user", b.subject, "id",
                  json_string_value(json_object_get(row, "id")));
@@ -123,13 +131,15 @@ void policies_update(struct http_exchange *x, void *context)
     const json_t *document = NULL;
     if (!allowed(x, s, "policies:update", &b) || !http_json_body(x, &body))
         return;
-    if (failed(json_only(body, members)) || failed(json_get_object(body, "policy", "policy", &document))) {
+    if (failed(json_only(body, members)) ||
+        failed(json_get_object(body, "policy", "policy", &document))) {
         http_answer_problem(x, 400, "malformed_request", "\"policy\" must be there");
         return;
     }
     if (!document_good(x, document))
         return;
-    struct err e = policy_store_update(s->policies, span_str(b.tenant), http_param(x, "id"), document, clock_now(), &row);
+    struct err e = policy_store_update(s->policies, span_str(b.tenant), http_param(x, "id"),
+                                       document, clock_now(), &row);
     if (!failed(e))
         log_info("policy updated", "request", http_request_id(x), "user", b.subject, "id",
                  json_string_value(json_object_get(row, "id")));

@@ -19,7 +19,8 @@ struct policy_store {
 static const struct migration migrations[] = {
     { 1, "CREATE TABLE policy ("
          " id TEXT PRIMARY KEY, tenant TEXT NOT NULL, name TEXT NOT NULL, version BIGINT NOT NULL,"
-         " digest TEXT NOT NULL, document TEXT NOT NULL, created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL,"
+         " digest TEXT NOT NULL, document TEXT NOT NULL, created_at BIGINT NOT NULL, updated_at "
+         "BIGINT NOT NULL,"
          " UNIQUE (tenant, name))" },
 };
 
@@ -31,8 +32,8 @@ static fallible digest_document(const json_t *document, char out[DIGEST_TEXT_SIZ
     return digest_text(buf_span(&text), out);
 }
 
-static json_t *row_json(struct span id, struct span name, int64_t version, struct span digest, json_t *document,
-                        int64_t created, int64_t updated)
+static json_t *row_json(struct span id, struct span name, int64_t version, struct span digest,
+                        json_t *document, int64_t created, int64_t updated)
 {
     char when[CLOCK_TEXT_MAX];
     json_t *j = json_object();
@@ -52,7 +53,8 @@ static fallible make_builtin(json_t **out)
     owned(json_free) json_t *document = NULL;
     TRY(json_parse_object(span_str(default_policy_text), &document));
     TRY(digest_document(document, digest));
-    *out = row_json(SPAN(DEFAULT_POLICY_NAME), SPAN(DEFAULT_POLICY_NAME), 1, span_str(digest), TAKE(document), 0, 0);
+    *out = row_json(SPAN(DEFAULT_POLICY_NAME), SPAN(DEFAULT_POLICY_NAME), 1, span_str(digest),
+                    TAKE(document), 0, 0);
     return OK;
 }
 
@@ -98,8 +100,8 @@ static fallible read_row(struct statement *q, json_t **row)
 {
     owned(json_free) json_t *document = NULL;
     TRY(json_parse_object(column_text(q, 4), &document));
-    *row = row_json(column_text(q, 0), column_text(q, 1), column_int(q, 2), column_text(q, 3), TAKE(document),
-                    column_int(q, 5), column_int(q, 6));
+    *row = row_json(column_text(q, 0), column_text(q, 1), column_int(q, 2), column_text(q, 3),
+                    TAKE(document), column_int(q, 5), column_int(q, 6));
     return OK;
 }
 
@@ -107,7 +109,8 @@ static fallible select_one(struct store *s, struct span tenant, struct span id, 
 {
     struct statement *q;
     bool found;
-    TRY(store_query(s, "SELECT " COLUMNS " FROM policy WHERE tenant = ?1 AND (id = ?2 OR name = ?2)", &q));
+    TRY(store_query(
+        s, "SELECT " COLUMNS " FROM policy WHERE tenant = ?1 AND (id = ?2 OR name = ?2)", &q));
     bind_text(q, 1, tenant);
     bind_text(q, 2, id);
     TRY(store_step(q, &found));
@@ -160,8 +163,8 @@ fallible policy_store_list(struct policy_store *s, struct span tenant, json_t **
     return OK;
 }
 
-static fallible insert(struct store *s, const char *id, struct span tenant, struct span name, const json_t *document,
-                       int64_t now)
+static fallible insert(struct store *s, const char *id, struct span tenant, struct span name,
+                       const json_t *document, int64_t now)
 {
     struct statement *q;
     char digest[DIGEST_TEXT_SIZE];
@@ -169,10 +172,11 @@ static fallible insert(struct store *s, const char *id, struct span tenant, stru
     if (!text)
         return FAIL(SYSTEM, "memory for a policy");
     TRY(digest_document(document, digest));
-    TRY(store_query(s,
-                    "INSERT INTO policy (id, tenant, name, version, digest, document, created_at, updated_at)"
-                    " VALUES (?1, ?2, ?3, 1, ?4, ?5, ?6, ?6)",
-                    &q));
+    TRY(store_query(
+        s,
+        "INSERT INTO policy (id, tenant, name, version, digest, document, created_at, updated_at)"
+        " VALUES (?1, ?2, ?3, 1, ?4, ?5, ?6, ?6)",
+        &q));
     bind_str(q, 1, id);
     bind_text(q, 2, tenant);
     bind_text(q, 3, name);
@@ -182,8 +186,8 @@ static fallible insert(struct store *s, const char *id, struct span tenant, stru
     return store_run(q);
 }
 
-fallible policy_store_create(struct policy_store *s, struct span tenant, struct span name, const json_t *document,
-                             int64_t now, json_t **row)
+fallible policy_store_create(struct policy_store *s, struct span tenant, struct span name,
+                             const json_t *document, int64_t now, json_t **row)
 {
     char id[UUID_TEXT_SIZE];
     if (is_builtin(name))
@@ -197,7 +201,8 @@ fallible policy_store_create(struct policy_store *s, struct span tenant, struct 
     return e.kind == FAIL_CONFLICT ? FAIL(CONFLICT, "a policy of this name exists") : e;
 }
 
-static fallible update(struct store *s, struct span tenant, struct span id, const json_t *document, int64_t now)
+static fallible update(struct store *s, struct span tenant, struct span id, const json_t *document,
+                       int64_t now)
 {
     struct statement *q;
     char digest[DIGEST_TEXT_SIZE];
@@ -205,10 +210,11 @@ static fallible update(struct store *s, struct span tenant, struct span id, cons
     if (!text)
         return FAIL(SYSTEM, "memory for a policy");
     TRY(digest_document(document, digest));
-    TRY(store_query(s,
-                    "UPDATE policy SET version = version + 1, digest = ?1, document = ?2, updated_at = ?3"
-                    " WHERE tenant = ?4 AND (id = ?5 OR name = ?5)",
-                    &q));
+    TRY(store_query(
+        s,
+        "UPDATE policy SET version = version + 1, digest = ?1, document = ?2, updated_at = ?3"
+        " WHERE tenant = ?4 AND (id = ?5 OR name = ?5)",
+        &q));
     bind_str(q, 1, digest);
     bind_str(q, 2, text);
     bind_int(q, 3, now);
@@ -218,8 +224,8 @@ static fallible update(struct store *s, struct span tenant, struct span id, cons
     return store_changes(s) == 1 ? OK : FAIL(ABSENT, "no such policy");
 }
 
-fallible policy_store_update(struct policy_store *s, struct span tenant, struct span id, const json_t *document,
-                             int64_t now, json_t **row)
+fallible policy_store_update(struct policy_store *s, struct span tenant, struct span id,
+                             const json_t *document, int64_t now, json_t **row)
 {
     if (is_builtin(id))
         return FAIL(CONFLICT, "the policy \"default\" is built in");
@@ -231,7 +237,7 @@ fallible policy_store_update(struct policy_store *s, struct span tenant, struct 
     return e;
 }
 
-static fallible delete(struct store *s, struct span tenant, struct span id)
+static fallible delete (struct store *s, struct span tenant, struct span id)
 {
     struct statement *q;
     TRY(store_query(s, "DELETE FROM policy WHERE tenant = ?1 AND (id = ?2 OR name = ?2)", &q));

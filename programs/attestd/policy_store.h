@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Appraisal policies: tenant, name, version, digest, document. "default" is built in and never stored. */
+/* Appraisal policies: tenant, name, version, digest, document. "default" is built in and never
+ * stored. */
 #ifndef ATTESTD_POLICY_STORE_H
 #define ATTESTD_POLICY_STORE_H
 
@@ -13,14 +14,15 @@ fallible policy_store_open(const char *url, struct policy_store **out);
 void policy_store_close(struct policy_store *s);
 OWNED_TYPE(struct policy_store, policy_store_close)
 
-/* Rows as the interface shows them: {"id","name","version","digest","policy","created_at","updated_at"}. `id` may be
- * a name. FAIL_ABSENT; FAIL_CONFLICT for a name that is taken and for changes to "default". */
-fallible policy_store_create(struct policy_store *s, struct span tenant, struct span name, const json_t *document,
-                             int64_t now, json_t **row);
+/* Rows as the interface shows them:
+ * {"id","name","version","digest","policy","created_at","updated_at"}. `id` may be a name.
+ * FAIL_ABSENT; FAIL_CONFLICT for a name that is taken and for changes to "default". */
+fallible policy_store_create(struct policy_store *s, struct span tenant, struct span name,
+                             const json_t *document, int64_t now, json_t **row);
 fallible policy_store_get(struct policy_store *s, struct span tenant, struct span id, json_t **row);
 fallible policy_store_list(struct policy_store *s, struct span tenant, json_t **rows);
-fallible policy_store_update(struct policy_store *s, struct span tenant, struct span id, const json_t *document,
-                             int64_t now, json_t **row);
+fallible policy_store_update(struct policy_store *s, struct span tenant, struct span id,
+                             const json_t *document, int64_t now, json_t **row);
 fallible policy_store_delete(struct policy_store *s, struct span tenant, struct span id);
 
 /* 1 to POLICY_NAME_MAX of [A-Za-z0-9._-], starting with a letter or digit, and no uuid. */

@@ -94,7 +94,8 @@ bool collateral_key_equal(const struct collateral_key *a, const struct collatera
     return !strcmp(a->tee, b->tee) && !strcmp(a->fmspc, b->fmspc) && !strcmp(a->ca, b->ca);
 }
 
-void collateral_write(const struct collateral_key *k, const struct collateral_raw *raw, struct buf *out)
+void collateral_write(const struct collateral_key *k, const struct collateral_raw *raw,
+                      struct buf *out)
 {
     write_key(k, out);
     write_part(out, raw->tcb_info);
@@ -139,7 +140,8 @@ fallible answer_failure_parse(struct span bytes, struct answer_failure *out)
     uint8_t kind = reader_u8(&r);
     f.code = read_part(&r);
     f.text = read_part(&r);
-    reader_require(&r, kind > FAIL_NONE && kind <= FAIL_SYSTEM && f.code.len <= CODE_MAX && f.text.len <= TEXT_MAX);
+    reader_require(&r, kind > FAIL_NONE && kind <= FAIL_SYSTEM && f.code.len <= CODE_MAX &&
+                           f.text.len <= TEXT_MAX);
     TRY(reader_end(&r, "failure between processes"));
     f.kind = (enum fail_kind)kind;
     *out = f;

@@ -19,14 +19,14 @@ enum evidence_form {
 
 struct work_request {
     enum work_kind kind;
-    bool final;              /* answer with the collateral there is: nobody will bring other */
+    bool final; /* answer with the collateral there is: nobody will bring other */
     enum evidence_form form;
-    struct span media_type;  /* EVIDENCE_RECORD */
+    struct span media_type; /* EVIDENCE_RECORD */
     struct span evidence;
-    struct span report_data; /* WORK_VERIFY: expected, hex; empty: none */
+    struct span report_data;  /* WORK_VERIFY: expected, hex; empty: none */
     struct span runtime_data; /* WORK_ATTEST: JSON; empty: none */
-    struct span tenant;      /* WORK_ATTEST */
-    struct span policies;    /* WORK_ATTEST: [{"id","version","policy"}], from the store */
+    struct span tenant;       /* WORK_ATTEST */
+    struct span policies;     /* WORK_ATTEST: [{"id","version","policy"}], from the store */
 };
 void work_request_write(const struct work_request *r, struct buf *out);
 fallible work_request_parse(struct span bytes, struct work_request *out);
@@ -36,7 +36,8 @@ void collateral_need_write(const struct collateral_key *k, bool stale, struct bu
 fallible collateral_need_parse(struct span bytes, struct collateral_key *out, bool *stale);
 bool collateral_key_equal(const struct collateral_key *a, const struct collateral_key *b);
 
-void collateral_write(const struct collateral_key *k, const struct collateral_raw *raw, struct buf *out);
+void collateral_write(const struct collateral_key *k, const struct collateral_raw *raw,
+                      struct buf *out);
 fallible collateral_parse(struct span bytes, struct collateral_key *k, struct collateral_raw *raw);
 
 /* `code`: the problem's stable word. */

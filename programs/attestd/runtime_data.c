@@ -7,7 +7,8 @@
 #define CHALLENGE_TEXT_MAX 4096
 
 /* A P-256 key's uncompressed point and its thumbprint. */
-static fallible read_point(const json_t *j, const char *name, struct buf *point, char jkt[THUMBPRINT_TEXT_SIZE])
+static fallible read_point(const json_t *j, const char *name, struct buf *point,
+                           char jkt[THUMBPRINT_TEXT_SIZE])
 {
     const json_t *jwk;
     owned(key_free) struct key *k = NULL;
@@ -21,8 +22,10 @@ static fallible read_point(const json_t *j, const char *name, struct buf *point,
 
 static fallible parse_kbs(const json_t *j, struct span tenant, struct runtime_data *out)
 {
-    static const char *const members[] = { "type", "challenge", "tenant", "signing_key", "encryption_key", NULL };
-    struct buf s owned(buf_done) = buf_of(P256_POINT_SIZE), e owned(buf_done) = buf_of(P256_POINT_SIZE);
+    static const char *const members[] = { "type",        "challenge",      "tenant",
+                                           "signing_key", "encryption_key", NULL };
+    struct buf s owned(buf_done) = buf_of(P256_POINT_SIZE),
+                 e owned(buf_done) = buf_of(P256_POINT_SIZE);
     struct buf parts owned(buf_done) = buf_of(2 * CHALLENGE_TEXT_MAX);
     struct span challenge, named;
     TRY(json_only(j, members));

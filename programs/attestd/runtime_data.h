@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What the report data must say, computed from what the relying party sends along (docs/protocol.md, "Report data"):
- * of type "kbs-v1", the challenge, the tenant and the two keys that the attester made; of type "report-data", the
- * value itself; absent, nothing is expected and no key confirmed.
+ * What the report data must say, computed from what the relying party sends along
+ * (docs/protocol.md, "Report data"): of type "kbs-v1", the challenge, the tenant and the two keys
+ * that the attester made; of type "report-data", the value itself; absent, nothing is expected and
+ * no key confirmed.
  */
 #ifndef ATTESTD_RUNTIME_DATA_H
 #define ATTESTD_RUNTIME_DATA_H
@@ -20,7 +21,8 @@ struct runtime_data {
     char challenge[DIGEST_TEXT_SIZE];
 };
 
-/* `j` may be NULL: absent. `tenant`: the request's; runtime data of another tenant is FAIL_INPUT. */
+/* `j` may be NULL: absent. `tenant`: the request's; runtime data of another tenant is FAIL_INPUT.
+ */
 fallible runtime_data_parse(const json_t *j, struct span tenant, struct runtime_data *out);
 
 #endif

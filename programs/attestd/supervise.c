@@ -60,8 +60,8 @@ static void place(int fd, int at)
         close(at);
 }
 
-static void __attribute__((noreturn)) become(const struct supervisor *s, enum child_kind kind,
-                                             const struct child_channels *c)
+static void __attribute__((noreturn))
+become(const struct supervisor *s, enum child_kind kind, const struct child_channels *c)
 {
     sigset_t none;
     sigemptyset(&none);
@@ -72,7 +72,8 @@ static void __attribute__((noreturn)) become(const struct supervisor *s, enum ch
         at[i] = at[i] >= 0 ? fcntl(at[i], F_DUPFD_CLOEXEC, 16) : -1;
     for (int i = 0; i < 4; i++)
         place(at[i], CHANNEL_WORK + i);
-    char *argv[] = { (char *)child_names[kind], s->config ? "--config" : NULL, (char *)s->config, NULL };
+    char *argv[] = { (char *)child_names[kind], s->config ? "--config" : NULL, (char *)s->config,
+                     NULL };
     /* Symbols are resolved once at the start, not in every fork again. */
     setenv("LD_BIND_NOW", "1", 1);
     if (kind == CHILD_FRONT)
@@ -127,7 +128,9 @@ static void start_issuer(struct supervisor *s)
     int pipe_ends[2];
     if (pipe2(pipe_ends, O_CLOEXEC) != 0)
         return;
-    struct child_channels c = { .work = -1, .decisions = s->ends[DECISIONS_ISSUER], .keys = pipe_ends[1], .ready = -1 };
+    struct child_channels c = {
+        .work = -1, .decisions = s->ends[DECISIONS_ISSUER], .keys = pipe_ends[1], .ready = -1
+    };
     spawn(s, CHILD_ISSUER, &c);
     close(pipe_ends[1]);
     struct err e = read_keys(pipe_ends[0], &s->keys);
@@ -138,7 +141,9 @@ static void start_issuer(struct supervisor *s)
 
 static void start_zygote(struct supervisor *s)
 {
-    struct child_channels c = { .work = s->ends[WORK_ZYGOTE], .decisions = s->ends[DECISIONS_WORKER], .keys = -1,
+    struct child_channels c = { .work = s->ends[WORK_ZYGOTE],
+                                .decisions = s->ends[DECISIONS_WORKER],
+                                .keys = -1,
                                 .ready = -1 };
     spawn(s, CHILD_ZYGOTE, &c);
 }
@@ -152,7 +157,9 @@ static void start_front(struct supervisor *s)
     if (text.len && write(keys[1], text.at, text.len) != (ssize_t)text.len)
         log_warn("cannot hand the public keys to the front");
     close(keys[1]);
-    struct child_channels c = { .work = s->ends[WORK_FRONT], .decisions = -1, .keys = keys[0], .ready = ready[1] };
+    struct child_channels c = {
+        .work = s->ends[WORK_FRONT], .decisions = -1, .keys = keys[0], .ready = ready[1]
+    };
     spawn(s, CHILD_FRONT, &c);
     close(keys[0]);
     close(ready[1]);
@@ -194,7 +201,8 @@ static void note_end(struct supervisor *s, enum child_kind kind, int status)
              WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
     c->pid = 0;
     c->quick_ends = now - c->started_us < SECOND_US ? c->quick_ends + 1 : 0;
-    int64_t wait = c->quick_ends ? (int64_t)SECOND_US << (c->quick_ends < 5 ? c->quick_ends - 1 : 4) : 0;
+    int64_t wait =
+        c->quick_ends ? (int64_t)SECOND_US << (c->quick_ends < 5 ? c->quick_ends - 1 : 4) : 0;
     c->again_us = now + (wait < BACKOFF_MAX_US ? wait : BACKOFF_MAX_US);
     log_warn("a child has ended", "child", child_names[kind], "how", how);
     if (WIFEXITED(status) && WEXITSTATUS(status) == CHILD_EXIT_USELESS)
@@ -260,7 +268,8 @@ static fallible make_pair(int *a, int *b)
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) != 0)
         return FAIL(SYSTEM, "socket pair");
     for (int i = 0; i < 2; i++) {
-        setsockopt(fds[i], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)); /* as far as the system allows */
+        setsockopt(fds[i], SOL_SOCKET, SO_SNDBUF, &size,
+                   sizeof(size)); /* as far as the system allows */
         setsockopt(fds[i], SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait));
     }
     *a = fds[0];
@@ -278,7 +287,8 @@ static fallible find_worker(struct supervisor *s)
     *strrchr(self, '/') = 0;
     const char *const places[] = { "", "../libexec/warder/" };
     for (size_t i = 0; i < 2; i++)
-        if (snprintf(s->worker_paths[i], PATH_LEN, "%s/%s" WORKER_PROGRAM, self, places[i]) >= PATH_LEN)
+        if (snprintf(s->worker_paths[i], PATH_LEN, "%s/%s" WORKER_PROGRAM, self, places[i]) >=
+            PATH_LEN)
             return FAIL(LIMIT, "this program lies too deep");
     return OK;
 }

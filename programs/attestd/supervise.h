@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The parent: no network, no parsing. It makes the channels, starts three children, each a program started anew in
- * an address space of its own, and starts one again when it ends. The front is this binary; the zygote and the
- * issuer are another, without any network code, beside it or in ../libexec/warder. Because it keeps both ends of every channel,
- * a child that is started again finds the messages that waited for it.
+ * The parent: no network, no parsing. It makes the channels, starts three children, each a program
+ * started anew in an address space of its own, and starts one again when it ends. The front is this
+ * binary; the zygote and the issuer are another, without any network code, beside it or in
+ * ../libexec/warder. Because it keeps both ends of every channel, a child that is started again
+ * finds the messages that waited for it.
  */
 #ifndef ATTESTD_SUPERVISE_H
 #define ATTESTD_SUPERVISE_H
 
 #include <stdbool.h>
 
-/* Until SIGTERM or SIGINT; returns the exit status. `config` may be NULL. `verifier`: qvs or as is on; `issuer`: as is. */
+/* Until SIGTERM or SIGINT; returns the exit status. `config` may be NULL. `verifier`: qvs or as is
+ * on; `issuer`: as is. */
 int supervise(const char *config, bool verifier, bool issuer);
 
 #endif

@@ -7,10 +7,12 @@
 #include "crypto/signature.h"
 
 static const struct chain_rule signer_rule = { .length = 2, .leaf_cn = "SGX TCB Signing" };
-static const struct chain_rule pck_ca_rule = { .length = 2, .leaf_is_ca = true, .leaf_cn = "SGX PCK" };
+static const struct chain_rule pck_ca_rule = { .length = 2,
+                                               .leaf_is_ca = true,
+                                               .leaf_cn = "SGX PCK" };
 
-static fallible chain_read(const struct tcs_item *item, const struct chain_rule *rule, const struct root_set *roots,
-                           struct chain *chain)
+static fallible chain_read(const struct tcs_item *item, const struct chain_rule *rule,
+                           const struct root_set *roots, struct chain *chain)
 {
     struct buf pem owned(buf_done) = buf_of(TCS_CHAIN_MAX);
     const char *wrong;
@@ -23,13 +25,15 @@ static fallible chain_read(const struct tcs_item *item, const struct chain_rule 
     return wrong ? FAIL(DENIED, "upstream's collateral rests on no root that is trusted here") : OK;
 }
 
-static fallible check_document(const struct tcs_id *id, const struct tcs_item *item, const struct root_set *roots)
+static fallible check_document(const struct tcs_id *id, const struct tcs_item *item,
+                               const struct root_set *roots)
 {
     struct chain chain owned(chain_done) = { 0 };
     struct signed_json document;
     bool good;
     TRY(chain_read(item, &signer_rule, roots, &chain));
-    if (failed(signed_json_split(buf_span(&item->body), id->kind == TCS_TCB_INFO ? "tcbInfo" : "enclaveIdentity",
+    if (failed(signed_json_split(buf_span(&item->body),
+                                 id->kind == TCS_TCB_INFO ? "tcbInfo" : "enclaveIdentity",
                                  &document)))
         return FAIL(DENIED, "upstream's document is not of the signed form");
     TRY(signature_verify(cert_key(chain.certs[0]), SIGNATURE_ECDSA, DIGEST_SHA256, document.inner,
@@ -51,7 +55,8 @@ static fallible check_root_crl(const struct tcs_item *item, const struct root_se
     return FAIL(DENIED, "upstream's root CRL is by no root that is trusted here");
 }
 
-fallible tcs_item_authenticate(const struct tcs_id *id, const struct tcs_item *item, const struct root_set *roots)
+fallible tcs_item_authenticate(const struct tcs_id *id, const struct tcs_item *item,
+                               const struct root_set *roots)
 {
     struct chain chain owned(chain_done) = { 0 };
     switch (id->kind) {
@@ -59,7 +64,8 @@ fallible tcs_item_authenticate(const struct tcs_id *id, const struct tcs_item *i
     case TCS_QE_IDENTITY:
         return check_document(id, item, roots);
     case TCS_PCK_CRL:
-        return chain_read(item, &pck_ca_rule, roots, &chain); /* whose CA has signed it: tcs_item_check() */
+        return chain_read(item, &pck_ca_rule, roots,
+                          &chain); /* whose CA has signed it: tcs_item_check() */
     case TCS_ROOT_CRL:
         break;
     }

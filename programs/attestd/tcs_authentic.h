@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Is an item signed under a root of trust? Verifiers check that themselves; the cache does too, because it remembers
- * the newest that it has seen: a forgery from far ahead would keep the genuine ones out.
+ * Is an item signed under a root of trust? Verifiers check that themselves; the cache does too,
+ * because it remembers the newest that it has seen: a forgery from far ahead would keep the genuine
+ * ones out.
  */
 #ifndef ATTESTD_TCS_AUTHENTIC_H
 #define ATTESTD_TCS_AUTHENTIC_H
@@ -10,6 +11,7 @@
 #include "collateral/root_set.h"
 
 /* After tcs_item_check(). FAIL_DENIED with what is wrong. Dates are not looked at. */
-fallible tcs_item_authenticate(const struct tcs_id *id, const struct tcs_item *item, const struct root_set *roots);
+fallible tcs_item_authenticate(const struct tcs_id *id, const struct tcs_item *item,
+                               const struct root_set *roots);
 
 #endif

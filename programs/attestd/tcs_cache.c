@@ -13,8 +13,8 @@ struct entry {
     bool has_item;
     struct tcs_item item;
     struct tcs_item untrusted; /* with last.kind FAIL_DENIED */
-    int64_t fetched_at; /* also by an earlier run */
-    int64_t asked_at;   /* by this one; 0: never */
+    int64_t fetched_at;        /* also by an earlier run */
+    int64_t asked_at;          /* by this one; 0: never */
     bool fetching;
     struct err last; /* of the last fetch */
     int64_t retry_at;
@@ -43,7 +43,8 @@ static void entry_free(struct entry *e)
 }
 OWNED_TYPE(struct entry, entry_free)
 
-fallible tcs_cache_new(const struct tcs_upstream *upstream, struct store *store, struct tcs_cache **out)
+fallible tcs_cache_new(const struct tcs_upstream *upstream, struct store *store,
+                       struct tcs_cache **out)
 {
     TRY(tcs_store_migrate(store));
     struct tcs_cache *c = calloc(1, sizeof(*c));
@@ -80,7 +81,8 @@ static fallible make_room(struct tcs_cache *c)
     if (c->count < TCS_ENTRIES_MAX)
         return OK;
     for (size_t i = 0; i < c->count; i++)
-        if (is_idle(c->entries[i]) && (oldest == TCS_ENTRIES_MAX || c->entries[i]->used < c->entries[oldest]->used))
+        if (is_idle(c->entries[i]) &&
+            (oldest == TCS_ENTRIES_MAX || c->entries[i]->used < c->entries[oldest]->used))
             oldest = i;
     if (oldest == TCS_ENTRIES_MAX)
         return FAIL(UPSTREAM, "too many different things are asked for at once");
@@ -166,8 +168,8 @@ static void fetch(struct tcs_cache *c, struct entry *e, const struct tcs_id *id,
     pthread_cond_broadcast(&c->changed);
 }
 
-static fallible entry_get(struct tcs_cache *c, struct entry *e, const struct tcs_id *id, int64_t now,
-                          struct tcs_item *out)
+static fallible entry_get(struct tcs_cache *c, struct entry *e, const struct tcs_id *id,
+                          int64_t now, struct tcs_item *out)
 {
     bool due = !servable(e, now) || now - e->fetched_at >= c->upstream.refresh_seconds;
     if (due && !e->fetching && now >= e->retry_at)
@@ -186,7 +188,8 @@ static fallible entry_get(struct tcs_cache *c, struct entry *e, const struct tcs
     return failed(e->last) ? e->last : FAIL(UPSTREAM, "collateral is past its date");
 }
 
-fallible tcs_cache_get(struct tcs_cache *c, const struct tcs_id *id, int64_t now, struct tcs_item *out)
+fallible tcs_cache_get(struct tcs_cache *c, const struct tcs_id *id, int64_t now,
+                       struct tcs_item *out)
 {
     struct entry *e = NULL;
     pthread_mutex_lock(&c->lock);

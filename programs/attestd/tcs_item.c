@@ -45,7 +45,8 @@ void tcs_id_path(const struct tcs_id *id, struct buf *out)
 {
     switch (id->kind) {
     case TCS_TCB_INFO:
-        buf_addf(out, "/%s/certification/v4/tcb?fmspc=%s&update=%s", tee_of(id), id->fmspc, update_of(id));
+        buf_addf(out, "/%s/certification/v4/tcb?fmspc=%s&update=%s", tee_of(id), id->fmspc,
+                 update_of(id));
         return;
     case TCS_QE_IDENTITY:
         buf_addf(out, "/%s/certification/v4/qe/identity?update=%s", tee_of(id), update_of(id));
@@ -170,11 +171,13 @@ static bool same_nocase(struct span a, const char *b)
 static bool names_the_item(const struct tcs_id *id, const json_t *inner)
 {
     struct span name = { 0 }, fmspc = { 0 };
-    if (failed(json_opt_str(inner, "id", "id", &name)) || failed(json_opt_str(inner, "fmspc", "fmspc", &fmspc)))
+    if (failed(json_opt_str(inner, "id", "id", &name)) ||
+        failed(json_opt_str(inner, "fmspc", "fmspc", &fmspc)))
         return false;
     if (id->kind == TCS_QE_IDENTITY)
         return span_equal_str(name, id->tdx ? "TD_QE" : "QE");
-    bool tee_fits = name.len ? span_equal_str(name, id->tdx ? "TDX" : "SGX") : !id->tdx; /* version 2 has no id */
+    bool tee_fits = name.len ? span_equal_str(name, id->tdx ? "TDX" : "SGX")
+                             : !id->tdx; /* version 2 has no id */
     return tee_fits && same_nocase(fmspc, id->fmspc);
 }
 
@@ -187,10 +190,11 @@ static fallible json_check(const struct tcs_id *id, struct tcs_item *item)
     const char *member = id->kind == TCS_TCB_INFO ? "tcbInfo" : "enclaveIdentity";
     if (failed(json_parse_object(buf_span(&item->body), &j)) ||
         failed(json_get_object(j, member, "document", &inner)) ||
-        failed(json_get_str(j, "signature", "signature", &signature)) || !names_the_item(id, inner) ||
-        failed(read_time(inner, "issueDate", &item->issued)) ||
+        failed(json_get_str(j, "signature", "signature", &signature)) ||
+        !names_the_item(id, inner) || failed(read_time(inner, "issueDate", &item->issued)) ||
         failed(read_time(inner, "nextUpdate", &item->next_update)) ||
-        failed(json_get_u64(inner, "tcbEvaluationDataNumber", UINT32_MAX, "number", &item->evaluation)))
+        failed(json_get_u64(inner, "tcbEvaluationDataNumber", UINT32_MAX, "number",
+                            &item->evaluation)))
         return FAIL(UPSTREAM, "upstream sends something that is not what was asked for");
     return chain_read(item, &chain);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The kinds of collateral that tcs serves: their names, where an upstream has them, and what makes one acceptable. */
+/* The kinds of collateral that tcs serves: their names, where an upstream has them, and what makes
+ * one acceptable. */
 #ifndef ATTESTD_TCS_ITEM_H
 #define ATTESTD_TCS_ITEM_H
 
@@ -14,9 +15,9 @@ enum tcs_kind { TCS_TCB_INFO, TCS_QE_IDENTITY, TCS_PCK_CRL, TCS_ROOT_CRL };
 
 struct tcs_id {
     enum tcs_kind kind;
-    bool tdx;                    /* TCB info, QE identity */
-    bool early;                  /* update=early; else standard */
-    bool platform_ca;            /* PCK CRL; else processor */
+    bool tdx;                     /* TCB info, QE identity */
+    bool early;                   /* update=early; else standard */
+    bool platform_ca;             /* PCK CRL; else processor */
     char fmspc[FMSPC_DIGITS + 1]; /* upper case */
 };
 /* "tdx/tcb/00806F050000/standard": the item's name in cache and store. */
@@ -33,7 +34,8 @@ struct tcs_item {
     char *chain;     /* percent-encoded PEM as served, NULL for the root CRL */
     int64_t issued, next_update;
     uint64_t evaluation; /* tcbEvaluationDataNumber, or the CRL's number; never goes back */
-    bool untrusted;      /* signed by nobody we trust: never kept nor served, good for saying so in a verdict */
+    bool untrusted; /* signed by nobody we trust: never kept nor served, good for saying so in a
+                       verdict */
 };
 struct tcs_item tcs_item_of(void);
 void tcs_item_done(struct tcs_item *t);
@@ -43,8 +45,9 @@ static inline void tcs_item_donep(struct tcs_item *t)
 }
 fallible tcs_item_copy(const struct tcs_item *from, struct tcs_item *to);
 
-/* Is this what `id` names, well formed and with its issuer chain? Fills the facts and brings CRLs into DER.
- * Signatures and dates are every verifier's to check: a cache is no root of trust. FAIL_UPSTREAM with the reason. */
+/* Is this what `id` names, well formed and with its issuer chain? Fills the facts and brings CRLs
+ * into DER. Signatures and dates are every verifier's to check: a cache is no root of trust.
+ * FAIL_UPSTREAM with the reason. */
 fallible tcs_item_check(const struct tcs_id *id, struct tcs_item *item);
 /* FAIL_UPSTREAM when `next` is older than what was seen before, however well signed. */
 fallible tcs_item_succeeds(const struct tcs_item *seen, const struct tcs_item *next);

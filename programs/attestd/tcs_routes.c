@@ -60,7 +60,8 @@ static const char *shown_header(enum tcs_kind kind)
     return NULL;
 }
 
-static bool find(struct http_exchange *x, struct tcs_service *s, const struct tcs_id *id, struct tcs_item *item)
+static bool find(struct http_exchange *x, struct tcs_service *s, const struct tcs_id *id,
+                 struct tcs_item *item)
 {
     http_answer_header(x, "Request-ID", http_request_id(x));
     struct err e = tcs_cache_get(s->cache, id, clock_now(), item);
@@ -82,8 +83,8 @@ static void serve_json(struct http_exchange *x, struct tcs_service *s, const str
         http_answer(x, 200, JSON_TYPE, buf_span(&item.body));
 }
 
-static void serve_crl(struct http_exchange *x, struct tcs_service *s, const struct tcs_id *id, bool der,
-                      const char *hex_type)
+static void serve_crl(struct http_exchange *x, struct tcs_service *s, const struct tcs_id *id,
+                      bool der, const char *hex_type)
 {
     struct tcs_item item owned(tcs_item_done) = tcs_item_of();
     struct buf hex owned(buf_done) = buf_of(2 * TCS_BODY_MAX);
@@ -159,7 +160,8 @@ static void root_crl(struct http_exchange *x, void *context)
     serve_crl(x, context, &id, false, DER_TYPE "; charset=utf-8");
 }
 
-/* The one list that a distribution point in Intel's certificates names; no other address is ever fetched (L15). */
+/* The one list that a distribution point in Intel's certificates names; no other address is ever
+ * fetched (L15). */
 static void crl_by_uri(struct http_exchange *x, void *context)
 {
     struct tcs_service *s = context;

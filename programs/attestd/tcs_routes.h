@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The PCCS v4 interface over the cache: paths, statuses, headers and texts as Intel's QPL knows them. */
+/* The PCCS v4 interface over the cache: paths, statuses, headers and texts as Intel's QPL knows
+ * them. */
 #ifndef ATTESTD_TCS_ROUTES_H
 #define ATTESTD_TCS_ROUTES_H
 

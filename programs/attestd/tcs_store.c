@@ -34,7 +34,8 @@ fallible tcs_store_load(struct store *s, const char *key, struct tcs_item *out, 
     struct statement *q;
     bool row;
     TRY(store_query(s,
-                    "SELECT body, chain, issued, next_update, evaluation, fetched_at FROM collateral WHERE key = ?1",
+                    "SELECT body, chain, issued, next_update, evaluation, fetched_at FROM "
+                    "collateral WHERE key = ?1",
                     &q));
     bind_str(q, 1, key);
     TRY(store_step(q, &row));
@@ -45,15 +46,17 @@ fallible tcs_store_load(struct store *s, const char *key, struct tcs_item *out, 
     return e;
 }
 
-fallible tcs_store_save(struct store *s, const char *key, const struct tcs_item *item, int64_t fetched_at)
+fallible tcs_store_save(struct store *s, const char *key, const struct tcs_item *item,
+                        int64_t fetched_at)
 {
     struct statement *q;
-    TRY(store_query(s,
-                    "INSERT INTO collateral (key, body, chain, issued, next_update, evaluation, fetched_at)"
-                    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (key) DO UPDATE SET body = excluded.body,"
-                    " chain = excluded.chain, issued = excluded.issued, next_update = excluded.next_update,"
-                    " evaluation = excluded.evaluation, fetched_at = excluded.fetched_at",
-                    &q));
+    TRY(store_query(
+        s,
+        "INSERT INTO collateral (key, body, chain, issued, next_update, evaluation, fetched_at)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (key) DO UPDATE SET body = excluded.body,"
+        " chain = excluded.chain, issued = excluded.issued, next_update = excluded.next_update,"
+        " evaluation = excluded.evaluation, fetched_at = excluded.fetched_at",
+        &q));
     bind_str(q, 1, key);
     bind_blob(q, 2, buf_span(&item->body));
     bind_str(q, 3, item->chain);

@@ -8,7 +8,9 @@
 
 fallible tcs_store_migrate(struct store *s);
 /* FAIL_ABSENT. */
-fallible tcs_store_load(struct store *s, const char *key, struct tcs_item *out, int64_t *fetched_at);
-fallible tcs_store_save(struct store *s, const char *key, const struct tcs_item *item, int64_t fetched_at);
+fallible tcs_store_load(struct store *s, const char *key, struct tcs_item *out,
+                        int64_t *fetched_at);
+fallible tcs_store_save(struct store *s, const char *key, const struct tcs_item *item,
+                        int64_t fetched_at);
 
 #endif

@@ -16,7 +16,8 @@ static void write_url(const struct tcs_http *h, const struct tcs_id *id, struct 
     tcs_id_path(id, url);
 }
 
-/* Of Intel's and the PCCS' statuses only 404 says that there is no such thing; the others may pass. */
+/* Of Intel's and the PCCS' statuses only 404 says that there is no such thing; the others may pass.
+ */
 static fallible status_check(int status)
 {
     if (status == 404)

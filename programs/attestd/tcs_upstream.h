@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Collateral over HTTP from a PCS, a PCCS or another attestd's tcs role: addresses from the configuration only. */
+/* Collateral over HTTP from a PCS, a PCCS or another attestd's tcs role: addresses from the
+ * configuration only. */
 #ifndef ATTESTD_TCS_UPSTREAM_H
 #define ATTESTD_TCS_UPSTREAM_H
 

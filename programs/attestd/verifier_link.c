@@ -63,8 +63,8 @@ void answer_done(struct answer *a)
 }
 
 /* Hands one end of a new socket pair to the zygote and sends the first message over the other. */
-static fallible begin(const struct verifier_link *l, enum channel_type what, enum answer_type type, struct span body,
-                      unsigned wait_ms, int *out)
+static fallible begin(const struct verifier_link *l, enum channel_type what, enum answer_type type,
+                      struct span body, unsigned wait_ms, int *out)
 {
     int ends[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
@@ -87,7 +87,8 @@ static void pass_platform(const struct verifier_link *l, struct span chain)
         log_err(e, "a platform is not remembered");
 }
 
-static fallible ask_once(const struct verifier_link *l, const struct work_request *q, struct answer *out)
+static fallible ask_once(const struct verifier_link *l, const struct work_request *q,
+                         struct answer *out)
 {
     const unsigned wait_ms = l->config.deadline_ms + FORK_MS;
     struct buf body owned(buf_done) = buf_of(IPC_BODY_MAX);
@@ -110,7 +111,8 @@ static fallible ask_once(const struct verifier_link *l, const struct work_reques
     return OK;
 }
 
-static void remember(struct verifier_link *l, const struct collateral_key *key, const uint8_t digest[SHA256_SIZE])
+static void remember(struct verifier_link *l, const struct collateral_key *key,
+                     const uint8_t digest[SHA256_SIZE])
 {
     pthread_mutex_lock(&l->lock);
     size_t at = 0;
@@ -126,7 +128,8 @@ static void remember(struct verifier_link *l, const struct collateral_key *key, 
 }
 
 /* `unless`: a digest with which nothing is to be done. May be NULL. */
-static fallible load(struct verifier_link *l, const struct collateral_key *key, const uint8_t *unless)
+static fallible load(struct verifier_link *l, const struct collateral_key *key,
+                     const uint8_t *unless)
 {
     struct buf body owned(buf_done) = buf_of(IPC_BODY_MAX);
     struct ipc_message m owned(ipc_message_done) = { .body = buf_of(IPC_BODY_MAX) };
@@ -160,7 +163,8 @@ static struct flight *flight_of(struct verifier_link *l, const struct collateral
 }
 
 /* The digest of what was loaded last for this key; false: nothing was. */
-static bool loaded_digest(struct verifier_link *l, const struct collateral_key *key, uint8_t out[SHA256_SIZE])
+static bool loaded_digest(struct verifier_link *l, const struct collateral_key *key,
+                          uint8_t out[SHA256_SIZE])
 {
     bool found = false;
     pthread_mutex_lock(&l->lock);
@@ -173,7 +177,8 @@ static bool loaded_digest(struct verifier_link *l, const struct collateral_key *
     return found;
 }
 
-/* What is past its date in the zygote is not loaded again unless the source has something else by now. */
+/* What is past its date in the zygote is not loaded again unless the source has something else by
+ * now. */
 static fallible load_newer(struct verifier_link *l, const struct collateral_key *key, bool stale)
 {
     uint8_t digest[SHA256_SIZE];
@@ -208,8 +213,8 @@ static fallible load_once(struct verifier_link *l, const struct collateral_key *
     return result;
 }
 
-fallible verifier_link_ask(struct verifier_link *l, const struct work_request *request, struct answer *out,
-                           const char **code)
+fallible verifier_link_ask(struct verifier_link *l, const struct work_request *request,
+                           struct answer *out, const char **code)
 {
     struct work_request q = *request;
     struct answer a owned(answer_done) = { .body = buf_of(0) };
@@ -221,13 +226,15 @@ fallible verifier_link_ask(struct verifier_link *l, const struct work_request *r
         TRY(collateral_need_parse(buf_span(&a.body), &key, &stale));
         *code = "collateral_unavailable";
         struct err e = load_once(l, &key, stale);
-        if (failed(e) && e.kind != FAIL_ABSENT) /* absent: the verdict will say that collateral is missing */
+        if (failed(e) &&
+            e.kind != FAIL_ABSENT) /* absent: the verdict will say that collateral is missing */
             return e.kind == FAIL_UPSTREAM ? e : FAIL(UPSTREAM, "collateral cannot be got");
         *code = "verification_failed";
         q.final = true;
         TRY(ask_once(l, &q, &a));
     }
-    if (a.type != ANSWER_RESULT && a.type != ANSWER_TOKEN && a.type != ANSWER_REFUSAL && a.type != ANSWER_FAILURE)
+    if (a.type != ANSWER_RESULT && a.type != ANSWER_TOKEN && a.type != ANSWER_REFUSAL &&
+        a.type != ANSWER_FAILURE)
         return FAIL(UPSTREAM, "the verifier answers nonsense");
     *out = a;
     a.body = buf_of(0);
@@ -247,6 +254,7 @@ void verifier_link_refresh(struct verifier_link *l)
             return;
         struct err e = load(l, &one.key, one.digest);
         if (failed(e))
-            log_err(e, "collateral cannot be refreshed", "tee", one.key.tee, "fmspc", one.key.fmspc);
+            log_err(e, "collateral cannot be refreshed", "tee", one.key.tee, "fmspc",
+                    one.key.fmspc);
     }
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The front's way to a decision: it passes a request to the zygote, brings collateral when the worker says which is
- * missing, and asks once more. A worker that dies or takes too long fails this one request.
+ * The front's way to a decision: it passes a request to the zygote, brings collateral when the
+ * worker says which is missing, and asks once more. A worker that dies or takes too long fails this
+ * one request.
  */
 #ifndef ATTESTD_VERIFIER_LINK_H
 #define ATTESTD_VERIFIER_LINK_H
@@ -30,12 +31,13 @@ static inline void answer_donep(struct answer *a)
 {
     answer_done(a);
 }
-/* Safe for many threads. A failure is FAIL_UPSTREAM (retry), and `*code` its word: "collateral_unavailable" or
- * "verification_failed". */
-fallible verifier_link_ask(struct verifier_link *l, const struct work_request *request, struct answer *out,
-                           const char **code);
+/* Safe for many threads. A failure is FAIL_UPSTREAM (retry), and `*code` its word:
+ * "collateral_unavailable" or "verification_failed". */
+fallible verifier_link_ask(struct verifier_link *l, const struct work_request *request,
+                           struct answer *out, const char **code);
 
-/* Gets the collateral of every platform kind that was asked for again, and warms the zygote where it has changed. */
+/* Gets the collateral of every platform kind that was asked for again, and warms the zygote where
+ * it has changed. */
 void verifier_link_refresh(struct verifier_link *l);
 
 #endif

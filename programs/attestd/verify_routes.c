@@ -5,7 +5,8 @@
 #include "base/log.h"
 #include "base/options.h"
 
-bool answer_failed_ask(struct http_exchange *x, struct err e, const struct answer *a, const char *code)
+bool answer_failed_ask(struct http_exchange *x, struct err e, const struct answer *a,
+                       const char *code)
 {
     if (failed(e)) {
         log_err(e, "verification has failed", "request", http_request_id(x), "code", code);
@@ -55,7 +56,8 @@ static void verify(struct http_exchange *x, void *context)
     if (answer_failed_ask(x, e, &a, code))
         return;
     if (a.type != ANSWER_RESULT)
-        http_answer_problem(x, 503, "verification_failed", "the worker's answer is of another kind");
+        http_answer_problem(x, 503, "verification_failed",
+                            "the worker's answer is of another kind");
     else
         http_answer(x, 200, "application/json", buf_span(&a.body));
 }

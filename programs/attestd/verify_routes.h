@@ -13,8 +13,10 @@ struct qvs_service {
 /* Ends with method NULL; the context of each is a struct qvs_service. */
 extern const struct http_route qvs_routes[];
 
-/* For qvs and as: answers a failed question, or a worker's failure; false when `e` and `a` are neither. */
-bool answer_failed_ask(struct http_exchange *x, struct err e, const struct answer *a, const char *code);
+/* For qvs and as: answers a failed question, or a worker's failure; false when `e` and `a` are
+ * neither. */
+bool answer_failed_ask(struct http_exchange *x, struct err e, const struct answer *a,
+                       const char *code);
 /* {"service","status":"ok","version","parts":{}} */
 void answer_health(struct http_exchange *x, const char *service);
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What the zygote holds, verified and parsed, and its workers find warm: collateral, and which platforms are known. */
+/* What the zygote holds, verified and parsed, and its workers find warm: collateral, and which
+ * platforms are known. */
 #ifndef ATTESTD_WARM_H
 #define ATTESTD_WARM_H
 
@@ -17,7 +18,8 @@ struct warm {
     } slots[WARM_MAX];
     size_t count;
     uint64_t clock;
-    uint8_t platforms[WARM_PLATFORMS_MAX][SHA256_SIZE]; /* hashes of PCK chains that the verifier remembers */
+    uint8_t platforms[WARM_PLATFORMS_MAX]
+                     [SHA256_SIZE]; /* hashes of PCK chains that the verifier remembers */
     size_t platform_count, platform_next;
 };
 

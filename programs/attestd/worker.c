@@ -47,8 +47,8 @@ static void write_record(const struct work_request *q, struct buf *out)
     out->failed |= failed(e);
 }
 
-/* A record whose media type agrees with its quote is judged by the quote alone, without JSON around it; any other
- * goes to the verifier as it is, which says what is wrong. */
+/* A record whose media type agrees with its quote is judged by the quote alone, without JSON around
+ * it; any other goes to the verifier as it is, which says what is wrong. */
 static fallible read_evidence(struct work *w, const struct work_request *q)
 {
     struct collateral_key key;
@@ -63,8 +63,9 @@ static fallible read_evidence(struct work *w, const struct work_request *q)
     }
     bool quote = !failed(base64url_parse(q->evidence, &w->evidence)) &&
                  !failed(evidence_needs(buf_span(&w->evidence), &key));
-    bool agrees = quote && ((!strcmp(key.tee, "sgx") && span_equal_str(q->media_type, SGX_QUOTE_TYPE)) ||
-                            (!strcmp(key.tee, "tdx") && span_equal_str(q->media_type, TDX_QUOTE_TYPE)));
+    bool agrees =
+        quote && ((!strcmp(key.tee, "sgx") && span_equal_str(q->media_type, SGX_QUOTE_TYPE)) ||
+                  (!strcmp(key.tee, "tdx") && span_equal_str(q->media_type, TDX_QUOTE_TYPE)));
     if (!agrees) {
         buf_clear(&w->evidence);
         write_record(q, &w->evidence);
@@ -72,7 +73,8 @@ static fallible read_evidence(struct work *w, const struct work_request *q)
     return buf_check(&w->evidence);
 }
 
-/* True when collateral must be brought first. Evidence that names no platform needs none: it is refused. */
+/* True when collateral must be brought first. Evidence that names no platform needs none: it is
+ * refused. */
 static bool needs_collateral(struct work *w, bool final, struct collateral_key *key)
 {
     if (failed(evidence_needs(buf_span(&w->evidence), key)))
@@ -89,18 +91,21 @@ static fallible answer_need(const struct work *w, const struct collateral_key *k
     return ipc_send(w->answer, ANSWER_NEED, 0, buf_span(&body), SEND_MS);
 }
 
-/* A platform seen for the first time: the zygote may check its certificates once for all who come later. */
+/* A platform seen for the first time: the zygote may check its certificates once for all who come
+ * later. */
 static fallible tell_platform(const struct work *w)
 {
     struct span chain = verify_result_pck_chain(w->result);
-    if (!chain.len || !verify_result_verified(w->result) || warm_knows_platform(w->worker->warm, chain))
+    if (!chain.len || !verify_result_verified(w->result) ||
+        warm_knows_platform(w->worker->warm, chain))
         return OK;
     return ipc_send(w->answer, ANSWER_PLATFORM, 0, chain, SEND_MS);
 }
 
 static fallible verify(struct work *w, struct span report_data)
 {
-    TRY(verify_evidence(w->worker->verifier, buf_span(&w->evidence), w->collateral, w->now, report_data, &w->result));
+    TRY(verify_evidence(w->worker->verifier, buf_span(&w->evidence), w->collateral, w->now,
+                        report_data, &w->result));
     return tell_platform(w);
 }
 
@@ -155,8 +160,8 @@ static struct span collateral_digest(const struct collateral_set *c, char out[DI
     return span_str(out);
 }
 
-static fallible decide(struct work *w, const struct runtime_data *rd, struct span tenant, struct span policies,
-                       json_t **decision)
+static fallible decide(struct work *w, const struct runtime_data *rd, struct span tenant,
+                       struct span policies, json_t **decision)
 {
     struct appraisal appraisal owned(appraisal_done) = { 0 };
     owned(json_free) json_t *documents = NULL, *wrong = NULL;
@@ -176,8 +181,8 @@ static fallible decide(struct work *w, const struct runtime_data *rd, struct spa
         .claims = verify_result_claims(w->result),
         .policies = appraisal.policies,
         .verified = verified && appraisal.met,
-        .reason = verified ? "the evidence is genuine but an appraisal policy is not met" :
-                             verify_result_reason(w->result),
+        .reason = verified ? "the evidence is genuine but an appraisal policy is not met"
+                           : verify_result_reason(w->result),
         .failed = wrong,
     };
     return attestation_decision(&facts, decision);
@@ -207,8 +212,9 @@ static fallible serve(const struct worker *worker, int answer)
 {
     struct ipc_message m owned(ipc_message_done) = { .body = buf_of(IPC_BODY_MAX) };
     struct work_request q;
-    struct work w owned(work_done) = { .worker = worker, .answer = answer, .now = clock_now(),
-                                       .evidence = buf_of(REQUEST_BODY_MAX) };
+    struct work w owned(work_done) = {
+        .worker = worker, .answer = answer, .now = clock_now(), .evidence = buf_of(REQUEST_BODY_MAX)
+    };
     TRY(ipc_receive(answer, &m, RECEIVE_MS));
     if (m.type != ANSWER_REQUEST)
         return FAIL(INPUT, "not a request");
@@ -228,7 +234,9 @@ void worker_serve(const struct worker *w, int answer)
     if (!failed(e))
         return;
     struct buf body owned(buf_done) = buf_of(1024);
-    answer_failure_write(e, e.kind == FAIL_INPUT || e.kind == FAIL_LIMIT ? "malformed_request" : "verification_failed",
+    answer_failure_write(e,
+                         e.kind == FAIL_INPUT || e.kind == FAIL_LIMIT ? "malformed_request"
+                                                                      : "verification_failed",
                          &body);
     if (failed(ipc_send(answer, ANSWER_FAILURE, 0, buf_span(&body), SEND_MS)))
         return; /* nobody is there to be told */
@@ -248,10 +256,11 @@ void worker_warm_up(void)
 {
     /* The curve's generator, as a key that has signed nothing. */
     static const uint8_t xy[] = {
-        0x6b, 0x17, 0xd1, 0xf2, 0xe1, 0x2c, 0x42, 0x47, 0xf8, 0xbc, 0xe6, 0xe5, 0x63, 0xa4, 0x40, 0xf2,
-        0x77, 0x03, 0x7d, 0x81, 0x2d, 0xeb, 0x33, 0xa0, 0xf4, 0xa1, 0x39, 0x45, 0xd8, 0x98, 0xc2, 0x96,
-        0x4f, 0xe3, 0x42, 0xe2, 0xfe, 0x1a, 0x7f, 0x9b, 0x8e, 0xe7, 0xeb, 0x4a, 0x7c, 0x0f, 0x9e, 0x16,
-        0x2b, 0xce, 0x33, 0x57, 0x6b, 0x31, 0x5e, 0xce, 0xcb, 0xb6, 0x40, 0x68, 0x37, 0xbf, 0x51, 0xf5,
+        0x6b, 0x17, 0xd1, 0xf2, 0xe1, 0x2c, 0x42, 0x47, 0xf8, 0xbc, 0xe6, 0xe5, 0x63,
+        0xa4, 0x40, 0xf2, 0x77, 0x03, 0x7d, 0x81, 0x2d, 0xeb, 0x33, 0xa0, 0xf4, 0xa1,
+        0x39, 0x45, 0xd8, 0x98, 0xc2, 0x96, 0x4f, 0xe3, 0x42, 0xe2, 0xfe, 0x1a, 0x7f,
+        0x9b, 0x8e, 0xe7, 0xeb, 0x4a, 0x7c, 0x0f, 0x9e, 0x16, 0x2b, 0xce, 0x33, 0x57,
+        0x6b, 0x31, 0x5e, 0xce, 0xcb, 0xb6, 0x40, 0x68, 0x37, 0xbf, 0x51, 0xf5,
     };
     owned(key_free) struct key *k = NULL;
     owned(json_free) json_t *j = NULL;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * One request: evidence in, decision out. A pure function of the request, the warm collateral and the time; it runs
- * in a process of its own, which ends with it.
+ * One request: evidence in, decision out. A pure function of the request, the warm collateral and
+ * the time; it runs in a process of its own, which ends with it.
  */
 #ifndef ATTESTD_WORKER_H
 #define ATTESTD_WORKER_H
@@ -14,11 +14,12 @@ struct worker {
     int decisions; /* channel to the token issuer; -1: none */
 };
 
-/* Reads the request from the answer socket and answers there, or hands the socket with its decision to the issuer. */
+/* Reads the request from the answer socket and answers there, or hands the socket with its decision
+ * to the issuer. */
 void worker_serve(const struct worker *w, int answer);
 
-/* A forked process finds its memory page by page, each at the price of a fault. This does once, on nobody's time,
- * what a request will do: a signature check, some JSON, some memory. */
+/* A forked process finds its memory page by page, each at the price of a fault. This does once, on
+ * nobody's time, what a request will do: a signature check, some JSON, some memory. */
 void worker_warm_up(void);
 
 #endif

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * attestd-worker: the processes of attestd without a network, started by it alone: the zygote of the verify workers
- * and the token issuer. A program of its own, so that neither holds code that it has no use for, and a fork is cheap.
+ * attestd-worker: the processes of attestd without a network, started by it alone: the zygote of
+ * the verify workers and the token issuer. A program of its own, so that neither holds code that it
+ * has no use for, and a fork is cheap.
  */
 #include <signal.h>
 #include <string.h>

@@ -56,7 +56,9 @@ static void __attribute__((noreturn)) worker_main(struct zygote *z, int own)
     if (failed(channel_receive(WORKER_WORK, &type, NULL, &answer)))
         _exit(0); /* not needed any more */
     close(WORKER_WORK);
-    struct worker w = { .verifier = z->config->verifier, .warm = &z->warm, .decisions = CHANNEL_DECISIONS };
+    struct worker w = { .verifier = z->config->verifier,
+                        .warm = &z->warm,
+                        .decisions = CHANNEL_DECISIONS };
     z->config->serve(&w, answer);
     _exit(0);
 }
@@ -111,7 +113,8 @@ static void running_ended(struct zygote *z, pid_t pid, int status)
         if (z->running[i].pid == pid) {
             z->running[i] = z->running[--z->running_count];
             if (WIFSIGNALED(status))
-                log_warn("a worker was killed; its request has failed", "signal", sigabbrev_np(WTERMSIG(status)));
+                log_warn("a worker was killed; its request has failed", "signal",
+                         sigabbrev_np(WTERMSIG(status)));
             return;
         }
 }

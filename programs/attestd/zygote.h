@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The zygote holds verified collateral and forks a worker for each request. It reads no byte of a stranger: a
- * request comes as a descriptor, which it hands to a worker that has no other, no file, no network and no sibling.
- * Some workers are forked ahead and wait in their sandbox, so that neither costs a request time. A worker that
- * takes too long is killed; only its own request suffers.
+ * The zygote holds verified collateral and forks a worker for each request. It reads no byte of a
+ * stranger: a request comes as a descriptor, which it hands to a worker that has no other, no file,
+ * no network and no sibling. Some workers are forked ahead and wait in their sandbox, so that
+ * neither costs a request time. A worker that takes too long is killed; only its own request
+ * suffers.
  */
 #ifndef ATTESTD_ZYGOTE_H
 #define ATTESTD_ZYGOTE_H

@@ -85,13 +85,14 @@ static const char *value_check(const struct claim_row *claim, const json_t *v)
     case CLAIM_NUMBER:
         return number_check(claim, v);
     case CLAIM_HEX:
-        return json_is_string(v) && is_hex(text_of(v), claim->size) ?
-                   NULL :
-                   "the claim is hexadecimal of fixed length: the value must have exactly as many digits";
+        return json_is_string(v) && is_hex(text_of(v), claim->size)
+                   ? NULL
+                   : "the claim is hexadecimal of fixed length: the value must have exactly as "
+                     "many digits";
     case CLAIM_TIME:
-        return json_is_string(v) && !failed(clock_parse_rfc3339(text_of(v), &at)) ?
-                   NULL :
-                   "the claim is a time: the value must be one in RFC 3339 form";
+        return json_is_string(v) && !failed(clock_parse_rfc3339(text_of(v), &at))
+                   ? NULL
+                   : "the claim is a time: the value must be one in RFC 3339 form";
     case CLAIM_TEXT:
     case CLAIM_TEXT_LIST:
         break;
@@ -119,13 +120,15 @@ static const char *set_check(const struct claim_row *claim, const json_t *set, b
     return NULL;
 }
 
-const char *operand_check(const struct operator_row *op, const struct claim_row *claim, const json_t *expected)
+const char *operand_check(const struct operator_row *op, const struct claim_row *claim,
+                          const json_t *expected)
 {
     if (!(op->types & (1U << claim->type)))
         return "the operator does not take claims of this type";
     switch (op->shape) {
     case OPERAND_VALUE:
-        return claim->type == CLAIM_TEXT_LIST ? set_check(claim, expected, true) : value_check(claim, expected);
+        return claim->type == CLAIM_TEXT_LIST ? set_check(claim, expected, true)
+                                              : value_check(claim, expected);
     case OPERAND_SET:
         return set_check(claim, expected, false);
     case OPERAND_BOOL:
@@ -134,9 +137,9 @@ const char *operand_check(const struct operator_row *op, const struct claim_row 
         break;
     }
     return json_is_integer(expected) && json_integer_value(expected) > 0 &&
-                   json_integer_value(expected) <= OPERATOR_DAYS_MAX ?
-               NULL :
-               "within_days takes a whole number of days, 1 to 36500";
+                   json_integer_value(expected) <= OPERATOR_DAYS_MAX
+               ? NULL
+               : "within_days takes a whole number of days, 1 to 36500";
 }
 
 static int sign_of(int64_t a, int64_t b)
@@ -158,7 +161,8 @@ int claim_compare(const struct claim_row *claim, const json_t *a, const json_t *
     case CLAIM_HEX: /* either case; both have the claim's length */
         return strncasecmp(json_string_value(a), json_string_value(b), 2 * (size_t)claim->size);
     case CLAIM_TIME:
-        *comparable = !failed(clock_parse_rfc3339(text_of(a), &ta)) && !failed(clock_parse_rfc3339(text_of(b), &tb));
+        *comparable = !failed(clock_parse_rfc3339(text_of(a), &ta)) &&
+                      !failed(clock_parse_rfc3339(text_of(b), &tb));
         return *comparable ? sign_of(ta, tb) : 1;
     case CLAIM_TEXT:
     case CLAIM_TEXT_LIST:
@@ -185,8 +189,8 @@ static bool set_covers(const struct claim_row *claim, const json_t *outer, const
     return true;
 }
 
-static bool list_holds(const struct operator_row *op, const struct claim_row *claim, const json_t *expected,
-                       const json_t *actual)
+static bool list_holds(const struct operator_row *op, const struct claim_row *claim,
+                       const json_t *expected, const json_t *actual)
 {
     bool has_all = set_covers(claim, actual, expected);
     bool no_other = set_covers(claim, expected, actual);
@@ -220,11 +224,12 @@ static bool within_days(const json_t *expected, const json_t *actual, int64_t no
     return at <= now + CLOCK_SLACK && now - at <= json_integer_value(expected) * DAY;
 }
 
-static bool scalar_holds(const struct operator_row *op, const struct claim_row *claim, const json_t *expected,
-                         const json_t *actual, int64_t now)
+static bool scalar_holds(const struct operator_row *op, const struct claim_row *claim,
+                         const json_t *expected, const json_t *actual, int64_t now)
 {
     bool comparable = true;
-    int order = op->shape == OPERAND_VALUE ? claim_compare(claim, actual, expected, &comparable) : 0;
+    int order =
+        op->shape == OPERAND_VALUE ? claim_compare(claim, actual, expected, &comparable) : 0;
     if (!comparable)
         return false;
     switch (op->kind) {
@@ -258,11 +263,12 @@ static bool is_value_of(const struct claim_row *claim, const json_t *actual)
 {
     if (!actual)
         return false;
-    return !(claim->type == CLAIM_TEXT_LIST ? set_check(claim, actual, true) : value_check(claim, actual));
+    return !(claim->type == CLAIM_TEXT_LIST ? set_check(claim, actual, true)
+                                            : value_check(claim, actual));
 }
 
-bool operator_holds(const struct operator_row *op, const struct claim_row *claim, const json_t *expected,
-                    const json_t *actual, int64_t now)
+bool operator_holds(const struct operator_row *op, const struct claim_row *claim,
+                    const json_t *expected, const json_t *actual, int64_t now)
 {
     if (op->kind == OPERATOR_EXISTS)
         return json_is_true(expected) == (actual != NULL);

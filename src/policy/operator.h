@@ -33,13 +33,17 @@ struct operator_row {
 #define OPERATOR_DAYS_MAX 36500
 
 const struct operator_row *operator_find(struct span name);
-/* NULL when `expected` is a value that the operator takes for this claim; else what is wrong with it (literal). */
-const char *operand_check(const struct operator_row *op, const struct claim_row *claim, const json_t *expected);
-/* False for an absent claim (actual NULL) or one of the wrong type, whatever the operator; exists:false aside. */
-bool operator_holds(const struct operator_row *op, const struct claim_row *claim, const json_t *expected,
-                    const json_t *actual, int64_t now);
+/* NULL when `expected` is a value that the operator takes for this claim; else what is wrong with
+ * it (literal). */
+const char *operand_check(const struct operator_row *op, const struct claim_row *claim,
+                          const json_t *expected);
+/* False for an absent claim (actual NULL) or one of the wrong type, whatever the operator;
+ * exists:false aside. */
+bool operator_holds(const struct operator_row *op, const struct claim_row *claim,
+                    const json_t *expected, const json_t *actual, int64_t now);
 
 /* -1, 0, 1 of two values of a type; *comparable is false where either is not a value of it. */
-int claim_compare(const struct claim_row *claim, const json_t *a, const json_t *b, bool *comparable);
+int claim_compare(const struct claim_row *claim, const json_t *a, const json_t *b,
+                  bool *comparable);
 
 #endif

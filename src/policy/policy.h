@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Conditions on claims: the one policy language of appraisal and transfer policies (docs/policy-language.md).
- * A closed grammar in JSON, in the shape of Azure's secure key release policies:
+ * Conditions on claims: the one policy language of appraisal and transfer policies
+ * (docs/policy-language.md). A closed grammar in JSON, in the shape of Azure's secure key release
+ * policies:
  *   {"version":"1.0.0","anyOf":[{"allOf":[{"claim":"debug","equals":false},{"claim":"isvsvn","min":3}]}]}
  *
- * Everything that can be known when a policy is written is an error then: unknown claims and operators, values
- * that the claim cannot have, empty sets. A claim that is absent satisfies nothing but {"exists": false}.
- * Every decision explains itself, condition by condition.
+ * Everything that can be known when a policy is written is an error then: unknown claims and
+ * operators, values that the claim cannot have, empty sets. A claim that is absent satisfies
+ * nothing but {"exists": false}. Every decision explains itself, condition by condition.
  */
 #ifndef POLICY_POLICY_H
 #define POLICY_POLICY_H
@@ -27,13 +28,14 @@ fallible policy_from_json(const json_t *document, struct policy **out, char **me
 void policy_free(struct policy *p);
 OWNED_TYPE(struct policy, policy_free)
 
-/* Canonical JSON of the document as it was written: what a policy's digest is made of (digest_text() of it). */
+/* Canonical JSON of the document as it was written: what a policy's digest is made of
+ * (digest_text() of it). */
 fallible policy_canonical(const struct policy *p, struct buf *out);
 /* The document, borrowed. */
 const json_t *policy_document(const struct policy *p);
 
-/* What parsing cannot say: alternatives that can never be true (errors: do not store such a policy) and
- * conditions without effect (warnings). */
+/* What parsing cannot say: alternatives that can never be true (errors: do not store such a policy)
+ * and conditions without effect (warnings). */
 struct policy_remark {
     bool error;
     const char *path;    /* "anyOf[0].allOf[2]", lives as long as the policy */
@@ -59,15 +61,18 @@ struct policy_finding {
     const json_t *expected;
     const json_t *actual; /* NULL: the claim is absent */
     bool passed;
-    bool blocks; /* it did not pass, and nothing around it passed without it: a reason for the refusal */
+    bool blocks; /* it did not pass, and nothing around it passed without it: a reason for the
+                    refusal */
 };
 struct policy_result {
     bool met;
     struct policy_finding *findings; /* owned; every condition, in the order of the document */
     size_t count;
 };
-/* `claims`: one flat object. `now`: for within_days. All conditions are looked at, whatever the earlier ones said. */
-fallible policy_evaluate(const struct policy *p, const json_t *claims, int64_t now, struct policy_result *out);
+/* `claims`: one flat object. `now`: for within_days. All conditions are looked at, whatever the
+ * earlier ones said. */
+fallible policy_evaluate(const struct policy *p, const json_t *claims, int64_t now,
+                         struct policy_result *out);
 void policy_result_done(struct policy_result *r);
 static inline void policy_result_donep(struct policy_result *r)
 {
@@ -75,8 +80,9 @@ static inline void policy_result_donep(struct policy_result *r)
 }
 
 /* {"met","findings":[{path,claim,operator,expected,actual,passed}],
- *  "alternatives":[{"path","met","failed":[finding]}]}. The alternatives are the top group's members, with what
- * blocks each; "nearest" names the one that the fewest changed conditions would make pass. Copies. */
+ *  "alternatives":[{"path","met","failed":[finding]}]}. The alternatives are the top group's
+ * members, with what blocks each; "nearest" names the one that the fewest changed conditions would
+ * make pass. Copies. */
 fallible policy_explain(const struct policy *p, const struct policy_result *r, json_t **out);
 
 #endif

@@ -24,8 +24,8 @@ static bool condition_holds(struct walk *w, const struct node *n)
     return passed;
 }
 
-/* Nested at most POLICY_DEPTH_MAX deep. Every condition is looked at: no short circuit. What failed inside a group
- * that holds all the same is no reason for anything. */
+/* Nested at most POLICY_DEPTH_MAX deep. Every condition is looked at: no short circuit. What failed
+ * inside a group that holds all the same is no reason for anything. */
 static bool node_holds(struct walk *w, size_t index)
 {
     const struct node *n = &w->policy->nodes[index];
@@ -44,7 +44,8 @@ static bool node_holds(struct walk *w, size_t index)
     return held;
 }
 
-fallible policy_evaluate(const struct policy *p, const json_t *claims, int64_t now, struct policy_result *out)
+fallible policy_evaluate(const struct policy *p, const json_t *claims, int64_t now,
+                         struct policy_result *out)
 {
     struct policy_result result = { .findings = calloc(p->count, sizeof(*result.findings)) };
     if (!result.findings)
@@ -89,9 +90,10 @@ static json_t *failed_inside(const struct policy_result *r, const char *group)
     return list;
 }
 
-/* How many conditions must change, at the least, for the node to hold; `*next` is the finding of the next
- * condition in document order. */
-static size_t node_cost(const struct policy *p, const struct policy_result *r, size_t index, size_t *next)
+/* How many conditions must change, at the least, for the node to hold; `*next` is the finding of
+ * the next condition in document order. */
+static size_t node_cost(const struct policy *p, const struct policy_result *r, size_t index,
+                        size_t *next)
 {
     const struct node *n = &p->nodes[index];
     if (n->kind == NODE_CONDITION)
@@ -105,7 +107,8 @@ static size_t node_cost(const struct policy *p, const struct policy_result *r, s
     return n->kind == NODE_ANY ? least : sum;
 }
 
-static json_t *alternatives_json(const struct policy *p, const struct policy_result *r, const char **nearest)
+static json_t *alternatives_json(const struct policy *p, const struct policy_result *r,
+                                 const char **nearest)
 {
     json_t *list = json_array();
     size_t fewest = SIZE_MAX, next = 0;

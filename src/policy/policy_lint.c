@@ -17,8 +17,9 @@ static fallible remark(struct lint *l, bool error, const char *path, const char 
     if (!grown)
         return FAIL(SYSTEM, "memory for remarks");
     l->out->at = grown;
-    grown[l->out->count++] =
-        (struct policy_remark){ .error = error, .path = *path ? path : "policy", .message = message };
+    grown[l->out->count++] = (struct policy_remark){ .error = error,
+                                                     .path = *path ? path : "policy",
+                                                     .message = message };
     return OK;
 }
 
@@ -47,7 +48,8 @@ static bool wants_absence(const struct node *n)
     return n->op->kind == OPERATOR_EXISTS && json_is_false(n->expected);
 }
 
-/* `a` lists every value that the claim may have: does none of them satisfy `b`? within_days depends on the time. */
+/* `a` lists every value that the claim may have: does none of them satisfy `b`? within_days depends
+ * on the time. */
 static bool excludes(struct lint *l, const struct node *a, const struct node *b)
 {
     if (b->op->kind == OPERATOR_WITHIN_DAYS)
@@ -101,11 +103,13 @@ static bool possible_under(const struct lint *l, const char *tee)
 
 static fallible check_alone(struct lint *l, const struct node *n)
 {
-    bool zero = n->claim->type == CLAIM_NUMBER && json_is_integer(n->expected) && !json_integer_value(n->expected);
+    bool zero = n->claim->type == CLAIM_NUMBER && json_is_integer(n->expected) &&
+                !json_integer_value(n->expected);
     if (zero && n->op->kind == OPERATOR_LESS)
         return remark(l, true, n->path, "never true: no number is less than zero");
     if (zero && n->op->kind == OPERATOR_GREATER_OR_EQUALS)
-        return remark(l, false, n->path, "always true where the claim exists: zero is the least number");
+        return remark(l, false, n->path,
+                      "always true where the claim exists: zero is the least number");
     return OK;
 }
 
@@ -115,10 +119,12 @@ static fallible require(struct lint *l, const struct node *n)
     TRY(check_alone(l, n));
     for (size_t i = 0; i < l->required_count; i++) {
         const struct node *other = l->required[i];
-        if (other->claim == n->claim && other->op == n->op && json_equal(other->expected, n->expected))
+        if (other->claim == n->claim && other->op == n->op &&
+            json_equal(other->expected, n->expected))
             TRY(remark(l, false, n->path, "the same condition stands here twice"));
         else if (contradict(l, n, other))
-            TRY(remark(l, true, n->path, "never true: contradicts another condition that must hold too"));
+            TRY(remark(l, true, n->path,
+                       "never true: contradicts another condition that must hold too"));
     }
     l->required[l->required_count++] = n;
     return OK;
@@ -126,7 +132,8 @@ static fallible require(struct lint *l, const struct node *n)
 
 static fallible lint_node(struct lint *l, size_t index);
 
-/* Conditions first, nested allOf included, so that each alternative below sees all that it joins. */
+/* Conditions first, nested allOf included, so that each alternative below sees all that it joins.
+ */
 static fallible gather(struct lint *l, size_t index)
 {
     const struct node *nodes = l->policy->nodes, *n = &nodes[index];
@@ -157,7 +164,8 @@ static fallible lint_node(struct lint *l, size_t index)
     size_t outer = l->required_count;
     TRY(gather(l, index));
     if (l->required_count > outer && !possible_under(l, "sgx") && !possible_under(l, "tdx"))
-        TRY(remark(l, true, l->policy->nodes[index].path, "never true: no TEE has all of these claims"));
+        TRY(remark(l, true, l->policy->nodes[index].path,
+                   "never true: no TEE has all of these claims"));
     TRY(descend(l, index));
     l->required_count = outer;
     return OK;
@@ -172,7 +180,8 @@ fallible policy_lint(const struct policy *p, struct policy_remarks *out)
     struct lint l = { .policy = p, .out = &found, .required = required };
     if (p->has_authority)
         TRY(remark(&l, false, "",
-                   "\"authority\" has no effect: whose tokens count is said by the configuration, not by policies"));
+                   "\"authority\" has no effect: whose tokens count is said by the configuration, "
+                   "not by policies"));
     TRY(lint_node(&l, 0));
     if (l.comparisons > COMPARISONS_MAX)
         TRY(remark(&l, true, "", "too many values to be checked for contradictions"));

@@ -13,9 +13,10 @@ struct parse {
     char **message;
 };
 
-/* Records where and what; the failure's own text is the same for all, since it must be a literal. */
-static fallible __attribute__((format(printf, 3, 4))) wrong(const struct parse *p, const char *path,
-                                                            const char *format, ...)
+/* Records where and what; the failure's own text is the same for all, since it must be a literal.
+ */
+static fallible __attribute__((format(printf, 3, 4)))
+wrong(const struct parse *p, const char *path, const char *format, ...)
 {
     struct buf text owned(buf_done) = buf_of(MESSAGE_MAX);
     buf_addf(&text, "%s: ", *path ? path : "policy");
@@ -55,7 +56,8 @@ static fallible parse_condition(struct parse *p, const json_t *j, const char *pa
     const json_t *name = json_object_get(j, "claim");
     if (!json_is_string(name))
         return wrong(p, path, "\"claim\" must be text");
-    const struct claim_row *claim = claim_find(span_from(json_string_value(name), json_string_length(name)));
+    const struct claim_row *claim =
+        claim_find(span_from(json_string_value(name), json_string_length(name)));
     if (!claim)
         return wrong(p, path, "unknown claim \"%.*s\"", NAME_SHOWN, json_string_value(name));
     const struct operator_row *op = NULL;
@@ -90,7 +92,8 @@ static fallible parse_condition(struct parse *p, const json_t *j, const char *pa
 
 static fallible parse_node(struct parse *p, const json_t *j, const char *path, int depth);
 
-static fallible parse_list(struct parse *p, const json_t *list, enum node_kind kind, const char *path, int depth)
+static fallible parse_list(struct parse *p, const json_t *list, enum node_kind kind,
+                           const char *path, int depth)
 {
     const char *word = kind == NODE_ANY ? "anyOf" : "allOf";
     if (!json_is_array(list))
@@ -157,7 +160,8 @@ static fallible parse_document(struct parse *p)
     if (!json_is_string(version))
         return wrong(p, "", "\"version\" is missing: write \"1.0.0\"");
     if (strcmp(json_string_value(version), "1.0.0") != 0)
-        return wrong(p, "", "unknown version \"%.*s\": this is \"1.0.0\"", NAME_SHOWN, json_string_value(version));
+        return wrong(p, "", "unknown version \"%.*s\": this is \"1.0.0\"", NAME_SHOWN,
+                     json_string_value(version));
     TRY(check_members(p, j, "", true));
     return parse_group(p, j, "", 0);
 }
@@ -182,8 +186,8 @@ fallible policy_from_json(const json_t *document, struct policy **out, char **me
 fallible policy_parse(struct span text, struct policy **out, char **message)
 {
     owned(json_free) json_t *document = NULL;
-    struct err e =
-        text.len > POLICY_TEXT_MAX ? FAIL(LIMIT, "the policy is too large") : json_parse_object(text, &document);
+    struct err e = text.len > POLICY_TEXT_MAX ? FAIL(LIMIT, "the policy is too large")
+                                              : json_parse_object(text, &document);
     if (failed(e)) {
         struct buf said owned(buf_done) = buf_of(MESSAGE_MAX);
         buf_addf(&said, "policy: %s (byte %u)", e.what, (unsigned)e.at);

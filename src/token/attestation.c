@@ -45,12 +45,14 @@ static struct span first_policy(const json_t *policies)
 fallible attestation_decision(const struct attestation_facts *f, json_t **out)
 {
     owned(json_free) json_t *j = json_object(), *submods = json_object();
-    json_object_set_new(submods, "tee", ear_submodule(f->claims, f->verified, first_policy(f->policies)));
+    json_object_set_new(submods, "tee",
+                        ear_submodule(f->claims, f->verified, first_policy(f->policies)));
     json_object_set(j, "submods", submods);
     json_object_set_new(j, "warder", warder_json(f));
     if (f->verified && f->signing_jkt.len)
         json_object_set_new(j, "cnf", thumbprint_json(f->signing_jkt));
-    if (!json_object_get(submods, "tee") || !json_object_get(j, "submods") || !json_object_get(j, "warder"))
+    if (!json_object_get(submods, "tee") || !json_object_get(j, "submods") ||
+        !json_object_get(j, "warder"))
         return FAIL(SYSTEM, "memory for a decision");
     *out = TAKE(j);
     return OK;
@@ -83,8 +85,8 @@ static fallible decision_check(const json_t *decision, bool *verified)
     return OK;
 }
 
-fallible attestation_issue(const struct key *k, const json_t *decision, int64_t now, int64_t lifetime,
-                           struct buf *out, bool *refusal)
+fallible attestation_issue(const struct key *k, const json_t *decision, int64_t now,
+                           int64_t lifetime, struct buf *out, bool *refusal)
 {
     bool verified;
     TRY(decision_check(decision, &verified));
@@ -141,19 +143,20 @@ static fallible read_all(struct attestation *a, bool verified)
     TRY(json_get_object(a->all, "warder", "token: warder", &warder));
     TRY(read_warder(warder, a));
     TRY(read_thumbprint(a->all, "cnf", &a->signing_jkt));
-    if (!span_equal_str(profile, ATTESTATION_PROFILE) || a->verified != verified || !status_fits(a->all, verified))
+    if (!span_equal_str(profile, ATTESTATION_PROFILE) || a->verified != verified ||
+        !status_fits(a->all, verified))
         return FAIL(INPUT, "token: profile or status");
     a->issued = (int64_t)issued;
     a->expires = (int64_t)expires;
     return OK;
 }
 
-static fallible statement_verify(struct span text, const struct jwks *keys, bool verified, int64_t now,
-                                 struct attestation *out, enum jwt_fault *fault)
+static fallible statement_verify(struct span text, const struct jwks *keys, bool verified,
+                                 int64_t now, struct attestation *out, enum jwt_fault *fault)
 {
     struct attestation a owned(attestation_done) = { 0 };
-    TRY(jwt_verify(text, keys, verified ? ATTESTATION_TYP : REFUSAL_TYP, ATTESTATION_ISSUER, ATTESTATION_AUDIENCE,
-                   now, &a.all, fault));
+    TRY(jwt_verify(text, keys, verified ? ATTESTATION_TYP : REFUSAL_TYP, ATTESTATION_ISSUER,
+                   ATTESTATION_AUDIENCE, now, &a.all, fault));
     struct err e = read_all(&a, verified);
     if (failed(e)) {
         if (fault)
@@ -165,14 +168,14 @@ static fallible statement_verify(struct span text, const struct jwks *keys, bool
     return OK;
 }
 
-fallible attestation_verify(struct span text, const struct jwks *keys, int64_t now, struct attestation *out,
-                            enum jwt_fault *fault)
+fallible attestation_verify(struct span text, const struct jwks *keys, int64_t now,
+                            struct attestation *out, enum jwt_fault *fault)
 {
     return statement_verify(text, keys, true, now, out, fault);
 }
 
-fallible refusal_verify(struct span text, const struct jwks *keys, int64_t now, struct attestation *out,
-                        enum jwt_fault *fault)
+fallible refusal_verify(struct span text, const struct jwks *keys, int64_t now,
+                        struct attestation *out, enum jwt_fault *fault)
 {
     return statement_verify(text, keys, false, now, out, fault);
 }
@@ -187,7 +190,8 @@ bool attestation_has_policy(const struct attestation *a, struct span id)
 {
     for (size_t i = 0; i < json_array_size(a->policies); i++) {
         const json_t *one = json_object_get(json_array_get(a->policies, i), "id");
-        if (json_is_string(one) && span_equal(span_from(json_string_value(one), json_string_length(one)), id))
+        if (json_is_string(one) &&
+            span_equal(span_from(json_string_value(one), json_string_length(one)), id))
             return true;
     }
     return false;

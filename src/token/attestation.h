@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Attestation tokens (docs/protocol.md, "Attestation service"): what a verify worker decided, as an EAT in EAR's
- * shape, signed by the token issuer; and the signed statement of a refusal, which is no token: it has a typ of its
- * own, the status "contraindicated" and no confirmation key.
+ * Attestation tokens (docs/protocol.md, "Attestation service"): what a verify worker decided, as an
+ * EAT in EAR's shape, signed by the token issuer; and the signed statement of a refusal, which is
+ * no token: it has a typ of its own, the status "contraindicated" and no confirmation key.
  *
- * worker: attestation_decision() -> issuer: attestation_issue() -> relying party: attestation_verify()
+ * worker: attestation_decision() -> issuer: attestation_issue() -> relying party:
+ * attestation_verify()
  */
 #ifndef TOKEN_ATTESTATION_H
 #define TOKEN_ATTESTATION_H
@@ -25,43 +26,49 @@ struct attestation_facts {
     struct span encryption_jkt; /* thumbprint of E */
     struct span challenge;      /* "sha256:..." of the challenge's text */
     struct span evidence_digest, collateral_digest; /* "sha256:..." */
-    const json_t *claims;       /* flat: docs/claims.md */
-    const json_t *policies;     /* [{"id","version","digest"}] that were applied */
+    const json_t *claims;                           /* flat: docs/claims.md */
+    const json_t *policies; /* [{"id","version","digest"}] that were applied */
     bool verified;
-    const char *reason;         /* of a refusal */
-    const json_t *failed;       /* of a refusal: [{"check","clause"} | {"policy","claim","operator","expected","actual"}] */
+    const char *reason;   /* of a refusal */
+    const json_t *failed; /* of a refusal: [{"check","clause"} |
+                             {"policy","claim","operator","expected","actual"}] */
 };
-/* The members that say what was decided: "cnf" (verified only), "submods", "warder". New reference. */
+/* The members that say what was decided: "cnf" (verified only), "submods", "warder". New reference.
+ */
 fallible attestation_decision(const struct attestation_facts *facts, json_t **out);
 
-/* Signs a decision as it is; adds iss, aud, jti, times, profile, verifier. A decision "refused" becomes a refusal
- * (*refusal true) whatever else it says; one that has more members than a decision has is FAIL_INPUT. */
-fallible attestation_issue(const struct key *k, const json_t *decision, int64_t now, int64_t lifetime,
-                           struct buf *out, bool *refusal);
+/* Signs a decision as it is; adds iss, aud, jti, times, profile, verifier. A decision "refused"
+ * becomes a refusal
+ * (*refusal true) whatever else it says; one that has more members than a decision has is
+ * FAIL_INPUT. */
+fallible attestation_issue(const struct key *k, const json_t *decision, int64_t now,
+                           int64_t lifetime, struct buf *out, bool *refusal);
 
-/* A token, or a refusal, verified: signature, issuer, audience, times, profile, shape. Spans borrow from `all`. */
+/* A token, or a refusal, verified: signature, issuer, audience, times, profile, shape. Spans borrow
+ * from `all`. */
 struct attestation {
     json_t *all;
     struct span jti, tenant;
-    struct span signing_jkt, encryption_jkt, challenge; /* empty: report data was not bound by this protocol */
+    struct span signing_jkt, encryption_jkt,
+        challenge; /* empty: report data was not bound by this protocol */
     struct span evidence_digest, collateral_digest;
     const json_t *claims;   /* object */
     const json_t *policies; /* array */
     int64_t issued, expires;
-    bool verified;          /* false: a refusal */
-    struct span reason;     /* of a refusal */
-    const json_t *failed;   /* of a refusal, else NULL */
+    bool verified;        /* false: a refusal */
+    struct span reason;   /* of a refusal */
+    const json_t *failed; /* of a refusal, else NULL */
 };
 void attestation_done(struct attestation *a);
 static inline void attestation_donep(struct attestation *a)
 {
     attestation_done(a);
 }
-fallible attestation_verify(struct span text, const struct jwks *keys, int64_t now, struct attestation *out,
-                            enum jwt_fault *fault);
+fallible attestation_verify(struct span text, const struct jwks *keys, int64_t now,
+                            struct attestation *out, enum jwt_fault *fault);
 /* For the audit log: why the service refused. */
-fallible refusal_verify(struct span text, const struct jwks *keys, int64_t now, struct attestation *out,
-                        enum jwt_fault *fault);
+fallible refusal_verify(struct span text, const struct jwks *keys, int64_t now,
+                        struct attestation *out, enum jwt_fault *fault);
 /* Was the appraisal policy `id` applied? */
 bool attestation_has_policy(const struct attestation *a, struct span id);
 

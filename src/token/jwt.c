@@ -37,7 +37,8 @@ fallible jwt_sign(const struct key *k, const char *typ, const json_t *claims, st
     return jws_sign(k, header, span_str(text), out);
 }
 
-fallible jwt_stamp(json_t *claims, const char *issuer, const char *audience, int64_t now, int64_t lifetime)
+fallible jwt_stamp(json_t *claims, const char *issuer, const char *audience, int64_t now,
+                   int64_t lifetime)
 {
     char id[UUID_TEXT_SIZE];
     TRY(random_uuid(id));
@@ -113,12 +114,13 @@ static enum jwt_fault judge_times(const struct jwt_times *t, int64_t now)
     return JWT_GOOD;
 }
 
-static fallible find_key(struct span text, const struct jwks *keys, const char *typ, const struct key **out,
-                         enum jwt_fault *fault)
+static fallible find_key(struct span text, const struct jwks *keys, const char *typ,
+                         const struct key **out, enum jwt_fault *fault)
 {
     owned(json_free) json_t *header = NULL;
     struct span kid, type;
-    if (failed(jws_peek_header(text, &header)) || failed(json_get_str(header, "kid", "token: kid", &kid)) ||
+    if (failed(jws_peek_header(text, &header)) ||
+        failed(json_get_str(header, "kid", "token: kid", &kid)) ||
         failed(json_get_str(header, "typ", "token: typ", &type)))
         return refuse(fault, JWT_MALFORMED);
     const struct key *k = jwks_find(keys, kid);
@@ -150,7 +152,8 @@ fallible jwt_verify(struct span text, const struct jwks *keys, const char *typ, 
     owned(json_free) json_t *read = NULL;
     struct span iss;
     struct jwt_times times;
-    if (failed(json_parse_object(buf_span(&payload), &read)) || failed(read_required(read, &iss, &times)))
+    if (failed(json_parse_object(buf_span(&payload), &read)) ||
+        failed(read_required(read, &iss, &times)))
         return refuse(fault, JWT_MALFORMED);
     if (!span_equal_str(iss, issuer) || !names_audience(json_object_get(read, "aud"), audience))
         return refuse(fault, JWT_WRONG_CLAIMS);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * JSON Web Tokens as all our programs use them (RFC 7519, RFC 8725): signed by one key whose thumbprint is the
- * `kid`, with an explicit `typ`, and with iss, aud, jti, iat, nbf and exp all required (lessons L14, L35).
- * The algorithm follows from the key that `kid` names, never from the token alone.
+ * JSON Web Tokens as all our programs use them (RFC 7519, RFC 8725): signed by one key whose
+ * thumbprint is the `kid`, with an explicit `typ`, and with iss, aud, jti, iat, nbf and exp all
+ * required (lessons L14, L35). The algorithm follows from the key that `kid` names, never from the
+ * token alone.
  */
 #ifndef TOKEN_JWT_H
 #define TOKEN_JWT_H
@@ -27,12 +28,14 @@ const char *jwt_fault_name(enum jwt_fault fault);
 /* The compact token over `claims` as they are; header: alg, typ, kid. */
 fallible jwt_sign(const struct key *k, const char *typ, const json_t *claims, struct buf *out);
 
-/* A refusal is FAIL_DENIED, or FAIL_INPUT for JWT_MALFORMED; `*fault` (may be NULL) says which in either case.
+/* A refusal is FAIL_DENIED, or FAIL_INPUT for JWT_MALFORMED; `*fault` (may be NULL) says which in
+ * either case.
  * `*claims` are the verified ones. */
 fallible jwt_verify(struct span text, const struct jwks *keys, const char *typ, const char *issuer,
                     const char *audience, int64_t now, json_t **claims, enum jwt_fault *fault);
 
 /* Sets iss, aud, a fresh jti, iat = nbf = now and exp = now + lifetime. */
-fallible jwt_stamp(json_t *claims, const char *issuer, const char *audience, int64_t now, int64_t lifetime);
+fallible jwt_stamp(json_t *claims, const char *issuer, const char *audience, int64_t now,
+                   int64_t lifetime);
 
 #endif

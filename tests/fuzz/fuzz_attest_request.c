@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* envelope_attest, envelope_verify, work_request_parse, runtime_data_parse: what a client posts, on its way to a worker. */
+/* envelope_attest, envelope_verify, work_request_parse, runtime_data_parse: what a client posts, on
+ * its way to a worker. */
 #include "attestd/envelope.h"
 #include "attestd/runtime_data.h"
 #include "crypto/crypto.h"

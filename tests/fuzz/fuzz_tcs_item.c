@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* tcs_item_check, tcs_chain_decode: what an upstream answers. First byte: kind; then the chain up to a newline; then the body. */
+/* tcs_item_check, tcs_chain_decode: what an upstream answers. First byte: kind; then the chain up
+ * to a newline; then the body. */
 #include "attestd/tcs_item.h"
 #include "base/reader.h"
 
@@ -13,7 +14,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct span chain = reader_take(&r, line);
     reader_u8(&r);
     struct span body = reader_rest(&r);
-    const struct tcs_id id = { .kind = (enum tcs_kind)(kind & 3), .tdx = kind & 4, .fmspc = "00806F050000" };
+    const struct tcs_id id = { .kind = (enum tcs_kind)(kind & 3),
+                               .tdx = kind & 4,
+                               .fmspc = "00806F050000" };
     struct tcs_item item owned(tcs_item_done) = tcs_item_of();
     buf_add(&item.body, body);
     item.chain = span_dup(chain);

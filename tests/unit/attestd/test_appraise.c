@@ -3,6 +3,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+
 #include <cmocka.h>
 
 #include "attestd/channel.h"
@@ -28,15 +29,22 @@ static json_t *policies_of(const char *document)
 
 static void test_default_policy(void **state)
 {
-#define TDX "\"tee\":\"tdx\",\"root\":\"vendor\",\"debug\":false,\"tcb_status\":\"UpToDate\",\"td_attributes_unknown\":false"
+#define TDX                                                                                        \
+    "\"tee\":\"tdx\",\"root\":\"vendor\",\"debug\":false,\"tcb_status\":\"UpToDate\",\"td_"        \
+    "attributes_unknown\":false"
     static const struct {
         const char *claims;
         bool met;
     } rows[] = {
-        { "{\"tee\":\"sgx\",\"root\":\"vendor\",\"debug\":false,\"tcb_status\":\"UpToDate\"}", true },
-        { "{\"tee\":\"sgx\",\"root\":\"configured\",\"debug\":false,\"tcb_status\":\"UpToDate\"}", false },
-        { "{\"tee\":\"sgx\",\"root\":\"vendor\",\"debug\":true,\"tcb_status\":\"UpToDate\"}", false },
-        { "{\"tee\":\"sgx\",\"root\":\"vendor\",\"debug\":false,\"tcb_status\":\"SWHardeningNeeded\"}", false },
+        { "{\"tee\":\"sgx\",\"root\":\"vendor\",\"debug\":false,\"tcb_status\":\"UpToDate\"}",
+          true },
+        { "{\"tee\":\"sgx\",\"root\":\"configured\",\"debug\":false,\"tcb_status\":\"UpToDate\"}",
+          false },
+        { "{\"tee\":\"sgx\",\"root\":\"vendor\",\"debug\":true,\"tcb_status\":\"UpToDate\"}",
+          false },
+        { "{\"tee\":\"sgx\",\"root\":\"vendor\",\"debug\":false,\"tcb_status\":"
+          "\"SWHardeningNeeded\"}",
+          false },
         { "{\"tee\":\"sgx\",\"root\":\"vendor\",\"tcb_status\":\"UpToDate\"}", false },
         { "{" TDX ",\"sept_ve_disable\":true,\"service_td\":false}", true },
         { "{" TDX ",\"sept_ve_disable\":true}", true },
@@ -60,12 +68,16 @@ static void test_default_policy(void **state)
 /* All policies must be met, in whatever order: L34, L52. */
 static void test_all_policies(void **state)
 {
-    static const char yes[] = "{\"version\":\"1.0.0\",\"allOf\":[{\"claim\":\"debug\",\"equals\":false}]}";
-    static const char no[] = "{\"version\":\"1.0.0\",\"allOf\":[{\"claim\":\"seamsvn\",\"min\":9}]}";
+    static const char yes[] =
+        "{\"version\":\"1.0.0\",\"allOf\":[{\"claim\":\"debug\",\"equals\":false}]}";
+    static const char no[] =
+        "{\"version\":\"1.0.0\",\"allOf\":[{\"claim\":\"seamsvn\",\"min\":9}]}";
     owned(json_free) json_t *claims = parse("{\"debug\":false,\"seamsvn\":8}");
     for (int order = 0; order < 2; order++) {
         struct buf text owned(buf_done) = buf_of(4096);
-        buf_addf(&text, "[{\"id\":\"a\",\"version\":1,\"policy\":%s},{\"id\":\"b\",\"version\":2,\"policy\":%s}]",
+        buf_addf(&text,
+                 "[{\"id\":\"a\",\"version\":1,\"policy\":%s},{\"id\":\"b\",\"version\":2,"
+                 "\"policy\":%s}]",
                  order ? yes : no, order ? no : yes);
         owned(json_free) json_t *policies = parse(buf_str(&text));
         struct appraisal a owned(appraisal_done) = { 0 };
@@ -81,10 +93,12 @@ static void test_all_policies(void **state)
     (void)state;
 }
 
-/* The refusal under a policy as long as may be is one message to the issuer (channel.h), and says what was asked for. */
+/* The refusal under a policy as long as may be is one message to the issuer (channel.h), and says
+ * what was asked for. */
 static void test_long_policies_refuse_briefly(void **state)
 {
-    struct buf document owned(buf_done) = buf_of(POLICY_TEXT_MAX), said owned(buf_done) = buf_of(CHANNEL_MESSAGE_MAX / 2);
+    struct buf document owned(buf_done) = buf_of(POLICY_TEXT_MAX),
+                        said owned(buf_done) = buf_of(CHANNEL_MESSAGE_MAX / 2);
     owned(json_free) json_t *claims = parse("{\"tee\":\"tdx\"}"), *policies = json_array();
     struct appraisal a owned(appraisal_done) = { 0 };
     buf_add_str(&document, "{\"version\":\"1.0.0\",\"anyOf\":[");
@@ -95,7 +109,8 @@ static void test_long_policies_refuse_briefly(void **state)
         buf_add_str(&document, "]}");
     }
     buf_add_str(&document, "]}");
-    json_array_append_new(policies, json_pack("{s:s,s:i,s:o}", "id", "p", "version", 1, "policy", parse(buf_str(&document))));
+    json_array_append_new(policies, json_pack("{s:s,s:i,s:o}", "id", "p", "version", 1, "policy",
+                                              parse(buf_str(&document))));
     json_array_append(policies, json_array_get(policies, 0));
     assert_false(failed(appraise(policies, claims, NOW, &a)));
     assert_false(a.met);
@@ -109,10 +124,14 @@ static void test_long_policies_refuse_briefly(void **state)
 static void test_broken_policies(void **state)
 {
     static const char *const rows[] = {
-        "[]", "{}", "[{}]", "[{\"id\":\"a\",\"version\":1}]",
+        "[]",
+        "{}",
+        "[{}]",
+        "[{\"id\":\"a\",\"version\":1}]",
         "[{\"id\":\"a\",\"version\":1,\"policy\":{}}]",
         "[{\"id\":\"a\",\"version\":1,\"policy\":{\"version\":\"1.0.0\",\"allOf\":[]}}]",
-        "[{\"id\":\"a\",\"version\":1,\"policy\":{\"version\":\"1.0.0\",\"allOf\":[{\"claim\":\"gone\",\"equals\":1}]}}]",
+        "[{\"id\":\"a\",\"version\":1,\"policy\":{\"version\":\"1.0.0\",\"allOf\":[{\"claim\":"
+        "\"gone\",\"equals\":1}]}}]",
     };
     owned(json_free) json_t *claims = parse("{\"debug\":false}");
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

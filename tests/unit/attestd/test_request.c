@@ -3,15 +3,22 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+
 #include <cmocka.h>
 
 #include "attestd/envelope.h"
 
 static void test_work_request(void **state)
 {
-    const struct work_request q = { .kind = WORK_ATTEST, .final = true, .form = EVIDENCE_RECORD, .media_type = SPAN("m"),
-                                    .evidence = SPAN("evidence"), .report_data = SPAN(""), .runtime_data = SPAN("{}"),
-                                    .tenant = SPAN("t"), .policies = SPAN("[]") };
+    const struct work_request q = { .kind = WORK_ATTEST,
+                                    .final = true,
+                                    .form = EVIDENCE_RECORD,
+                                    .media_type = SPAN("m"),
+                                    .evidence = SPAN("evidence"),
+                                    .report_data = SPAN(""),
+                                    .runtime_data = SPAN("{}"),
+                                    .tenant = SPAN("t"),
+                                    .policies = SPAN("[]") };
     struct buf bytes owned(buf_done) = buf_of(1024);
     struct work_request r;
     work_request_write(&q, &bytes);
@@ -63,11 +70,13 @@ static void test_need(void **state)
         assert_true(collateral_key_equal(&k, &key));
         assert_int_equal(stale, flag);
         for (size_t len = 0; len < good.len; len++)
-            assert_true(failed(collateral_need_parse(span_head(buf_span(&good), len), &key, &stale)));
+            assert_true(
+                failed(collateral_need_parse(span_head(buf_span(&good), len), &key, &stale)));
     }
     struct collateral_key key;
     bool stale;
-    assert_true(failed(collateral_need_parse(SPAN("\0\0\0\4sgxx\0\0\0\0\0\0\0\0\0"), &key, &stale)));
+    assert_true(
+        failed(collateral_need_parse(SPAN("\0\0\0\4sgxx\0\0\0\0\0\0\0\0\0"), &key, &stale)));
     assert_true(failed(collateral_need_parse(SPAN("\0\0\0\0\0\0\0\0\0\0\0\0\2"), &key, &stale)));
     (void)state;
 }
@@ -122,8 +131,9 @@ static void test_envelope_forms(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_work_request), cmocka_unit_test(test_collateral), cmocka_unit_test(test_need),
-        cmocka_unit_test(test_failure),      cmocka_unit_test(test_envelope_forms),
+        cmocka_unit_test(test_work_request),   cmocka_unit_test(test_collateral),
+        cmocka_unit_test(test_need),           cmocka_unit_test(test_failure),
+        cmocka_unit_test(test_envelope_forms),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

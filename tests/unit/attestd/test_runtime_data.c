@@ -3,6 +3,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+
 #include <cmocka.h>
 
 #include "base/base64.h"
@@ -16,8 +17,8 @@
 #define DY "07775510db8ed040293d9ac69f7430dbba7dade63ce982299e04b79d227873d1"
 
 /* SHA-512 of the five parts, computed with Python's hashlib. */
-#define EXPECTED                                                                                                       \
-    "9cc2496b7408a15aa5db8e99435144e5149caabace4e85d8951533027b9f580e"                                                 \
+#define EXPECTED                                                                                   \
+    "9cc2496b7408a15aa5db8e99435144e5149caabace4e85d8951533027b9f580e"                             \
     "5bbcc985d42a8dd8d7189271c0f6dfeb0dbe12eb4b7ecfc1cc62efabef1b35ee"
 
 static json_t *jwk_of(const char *x, const char *y)
@@ -87,7 +88,8 @@ static void test_absent_and_value(void **state)
 static void test_refused(void **state)
 {
     struct runtime_data d;
-    static const char *const members[] = { "type", "challenge", "tenant", "signing_key", "encryption_key" };
+    static const char *const members[] = { "type", "challenge", "tenant", "signing_key",
+                                           "encryption_key" };
     for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
         owned(json_free) json_t *j = kbs("c", "default");
         json_object_del(j, members[i]);
@@ -95,7 +97,8 @@ static void test_refused(void **state)
         json_object_set_new(j, members[i], json_integer(1));
         assert_true(failed(runtime_data_parse(j, SPAN("default"), &d)));
     }
-    owned(json_free) json_t *other = kbs("c", "other"), *empty = kbs("", "default"), *more = kbs("c", "default");
+    owned(json_free) json_t *other = kbs("c", "other"), *empty = kbs("", "default"),
+                            *more = kbs("c", "default");
     owned(json_free) json_t *off_curve = kbs("c", "default"), *private = kbs("c", "default");
     json_set_str(more, "nonce", "x");
     json_object_set_new(off_curve, "signing_key", jwk_of(GX, DY));

@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
+
 #include <cmocka.h>
 
 #include "base/clock.h"
@@ -41,7 +42,9 @@ static char *make_chain(void)
     owned(cert_free) struct cert *c = NULL;
     struct buf pem owned(buf_done) = buf_of(8192), out owned(buf_done) = buf_of(32768);
     assert_false(failed(key_make_ec(KEY_P256, &k)));
-    const struct cert_request r = { .common_name = "signer", .key = k, .not_after = NOW + 900 * DAY, .ca = true, .path_len = -1 };
+    const struct cert_request r = {
+        .common_name = "signer", .key = k, .not_after = NOW + 900 * DAY, .ca = true, .path_len = -1
+    };
     assert_false(failed(cert_issue(&r, NULL, k, &c)));
     assert_false(failed(cert_to_pem(c, &pem)));
     for (int twice = 0; twice < 2; twice++)
@@ -62,17 +65,21 @@ static fallible fetch(void *context, const struct tcs_id *id, struct tcs_item *o
     if (failed(u->result))
         return u->result;
     (void)id;
-    buf_addf(&out->body,
-             "{\"tcbInfo\":{\"id\":\"TDX\",\"fmspc\":\"%s\",\"issueDate\":\"%s\",\"nextUpdate\":\"%s\","
-             "\"tcbEvaluationDataNumber\":%d},\"signature\":\"00\"}",
-             u->fmspc, clock_format(u->issued, issued), clock_format(u->next_update, next), (int)u->evaluation);
+    buf_addf(
+        &out->body,
+        "{\"tcbInfo\":{\"id\":\"TDX\",\"fmspc\":\"%s\",\"issueDate\":\"%s\",\"nextUpdate\":\"%s\","
+        "\"tcbEvaluationDataNumber\":%d},\"signature\":\"00\"}",
+        u->fmspc, clock_format(u->issued, issued), clock_format(u->next_update, next),
+        (int)u->evaluation);
     out->chain = strdup(u->chain);
     return buf_check(&out->body);
 }
 
 static fallible open_cache(struct fixture *f)
 {
-    const struct tcs_upstream u = { .fetch = fetch, .context = &f->upstream, .refresh_seconds = REFRESH };
+    const struct tcs_upstream u = { .fetch = fetch,
+                                    .context = &f->upstream,
+                                    .refresh_seconds = REFRESH };
     return tcs_cache_new(&u, f->store, &f->cache);
 }
 
@@ -82,8 +89,11 @@ static int set_up(void **state)
     static char *chain;
     if (!chain)
         chain = make_chain();
-    f = (struct fixture){ .upstream = { .issued = NOW - DAY, .next_update = NOW + 30 * DAY, .evaluation = 18,
-                                        .fmspc = "00806F050000", .chain = chain } };
+    f = (struct fixture){ .upstream = { .issued = NOW - DAY,
+                                        .next_update = NOW + 30 * DAY,
+                                        .evaluation = 18,
+                                        .fmspc = "00806F050000",
+                                        .chain = chain } };
     *state = &f;
     return failed(store_open("sqlite::memory:", &f.store)) || failed(open_cache(&f));
 }
@@ -144,7 +154,8 @@ static void test_failure_is_not_asked_again_at_once(void **state)
 static void test_outlives_restart(void **state)
 {
     struct fixture *f = *state;
-    struct tcs_item t owned(tcs_item_done) = tcs_item_of(), again owned(tcs_item_done) = tcs_item_of();
+    struct tcs_item t owned(tcs_item_done) = tcs_item_of(),
+                      again owned(tcs_item_done) = tcs_item_of();
     assert_false(failed(get(f, NOW, &t)));
     tcs_cache_free(f->cache);
     assert_false(failed(open_cache(f)));
@@ -188,7 +199,8 @@ static void test_refuses_what_it_did_not_ask_for(void **state)
     assert_false(failed(get(f, NOW + 100, &t)));
 }
 
-/* The upstream has nothing newer: it is served, asked for again soon, and gone when the upstream fails. */
+/* The upstream has nothing newer: it is served, asked for again soon, and gone when the upstream
+ * fails. */
 static void test_past_its_date_at_the_source(void **state)
 {
     struct fixture *f = *state;
@@ -207,7 +219,8 @@ static void test_past_its_date_at_the_source(void **state)
 static void *ask(void *context)
 {
     struct tcs_item t owned(tcs_item_done) = tcs_item_of();
-    return failed(tcs_cache_get(((struct fixture *)context)->cache, &tcb, NOW, &t)) ? context : NULL;
+    return failed(tcs_cache_get(((struct fixture *)context)->cache, &tcb, NOW, &t)) ? context
+                                                                                    : NULL;
 }
 
 static void test_single_flight(void **state)

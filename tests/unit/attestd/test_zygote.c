@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The zygote with workers that answer, crash, hang or do what the sandbox forbids, as the request says. */
+/* The zygote with workers that answer, crash, hang or do what the sandbox forbids, as the request
+ * says. */
 #include "attestd/zygote.h"
 
 #include <poll.h>
@@ -8,6 +9,7 @@
 #include <stdarg.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+
 #include <cmocka.h>
 
 #include "attestd/channel.h"
@@ -73,8 +75,13 @@ static int start(void **state)
             failed(harden_process()) || failed(harden_syscalls_prepare(SANDBOX_COMPUTE)) ||
             failed(harden_syscalls(SANDBOX_FORK, &enforced)))
             _exit(9);
-        const struct zygote_config c = { .work = ends[1], .decisions = ends[1], .deadline_ms = DEADLINE_MS, .spares = 2,
-                                         .verifier = v, .serve = serve, .warm_up = worker_warm_up,
+        const struct zygote_config c = { .work = ends[1],
+                                         .decisions = ends[1],
+                                         .deadline_ms = DEADLINE_MS,
+                                         .spares = 2,
+                                         .verifier = v,
+                                         .serve = serve,
+                                         .warm_up = worker_warm_up,
                                          .confine = confine };
         _exit(failed(zygote_run(&c)) ? 1 : 0);
     }
@@ -109,7 +116,8 @@ static bool answered(int fd, char what)
     struct ipc_message m owned(ipc_message_done) = { .body = buf_of(1024) };
     struct err e = ipc_receive(fd, &m, 5000);
     close(fd);
-    return !failed(e) && m.type == ANSWER_RESULT && m.body.len == 1 && m.body.at[0] == (uint8_t)what;
+    return !failed(e) && m.type == ANSWER_RESULT && m.body.len == 1 &&
+           m.body.at[0] == (uint8_t)what;
 }
 
 static void test_answers(void **state)

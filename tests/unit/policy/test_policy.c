@@ -3,16 +3,23 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+
 #include <cmocka.h>
 
-#define HEX96 "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f202122232425262728292a2b2c2d2e2f"
-#define HEX96_UPPER "000102030405060708090A0B0C0D0E0F101112131415161718191A1B1C1D1E1F202122232425262728292A2B2C2D2E2F"
+#define HEX96                                                                                      \
+    "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f202122232425262728292a2b2c2d" \
+    "2e2f"
+#define HEX96_UPPER                                                                                \
+    "000102030405060708090A0B0C0D0E0F101112131415161718191A1B1C1D1E1F202122232425262728292A2B2C2D" \
+    "2E2F"
 #define ALL(conditions) "{\"version\":\"1.0.0\",\"anyOf\":[{\"allOf\":[" conditions "]}]}"
 #define NOW 1795435200 /* 2026-11-23T12:00:00Z */
 
 static const char tdx_claims[] =
-    "{\"tee\":\"tdx\",\"root\":\"vendor\",\"debug\":false,\"mrtd\":\"" HEX96 "\",\"tcb_status\":\"OutOfDate\","
-    "\"seamsvn\":5,\"tcb_date\":\"2026-11-13T12:00:00Z\",\"advisory_ids\":[\"INTEL-SA-00001\",\"INTEL-SA-00002\"],"
+    "{\"tee\":\"tdx\",\"root\":\"vendor\",\"debug\":false,\"mrtd\":\"" HEX96
+    "\",\"tcb_status\":\"OutOfDate\","
+    "\"seamsvn\":5,\"tcb_date\":\"2026-11-13T12:00:00Z\",\"advisory_ids\":[\"INTEL-SA-00001\","
+    "\"INTEL-SA-00002\"],"
     "\"rtmr0\":7,\"collateral_expires\":\"2026-12-23T12:00:00Z\"}";
 
 static struct policy *parse_good(const char *text)
@@ -70,7 +77,9 @@ static void test_operators(void **state)
         { "{\"claim\":\"tcb_date\",\"equals\":\"2026-11-13T13:00:00+01:00\"}", true },
         { "{\"claim\":\"advisory_ids\",\"contains_all\":[\"INTEL-SA-00002\"]}", true },
         { "{\"claim\":\"advisory_ids\",\"contains_all\":[\"INTEL-SA-00003\"]}", false },
-        { "{\"claim\":\"advisory_ids\",\"subset_of\":[\"INTEL-SA-00001\",\"INTEL-SA-00002\",\"INTEL-SA-3\"]}", true },
+        { "{\"claim\":\"advisory_ids\",\"subset_of\":[\"INTEL-SA-00001\",\"INTEL-SA-00002\","
+          "\"INTEL-SA-3\"]}",
+          true },
         { "{\"claim\":\"advisory_ids\",\"subset_of\":[\"INTEL-SA-00001\"]}", false }, /* L46 */
         { "{\"claim\":\"advisory_ids\",\"equals\":[\"INTEL-SA-00002\",\"INTEL-SA-00001\"]}", true },
         { "{\"claim\":\"advisory_ids\",\"equals\":[]}", false },
@@ -105,7 +114,8 @@ static void test_refused_when_written(void **state)
         { ALL("{\"claim\":\"debug\",\"is\":false}"), "anyOf[0].allOf[0]: unknown operator \"is\"" },
         { ALL("{\"claim\":\"debug\"}"), "anyOf[0].allOf[0]: no operator" },
         { ALL("{\"claim\":\"seamsvn\",\"min\":1,\"max\":2}"), "anyOf[0].allOf[0]: two operators" },
-        { ALL("{\"claim\":\"debug\",\"equals\":\"false\"}"), "debug equals: the claim is true or false" },
+        { ALL("{\"claim\":\"debug\",\"equals\":\"false\"}"),
+          "debug equals: the claim is true or false" },
         { ALL("{\"claim\":\"debug\",\"min\":false}"), "does not take claims of this type" },
         { ALL("{\"claim\":\"seamsvn\",\"min\":256}"), "can never have this number" },
         { ALL("{\"claim\":\"seamsvn\",\"min\":-1}"), "can never have this number" },
@@ -124,12 +134,15 @@ static void test_refused_when_written(void **state)
         { ALL(""), "anyOf[0]: empty \"allOf\"" },
         { ALL("3"), "anyOf[0].allOf[0]: must be an object" },
         { ALL("{\"claim\":3,\"equals\":1}"), "\"claim\" must be text" },
-        { ALL("{\"allOf\":[{\"claim\":\"debug\",\"equals\":false}],\"anyOf\":[]}"), "exactly one of" },
+        { ALL("{\"allOf\":[{\"claim\":\"debug\",\"equals\":false}],\"anyOf\":[]}"),
+          "exactly one of" },
         { "{\"version\":\"1.0.0\",\"anyOf\":[]}", "policy: empty \"anyOf\"" },
         { "{\"version\":\"1.0.0\"}", "exactly one of" },
         { "{\"anyOf\":[{\"claim\":\"debug\",\"equals\":false}]}", "\"version\" is missing" },
-        { "{\"version\":\"2\",\"anyOf\":[{\"claim\":\"debug\",\"equals\":false}]}", "unknown version" },
-        { "{\"version\":\"1.0.0\",\"anyOf\":[{\"authority\":3,\"allOf\":[]}]}", "\"authority\" must be text" },
+        { "{\"version\":\"2\",\"anyOf\":[{\"claim\":\"debug\",\"equals\":false}]}",
+          "unknown version" },
+        { "{\"version\":\"1.0.0\",\"anyOf\":[{\"authority\":3,\"allOf\":[]}]}",
+          "\"authority\" must be text" },
         { "{\"version\":\"1.0.0\",\"noneOf\":[]}", "unknown member \"noneOf\"" },
         { "{\"version\":\"1.0.0\",\"allOf\":{}}", "must be a list" },
         { "{\"version\":\"1.0.0\",\"allOf\":[],\"allOf\":[]}", "policy: " },
@@ -164,7 +177,8 @@ static void test_limits(void **state)
         nested(&text, depth);
         owned(policy_free) struct policy *p = NULL;
         char *message owned(free) = NULL;
-        assert_int_equal(failed(policy_parse(buf_span(&text), &p, &message)), depth > POLICY_DEPTH_MAX);
+        assert_int_equal(failed(policy_parse(buf_span(&text), &p, &message)),
+                         depth > POLICY_DEPTH_MAX);
     }
     for (int extra = 0; extra < 2; extra++) {
         struct buf text owned(buf_done) = buf_of(POLICY_TEXT_MAX);
@@ -181,7 +195,8 @@ static void test_limits(void **state)
 
 static void test_prefixes_fail(void **state)
 {
-    static const char text[] = ALL("{\"claim\":\"debug\",\"equals\":false},{\"claim\":\"seamsvn\",\"in\":[1,2]}");
+    static const char text[] =
+        ALL("{\"claim\":\"debug\",\"equals\":false},{\"claim\":\"seamsvn\",\"in\":[1,2]}");
     for (size_t len = 0; len < sizeof(text) - 1; len++) {
         owned(policy_free) struct policy *p = NULL;
         char *message owned(free) = NULL;
@@ -201,7 +216,8 @@ static const char two_ways[] =
     "{\"authority\":\"https://as.example\",\"allOf\":[{\"claim\":\"tee\",\"equals\":\"sgx\"},"
     "{\"claim\":\"isvsvn\",\"min\":3},{\"claim\":\"debug\",\"equals\":false}]},"
     "{\"allOf\":[{\"claim\":\"tee\",\"equals\":\"tdx\"},"
-    "{\"anyOf\":[{\"claim\":\"seamsvn\",\"min\":9},{\"claim\":\"tcb_status\",\"equals\":\"UpToDate\"}]}]}]}";
+    "{\"anyOf\":[{\"claim\":\"seamsvn\",\"min\":9},{\"claim\":\"tcb_status\",\"equals\":"
+    "\"UpToDate\"}]}]}]}";
 
 static void test_explains_refusal(void **state)
 {
@@ -222,8 +238,10 @@ static void test_explains_refusal(void **state)
     assert_false(failed(policy_explain(p, &r, &why)));
     const json_t *alternatives = json_object_get(why, "alternatives");
     assert_int_equal(json_array_size(alternatives), 2);
-    assert_int_equal(json_array_size(json_object_get(json_array_get(alternatives, 0), "failed")), 2);
-    assert_int_equal(json_array_size(json_object_get(json_array_get(alternatives, 1), "failed")), 2);
+    assert_int_equal(json_array_size(json_object_get(json_array_get(alternatives, 0), "failed")),
+                     2);
+    assert_int_equal(json_array_size(json_object_get(json_array_get(alternatives, 1), "failed")),
+                     2);
     assert_true(json_is_false(json_object_get(json_array_get(alternatives, 1), "met")));
     assert_string_equal(json_string_value(json_object_get(why, "nearest")), "anyOf[1]");
     (void)state;
@@ -234,7 +252,8 @@ static void test_blames_only_what_blocks(void **state)
 {
     owned(policy_free) struct policy *p = parse_good(
         "{\"version\":\"1.0.0\",\"allOf\":[{\"claim\":\"root\",\"equals\":\"configured\"},"
-        "{\"anyOf\":[{\"claim\":\"tee\",\"equals\":\"sgx\"},{\"claim\":\"tee\",\"equals\":\"tdx\"}]}]}");
+        "{\"anyOf\":[{\"claim\":\"tee\",\"equals\":\"sgx\"},{\"claim\":\"tee\",\"equals\":\"tdx\"}]"
+        "}]}");
     owned(json_free) json_t *claims = NULL;
     struct policy_result r owned(policy_result_done) = { 0 };
     assert_false(failed(json_parse_object(span_str(tdx_claims), &claims)));
@@ -251,7 +270,8 @@ static void test_any_alternative_is_enough(void **state)
 {
     assert_true(met(two_ways, "{\"tee\":\"tdx\",\"tcb_status\":\"UpToDate\"}"));
     assert_true(met(two_ways, "{\"tee\":\"sgx\",\"isvsvn\":3,\"debug\":false}"));
-    assert_false(met(two_ways, "{\"tee\":\"sgx\",\"isvsvn\":2,\"debug\":false}")); /* L52: a minimum, and AND */
+    assert_false(met(
+        two_ways, "{\"tee\":\"sgx\",\"isvsvn\":2,\"debug\":false}")); /* L52: a minimum, and AND */
     assert_false(met(two_ways, "{\"tee\":\"sgx\",\"isvsvn\":3,\"debug\":true}"));
     assert_false(met(two_ways, "{}"));
     (void)state;
@@ -261,9 +281,11 @@ static void test_canonical(void **state)
 {
     owned(policy_free) struct policy *a = parse_good(ALL("{\"claim\":\"debug\",\"equals\":false}"));
     owned(policy_free) struct policy *b =
-        parse_good("{ \"anyOf\":[ {\"allOf\":[{\"equals\":false,\"claim\":\"debug\"}]} ], \"version\":\"1.0.0\" }");
+        parse_good("{ \"anyOf\":[ {\"allOf\":[{\"equals\":false,\"claim\":\"debug\"}]} ], "
+                   "\"version\":\"1.0.0\" }");
     owned(policy_free) struct policy *c = parse_good(ALL("{\"claim\":\"debug\",\"equals\":true}"));
-    struct buf ta owned(buf_done) = buf_of(4096), tb owned(buf_done) = buf_of(4096), tc owned(buf_done) = buf_of(4096);
+    struct buf ta owned(buf_done) = buf_of(4096), tb owned(buf_done) = buf_of(4096),
+                  tc owned(buf_done) = buf_of(4096);
     assert_false(failed(policy_canonical(a, &ta)));
     assert_false(failed(policy_canonical(b, &tb)));
     assert_false(failed(policy_canonical(c, &tc)));
@@ -278,30 +300,42 @@ static void test_lint(void **state)
         const char *text, *message;
         bool error;
     } rows[] = {
-        { ALL("{\"claim\":\"seamsvn\",\"min\":5},{\"claim\":\"seamsvn\",\"max\":4}"), "never true: contradicts", true },
-        { ALL("{\"claim\":\"seamsvn\",\"greater\":5},{\"claim\":\"seamsvn\",\"max\":5}"), "never true", true },
-        { ALL("{\"claim\":\"debug\",\"equals\":true},{\"claim\":\"debug\",\"equals\":false}"), "never true", true },
-        { ALL("{\"claim\":\"debug\",\"equals\":true},{\"claim\":\"debug\",\"notEquals\":true}"), "never true", true },
-        { ALL("{\"claim\":\"seamsvn\",\"in\":[1,2]},{\"claim\":\"seamsvn\",\"min\":3}"), "never true", true },
-        { ALL("{\"claim\":\"seamsvn\",\"exists\":false},{\"claim\":\"seamsvn\",\"min\":3}"), "never true", true },
+        { ALL("{\"claim\":\"seamsvn\",\"min\":5},{\"claim\":\"seamsvn\",\"max\":4}"),
+          "never true: contradicts", true },
+        { ALL("{\"claim\":\"seamsvn\",\"greater\":5},{\"claim\":\"seamsvn\",\"max\":5}"),
+          "never true", true },
+        { ALL("{\"claim\":\"debug\",\"equals\":true},{\"claim\":\"debug\",\"equals\":false}"),
+          "never true", true },
+        { ALL("{\"claim\":\"debug\",\"equals\":true},{\"claim\":\"debug\",\"notEquals\":true}"),
+          "never true", true },
+        { ALL("{\"claim\":\"seamsvn\",\"in\":[1,2]},{\"claim\":\"seamsvn\",\"min\":3}"),
+          "never true", true },
+        { ALL("{\"claim\":\"seamsvn\",\"exists\":false},{\"claim\":\"seamsvn\",\"min\":3}"),
+          "never true", true },
         { ALL("{\"claim\":\"seamsvn\",\"less\":0}"), "less than zero", true },
-        { ALL("{\"claim\":\"mrenclave\",\"exists\":true},{\"claim\":\"mrtd\",\"exists\":true}"), "no TEE", true },
-        { ALL("{\"claim\":\"tee\",\"equals\":\"sgx\"},{\"anyOf\":[{\"claim\":\"mrtd\",\"exists\":true}]}"), "no TEE",
-          true },
+        { ALL("{\"claim\":\"mrenclave\",\"exists\":true},{\"claim\":\"mrtd\",\"exists\":true}"),
+          "no TEE", true },
+        { ALL("{\"claim\":\"tee\",\"equals\":\"sgx\"},{\"anyOf\":[{\"claim\":\"mrtd\",\"exists\":"
+              "true}]}"),
+          "no TEE", true },
         { ALL("{\"claim\":\"seamsvn\",\"min\":0}"), "always true", false },
-        { ALL("{\"claim\":\"debug\",\"equals\":false},{\"claim\":\"debug\",\"equals\":false}"), "twice", false },
+        { ALL("{\"claim\":\"debug\",\"equals\":false},{\"claim\":\"debug\",\"equals\":false}"),
+          "twice", false },
         { two_ways, "authority", false },
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         owned(policy_free) struct policy *p = parse_good(rows[i].text);
         struct policy_remarks remarks owned(policy_remarks_done) = { 0 };
         assert_false(failed(policy_lint(p, &remarks)));
-        if (remarks.count != 1 || remarks.at[0].error != rows[i].error || !strstr(remarks.at[0].message, rows[i].message))
-            fail_msg("%s: %zu remarks, %s", rows[i].text, remarks.count, remarks.count ? remarks.at[0].message : "-");
+        if (remarks.count != 1 || remarks.at[0].error != rows[i].error ||
+            !strstr(remarks.at[0].message, rows[i].message))
+            fail_msg("%s: %zu remarks, %s", rows[i].text, remarks.count,
+                     remarks.count ? remarks.at[0].message : "-");
         assert_int_equal(policy_remarks_has_error(&remarks), rows[i].error);
     }
-    owned(policy_free) struct policy *clean = parse_good(
-        ALL("{\"claim\":\"seamsvn\",\"min\":3},{\"claim\":\"seamsvn\",\"max\":9},{\"claim\":\"seamsvn\",\"notIn\":[4]}"));
+    owned(policy_free) struct policy *clean =
+        parse_good(ALL("{\"claim\":\"seamsvn\",\"min\":3},{\"claim\":\"seamsvn\",\"max\":9},{"
+                       "\"claim\":\"seamsvn\",\"notIn\":[4]}"));
     struct policy_remarks none owned(policy_remarks_done) = { 0 };
     assert_false(failed(policy_lint(clean, &none)));
     assert_int_equal(none.count, 0);
@@ -311,11 +345,15 @@ static void test_lint(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_operators),        cmocka_unit_test(test_refused_when_written),
-        cmocka_unit_test(test_limits),           cmocka_unit_test(test_prefixes_fail),
-        cmocka_unit_test(test_explains_refusal), cmocka_unit_test(test_any_alternative_is_enough),
+        cmocka_unit_test(test_operators),
+        cmocka_unit_test(test_refused_when_written),
+        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_prefixes_fail),
+        cmocka_unit_test(test_explains_refusal),
+        cmocka_unit_test(test_any_alternative_is_enough),
         cmocka_unit_test(test_blames_only_what_blocks),
-        cmocka_unit_test(test_canonical),        cmocka_unit_test(test_lint),
+        cmocka_unit_test(test_canonical),
+        cmocka_unit_test(test_lint),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

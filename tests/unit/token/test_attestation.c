@@ -3,6 +3,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+
 #include <cmocka.h>
 
 #include "crypto/crypto.h"
@@ -19,7 +20,8 @@ static int set_up(void **state)
 {
     struct buf text owned(buf_done) = buf_of(4096);
     if (failed(crypto_start(CRYPTO_MEMORY_PLAIN)) || failed(key_make_ec(KEY_P256, &key)) ||
-        failed(jwks_text((const struct key *const *)&key, 1, &text)) || failed(jwks_parse(buf_span(&text), &keys)))
+        failed(jwks_text((const struct key *const *)&key, 1, &text)) ||
+        failed(jwks_parse(buf_span(&text), &keys)))
         return 1;
     claims = json_pack("{s:s,s:s,s:b}", "tee", "tdx", "tcb_status", "UpToDate", "debug", 0);
     policies = json_pack("[{s:s,s:i,s:s}]", "id", "p-1", "version", 3, "digest", "sha256:00");
@@ -91,7 +93,8 @@ static void test_token(void **state)
 static void test_refusal_is_no_token(void **state)
 {
     owned(json_free) json_t *no = decide(false), *yes = decide(true);
-    struct buf refused owned(buf_done) = buf_of(JOSE_TEXT_MAX), token owned(buf_done) = buf_of(JOSE_TEXT_MAX);
+    struct buf refused owned(buf_done) = buf_of(JOSE_TEXT_MAX),
+                       token owned(buf_done) = buf_of(JOSE_TEXT_MAX);
     struct attestation a owned(attestation_done) = { 0 };
     bool refusal = false;
     issue(no, &refused, &refusal);
@@ -112,7 +115,8 @@ static void test_issuer_refuses_other_things(void **state)
 {
     struct buf text owned(buf_done) = buf_of(JOSE_TEXT_MAX);
     bool refusal;
-    owned(json_free) json_t *extra = decide(true), *both = decide(false), *status = decide(true), *odd = decide(true);
+    owned(json_free) json_t *extra = decide(true), *both = decide(false), *status = decide(true),
+                            *odd = decide(true);
     owned(json_free) json_t *empty = json_object();
     json_set_int(extra, "exp", NOW + 1000000);
     json_object_set_new(both, "cnf", json_pack("{s:s}", "jkt", JKT_S));
@@ -133,9 +137,12 @@ static void test_status_follows_claims(void **state)
         const char *status;
         int debug;
         const char *ear;
-    } rows[] = { { "UpToDate", 0, "affirming" }, { "OutOfDate", 0, "warning" }, { "UpToDate", 1, "warning" } };
+    } rows[] = { { "UpToDate", 0, "affirming" },
+                 { "OutOfDate", 0, "warning" },
+                 { "UpToDate", 1, "warning" } };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        owned(json_free) json_t *c = json_pack("{s:s,s:b}", "tcb_status", rows[i].status, "debug", rows[i].debug);
+        owned(json_free) json_t *c =
+            json_pack("{s:s,s:b}", "tcb_status", rows[i].status, "debug", rows[i].debug);
         struct attestation_facts f = facts(true);
         f.claims = c;
         owned(json_free) json_t *decision = NULL;
@@ -154,7 +161,8 @@ static void test_expires(void **state)
     enum jwt_fault fault;
     bool refusal;
     issue(decision, &text, &refusal);
-    assert_true(failed(attestation_verify(buf_span(&text), keys, NOW + 600 + JWT_LEEWAY, &a, &fault)));
+    assert_true(
+        failed(attestation_verify(buf_span(&text), keys, NOW + 600 + JWT_LEEWAY, &a, &fault)));
     assert_int_equal(fault, JWT_EXPIRED);
     (void)state;
 }

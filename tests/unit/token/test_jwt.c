@@ -3,6 +3,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+
 #include <cmocka.h>
 
 #include "base/base64.h"
@@ -52,8 +53,8 @@ static json_t *good_claims(void)
     return c;
 }
 
-static enum jwt_fault verdict_on(const struct fixture *f, const struct key *signer, const char *typ, const json_t *claims,
-                                 int64_t now)
+static enum jwt_fault verdict_on(const struct fixture *f, const struct key *signer, const char *typ,
+                                 const json_t *claims, int64_t now)
 {
     struct buf text owned(buf_done) = buf_of(JOSE_TEXT_MAX);
     owned(json_free) json_t *read = NULL;
@@ -104,9 +105,9 @@ static void test_times(void **state)
         int64_t offset;
         enum jwt_fault fault;
     } rows[] = {
-        { "exp", -JWT_LEEWAY, JWT_EXPIRED },      { "exp", -JWT_LEEWAY + 1, JWT_GOOD },
-        { "nbf", JWT_LEEWAY, JWT_GOOD },          { "nbf", JWT_LEEWAY + 1, JWT_NOT_YET },
-        { "iat", JWT_LEEWAY, JWT_GOOD },          { "iat", JWT_LEEWAY + 1, JWT_NOT_YET },
+        { "exp", -JWT_LEEWAY, JWT_EXPIRED }, { "exp", -JWT_LEEWAY + 1, JWT_GOOD },
+        { "nbf", JWT_LEEWAY, JWT_GOOD },     { "nbf", JWT_LEEWAY + 1, JWT_NOT_YET },
+        { "iat", JWT_LEEWAY, JWT_GOOD },     { "iat", JWT_LEEWAY + 1, JWT_NOT_YET },
     };
     const struct fixture *f = *state;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -139,7 +140,8 @@ static void test_forgeries(void **state)
 {
     const struct fixture *f = *state;
     owned(json_free) json_t *c = good_claims(), *header = json_object(), *out = NULL;
-    struct buf text owned(buf_done) = buf_of(JOSE_TEXT_MAX), bare owned(buf_done) = buf_of(JOSE_TEXT_MAX);
+    struct buf text owned(buf_done) = buf_of(JOSE_TEXT_MAX),
+                    bare owned(buf_done) = buf_of(JOSE_TEXT_MAX);
     char *payload owned(free) = json_text(c);
     char kid[THUMBPRINT_TEXT_SIZE];
     enum jwt_fault fault;
@@ -147,7 +149,9 @@ static void test_forgeries(void **state)
     json_set_str(header, "typ", "JWT");
     json_set_str(header, "kid", kid);
     assert_false(failed(jws_sign(f->stranger, header, span_str(payload), &text)));
-    assert_int_equal(jwt_verify(buf_span(&text), f->keys, "JWT", "us", "them", NOW, &out, &fault).kind, FAIL_DENIED);
+    assert_int_equal(
+        jwt_verify(buf_span(&text), f->keys, "JWT", "us", "them", NOW, &out, &fault).kind,
+        FAIL_DENIED);
     assert_int_equal(fault, JWT_BAD_SIGNATURE);
 
     buf_clear(&text);
@@ -157,7 +161,8 @@ static void test_forgeries(void **state)
     buf_add_str(&bare, ".");
     base64url_add(&bare, span_str(payload));
     buf_add_str(&bare, ".");
-    assert_true(failed(jwt_verify(buf_span(&bare), f->keys, "JWT", "us", "them", NOW, &out, &fault)));
+    assert_true(
+        failed(jwt_verify(buf_span(&bare), f->keys, "JWT", "us", "them", NOW, &out, &fault)));
     assert_int_not_equal(fault, JWT_GOOD);
     assert_null(out);
 }
@@ -169,7 +174,8 @@ static void test_every_prefix_fails(void **state)
     struct buf text owned(buf_done) = buf_of(JOSE_TEXT_MAX);
     assert_false(failed(jwt_sign(f->key, "JWT", c, &text)));
     for (size_t len = 0; len < text.len; len++) {
-        assert_true(failed(jwt_verify(span_head(buf_span(&text), len), f->keys, "JWT", "us", "them", NOW, &out, NULL)));
+        assert_true(failed(jwt_verify(span_head(buf_span(&text), len), f->keys, "JWT", "us", "them",
+                                      NOW, &out, NULL)));
         assert_null(out);
     }
     buf_add_str(&text, "A");
@@ -179,16 +185,22 @@ static void test_every_prefix_fails(void **state)
 static void test_ids_differ(void **state)
 {
     owned(json_free) json_t *a = good_claims(), *b = good_claims();
-    assert_string_not_equal(json_string_value(json_object_get(a, "jti")), json_string_value(json_object_get(b, "jti")));
+    assert_string_not_equal(json_string_value(json_object_get(a, "jti")),
+                            json_string_value(json_object_get(b, "jti")));
     (void)state;
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good),         cmocka_unit_test(test_audience_list), cmocka_unit_test(test_required_claims),
-        cmocka_unit_test(test_times),        cmocka_unit_test(test_wrong_parties), cmocka_unit_test(test_forgeries),
-        cmocka_unit_test(test_every_prefix_fails), cmocka_unit_test(test_ids_differ),
+        cmocka_unit_test(test_good),
+        cmocka_unit_test(test_audience_list),
+        cmocka_unit_test(test_required_claims),
+        cmocka_unit_test(test_times),
+        cmocka_unit_test(test_wrong_parties),
+        cmocka_unit_test(test_forgeries),
+        cmocka_unit_test(test_every_prefix_fails),
+        cmocka_unit_test(test_ids_differ),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
