@@ -181,6 +181,7 @@ static fallible open_stores(const struct keyd_settings *s, const char *folder, s
     TRY(committer_open(writer, journal, &b->committer));
     writer = NULL;
     TRY(policy_cache_new(&b->policies));
+    TRY(planned_open(&b->planned));
     return store_pool_open(url, READERS, &b->readers);
 }
 

@@ -11,6 +11,7 @@
 #include "access/pinned_keys.h"
 #include "broker/attestation_keys.h"
 #include "broker/commit.h"
+#include "broker/planned.h"
 #include "broker/policy_cache.h"
 #include "broker/question.h"
 #include "broker/secrets.h"
@@ -28,6 +29,7 @@ struct broker {
     struct store_pool *readers;
     struct policy_cache *policies;
     struct committer *committer;
+    struct planned *planned;
     struct key *import; /* public: imports are sealed to it */
     const char *kbs_id; /* in every challenge */
     uint64_t challenge_seconds;

@@ -111,8 +111,9 @@ static fallible is_spent(struct release *r, bool *spent)
     struct borrowed_store s owned(store_give) = store_borrow(r->b->readers);
     struct statement *q;
 
-    TRY(store_query(s.store, "SELECT 1 FROM spent WHERE id = ?1", &q));
+    TRY(store_query(s.store, "SELECT 1 FROM spent WHERE expires_at = ?2 AND id = ?1", &q));
     bind_blob(q, 1, SPAN_OF(r->challenge.id));
+    bind_int(q, 2, r->challenge.expires_at);
     TRY(store_step(q, spent));
     store_reset(q);
     return OK;
@@ -224,6 +225,7 @@ static fallible plan(struct release *r)
     if (body)
         json_object_set(body, "policy_ids", (json_t *)r->policy.policy->policy_ids);
     TRY(outcome_answer(r->o, body));
+    planned_keep(r->b->planned, r);
     r->o->code = CODE_APPRAISE;
     return OK;
 }

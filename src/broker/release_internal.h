@@ -6,6 +6,7 @@
 #include "broker/admit.h"
 #include "broker/challenge.h"
 #include "broker/entry.h"
+#include "broker/planned.h"
 #include "broker/record.h"
 
 struct release {
@@ -13,6 +14,7 @@ struct release {
     const struct broker_request *q;
     struct outcome *o;
     /* from the request */
+    uint8_t body_hash[SHA256_SIZE], digest[SHA256_SIZE]; /* digest: see planned.h */
     json_t *body;
     struct span challenge_text, brought_token; /* borrow from body */
     char challenge_digest[DIGEST_TEXT_SIZE];

@@ -55,6 +55,13 @@ static fallible read_body(struct release *r)
     return digest_text(r->challenge_text, r->challenge_digest);
 }
 
+static fallible check_expiry(struct release *r)
+{
+    if (r->q->now >= r->challenge.expires_at)
+        return refuse(r, CODE_CHALLENGE_EXPIRED, "the challenge has expired: ask for a new one");
+    return OK;
+}
+
 static fallible open_challenge(struct release *r)
 {
     struct err e = challenge_open(r->b->secrets.challenge_root, span_str(r->b->kbs_id), r->challenge_text, &r->challenge);
@@ -62,8 +69,9 @@ static fallible open_challenge(struct release *r)
     if (e.kind == FAIL_DENIED)
         return refuse(r, CODE_CHALLENGE_INVALID, "the challenge is not of this broker, or was changed");
     TRY(e);
-    if (r->q->now >= r->challenge.expires_at)
-        return refuse(r, CODE_CHALLENGE_EXPIRED, "the challenge has expired: ask for a new one");
+    TRY(check_expiry(r));
+    if (r->o->code != CODE_OK)
+        return OK;
     if (!span_equal_str(r->q->id, r->challenge.key_id))
         return refuse(r, CODE_CHALLENGE_OF_ANOTHER_KEY, "the challenge was made for another key");
     return OK;
@@ -72,15 +80,14 @@ static fallible open_challenge(struct release *r)
 static fallible check_proof(struct release *r)
 {
     struct buf signed_text owned(buf_done) = buf_of(4096);
-    uint8_t body_hash[SHA256_SIZE], proof[PROOF_SIZE];
+    uint8_t proof[PROOF_SIZE];
     bool good = false;
 
-    TRY(sha256(r->q->body, body_hash));
     write_part(&signed_text, SPAN("warder-proof-v1"));
     write_part(&signed_text, SPAN("POST"));
     write_part(&signed_text, r->q->path);
     write_part(&signed_text, r->challenge_text);
-    write_part(&signed_text, SPAN_OF(body_hash));
+    write_part(&signed_text, SPAN_OF(r->body_hash));
     TRY(buf_check(&signed_text));
     if (failed(base64url_parse_exact(r->q->proof, proof, sizeof proof)))
         return refuse(r, CODE_PROOF_INVALID, "header Warder-Proof: a signature by signing_key is needed");
@@ -106,17 +113,36 @@ static fallible check_client(struct release *r)
     return OK;
 }
 
-fallible release_authenticate(struct release *r)
+/* Over every byte that read_body, open_challenge and check_proof look at. */
+static fallible request_digest(struct release *r)
 {
-    static struct err (*const steps[])(struct release *) = { open_challenge, check_proof, check_client };
+    struct buf parts owned(buf_done) = buf_of(256U << 10);
 
+    TRY(sha256(r->q->body, r->body_hash));
+    write_part(&parts, r->q->id);
+    write_part(&parts, r->q->path);
+    write_part(&parts, r->q->proof);
+    write_part(&parts, SPAN_OF(r->body_hash));
+    TRY(buf_check(&parts));
+    return sha256(buf_span(&parts), r->digest);
+}
+
+static fallible prove(struct release *r)
+{
     struct err e = read_body(r);
+
     if (e.kind == FAIL_INPUT || e.kind == FAIL_LIMIT)
         return refuse(r, e.kind == FAIL_LIMIT ? CODE_TOO_LARGE : CODE_MALFORMED_REQUEST, e.what);
     TRY(e);
-    for (size_t i = 0; i < sizeof steps / sizeof steps[0] && r->o->code == CODE_OK; i++)
-        TRY(steps[i](r));
-    return OK;
+    TRY(open_challenge(r));
+    return r->o->code == CODE_OK ? check_proof(r) : OK;
+}
+
+fallible release_authenticate(struct release *r)
+{
+    TRY(request_digest(r));
+    TRY(planned_take(r->b->planned, r) ? check_expiry(r) : prove(r));
+    return r->o->code == CODE_OK ? check_client(r) : OK;
 }
 
 static fallible look_up_failure(struct release *r, struct err e, enum code absent, const char *detail)

@@ -12,8 +12,8 @@ const struct migration broker_schema[] = {
          " content TEXT NOT NULL, mac BLOB NOT NULL, PRIMARY KEY (tenant, id),"
          " FOREIGN KEY (tenant, link) REFERENCES transfer_policies (tenant, id));"
          "CREATE INDEX keys_policy ON keys (tenant, link);"
-         "CREATE TABLE spent (id BLOB NOT NULL PRIMARY KEY, expires_at INTEGER NOT NULL);"
-         "CREATE INDEX spent_expiry ON spent (expires_at);"
+         /* A challenge's expiry is sealed with its id: one row a challenge, and in the order in which they go. */
+         "CREATE TABLE spent (expires_at INTEGER NOT NULL, id BLOB NOT NULL, PRIMARY KEY (expires_at, id)) WITHOUT ROWID;"
          "CREATE TABLE audit (seq INTEGER NOT NULL PRIMARY KEY, id TEXT NOT NULL UNIQUE, tenant TEXT NOT NULL,"
          " key_id TEXT NOT NULL, record TEXT NOT NULL, hash BLOB NOT NULL);"
          "CREATE INDEX audit_key ON audit (tenant, key_id, seq);" },

@@ -119,6 +119,7 @@ static int open_all(void **state)
     assert_ok(store_migrate(writer, broker_schema, broker_schema_count));
     assert_ok(committer_open(writer, NULL, &broker.committer));
     assert_ok(policy_cache_new(&broker.policies));
+    assert_ok(planned_open(&broker.planned));
     assert_ok(store_pool_open(url, 4, &broker.readers));
     open_manager();
     char *token owned(free) = admin_token();
@@ -141,6 +142,7 @@ static int close_all(void **state)
     keystore_close(servers[0].store);
     policy_cache_free(broker.policies);
     store_pool_close(broker.readers);
+    planned_close(broker.planned);
     committer_close(broker.committer);
     attestation_keys_close(broker.as);
     pinned_keys_close(broker.aas);
@@ -175,6 +177,7 @@ static void client_start(struct client *c)
 
 static char *token_for(const struct client *c, const struct key *signer, const char *tee)
 {
+    char challenge[DIGEST_TEXT_SIZE];
     struct attestation_facts facts = { .tenant = SPAN("default"), .verified = true };
     char s[THUMBPRINT_TEXT_SIZE], e[THUMBPRINT_TEXT_SIZE];
     json_t *claims owned(json_free) = json_pack("{s:s,s:b,s:s}", "tee", tee, "debug", 0, "tcb_status", "UpToDate");
@@ -186,6 +189,8 @@ static char *token_for(const struct client *c, const struct key *signer, const c
     assert_ok(key_thumbprint(c->e, e));
     facts.signing_jkt = span_str(s);
     facts.encryption_jkt = span_str(e);
+    assert_ok(digest_text(span_str(c->challenge), challenge));
+    facts.challenge = span_str(challenge);
     facts.claims = claims;
     facts.policies = policies;
     assert_ok(attestation_decision(&facts, &decision));
@@ -193,20 +198,11 @@ static char *token_for(const struct client *c, const struct key *signer, const c
     return buf_take_str(&text);
 }
 
-static void client_write(struct client *c, const char *token)
+static void client_sign(struct client *c)
 {
-    json_t *body owned(json_free) = json_object(), *s = NULL, *e = NULL;
     struct buf text owned(buf_done) = buf_of(4096), signature owned(buf_done) = buf_of(64);
     uint8_t hash[SHA256_SIZE];
-    assert_ok(key_to_jwk(c->s, &s));
-    assert_ok(key_to_jwk(c->e, &e));
-    json_set_str(body, "challenge", c->challenge);
-    json_object_set_new(body, "signing_key", s);
-    json_object_set_new(body, "encryption_key", e);
-    json_set_str(body, "attestation_token", token);
-    free(c->body);
     free(c->proof);
-    c->body = json_text(body);
     assert_ok(sha256(span_str(c->body), hash));
     write_part(&text, SPAN("warder-proof-v1"));
     write_part(&text, SPAN("POST"));
@@ -215,6 +211,27 @@ static void client_write(struct client *c, const char *token)
     write_part(&text, SPAN_OF(hash));
     assert_ok(signature_make(c->s, SIGNATURE_ECDSA, DIGEST_SHA256, buf_span(&text), &signature));
     c->proof = base64url_dup(buf_span(&signature));
+}
+
+static void client_write_with(struct client *c, const char *token, json_t *evidence)
+{
+    json_t *body owned(json_free) = json_object(), *s = NULL, *e = NULL;
+    assert_ok(key_to_jwk(c->s, &s));
+    assert_ok(key_to_jwk(c->e, &e));
+    json_set_str(body, "challenge", c->challenge);
+    json_object_set_new(body, "signing_key", s);
+    json_object_set_new(body, "encryption_key", e);
+    json_set_str(body, "attestation_token", token);
+    if (evidence)
+        json_object_set_new(body, "evidence", evidence);
+    free(c->body);
+    c->body = json_text(body);
+    client_sign(c);
+}
+
+static void client_write(struct client *c, const char *token)
+{
+    client_write_with(c, token, NULL);
 }
 
 static struct broker_request request_of(const struct client *c)
@@ -287,6 +304,34 @@ static void refused_in_the_order_of_trust(void **state)
     (void)ask(OPERATION_RELEASE, q, CODE_CHALLENGE_SPENT);
     client_done(&c);
     client_done(&other);
+}
+
+/* What a plan has found out spares the release work, not judgement. */
+static void planned_requests_are_judged_by_their_bytes_and_the_time(void **state)
+{
+    struct client c;
+    (void)state;
+    client_start(&c);
+    client_write_with(&c, NULL, json_pack("[s,s]", "application/vnd.warder.tdx-quote", "AAAA"));
+    char *token owned(free) = token_for(&c, as_key, "tdx");
+    struct broker_request q = request_of(&c), late, changed, unproved;
+    q.attestation = span_str(token);
+    late = changed = unproved = q;
+    late.now = NOW + 121;
+    char *other owned(free) = span_dup(q.body);
+    *strstr(other, "AAAA") = 'B';
+    changed.body = span_str(other);
+    unproved.proof = SPAN("");
+    json_free(ask(OPERATION_RELEASE, q, CODE_APPRAISE));
+    (void)ask(OPERATION_RELEASE_APPRAISED, unproved, CODE_PROOF_INVALID);
+    (void)ask(OPERATION_RELEASE_APPRAISED, changed, CODE_PROOF_INVALID);
+    (void)ask(OPERATION_RELEASE_APPRAISED, late, CODE_CHALLENGE_EXPIRED);
+    json_free(ask(OPERATION_RELEASE, q, CODE_APPRAISE));
+    json_free(ask(OPERATION_RELEASE, q, CODE_APPRAISE));
+    json_free(ask(OPERATION_RELEASE_APPRAISED, q, CODE_OK));
+    (void)ask(OPERATION_RELEASE_APPRAISED, q, CODE_CHALLENGE_SPENT); /* the second plan's */
+    (void)ask(OPERATION_RELEASE_APPRAISED, q, CODE_CHALLENGE_SPENT); /* without one */
+    client_done(&c);
 }
 
 struct use {
@@ -502,6 +547,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(released_to_who_fits),
         cmocka_unit_test(refused_in_the_order_of_trust),
+        cmocka_unit_test(planned_requests_are_judged_by_their_bytes_and_the_time),
         cmocka_unit_test(one_of_64_concurrent_uses_wins),
         cmocka_unit_test(a_known_token_still_expires),
         cmocka_unit_test(challenges_store_nothing),
