@@ -42,22 +42,27 @@ void base64url_add(struct buf *b, struct span bytes)
 }
 
 /* All ones when low <= c <= high, else zero. */
-static uint32_t within(uint32_t c, uint32_t low, uint32_t high)
+static inline uint8_t within(uint8_t c, uint8_t low, uint8_t high)
 {
-    return 0U - ((low - 1 - c) >> 31 & (c - high - 1) >> 31);
+    return (uint8_t) - ((uint8_t)(c - low) <= (uint8_t)(high - low));
 }
 
-/* 0 to 63, or INVALID. Without branches: quick on text that no branch predictor knows, and keys pass here too. */
+/* Values 0 to 63, or INVALID. Without branches: quick on text that no branch predictor knows, and keys pass here too.
+ * In blocks, which the compiler makes vectors of. */
 #define INVALID 0x80U
-static uint32_t digit_value(uint32_t c, bool url)
+#define BLOCK 64
+static void digit_values(const uint8_t text[restrict static BLOCK], bool url, uint8_t values[restrict static BLOCK])
 {
-    uint32_t upper = within(c, 'A', 'Z'), lower = within(c, 'a', 'z'), digit = within(c, '0', '9');
-    uint32_t last[2] = { url ? '-' : '+', url ? '_' : '/' };
-    uint32_t is_62 = within(c, last[0], last[0]), is_63 = within(c, last[1], last[1]);
-    uint32_t known = upper | lower | digit | is_62 | is_63;
+    uint8_t last[2] = { url ? '-' : '+', url ? '_' : '/' };
 
-    return (upper & (c - 'A')) | (lower & (c - 'a' + 26)) | (digit & (c - '0' + 52)) | (is_62 & 62) | (is_63 & 63) |
-           (~known & INVALID);
+    for (size_t i = 0; i < BLOCK; i++) {
+        uint8_t c = text[i], upper = within(c, 'A', 'Z'), lower = within(c, 'a', 'z'), digit = within(c, '0', '9');
+        uint8_t is_62 = within(c, last[0], last[0]), is_63 = within(c, last[1], last[1]);
+        uint8_t known = upper | lower | digit | is_62 | is_63;
+
+        values[i] = (uint8_t)((upper & (c - 'A')) | (lower & (c - 'a' + 26)) | (digit & (c - '0' + 52)) | (is_62 & 62) |
+                              (is_63 & 63) | (~known & INVALID));
+    }
 }
 
 /* `text` without padding; `out` has decoded_size(text.len) bytes. */
@@ -66,29 +71,48 @@ static size_t decoded_size(size_t len)
     return len / 4 * 3 + (len % 4 ? len % 4 - 1 : 0);
 }
 
+/* The bytes of up to a block; what is left over in the last of them must be zero. */
+static uint32_t pack(const uint8_t values[static BLOCK], size_t count, uint8_t *out)
+{
+    uint32_t group = 0;
+    size_t i = 0;
+
+    for (; i + 4 <= count; i += 4) {
+        group = (values[i] & 63U) << 18 | (values[i + 1] & 63U) << 12 | (values[i + 2] & 63U) << 6 | (values[i + 3] & 63U);
+        *out++ = (uint8_t)(group >> 16);
+        *out++ = (uint8_t)(group >> 8);
+        *out++ = (uint8_t)group;
+    }
+    if (i == count)
+        return 0;
+    group = 0;
+    for (size_t k = 0; i + k < count; k++)
+        group |= (values[i + k] & 63U) << (18 - 6 * k);
+    for (; i + 1 < count; i++, group = group << 8 & 0xffffff)
+        *out++ = (uint8_t)(group >> 16);
+    return group;
+}
+
 static fallible decode(struct span text, bool url, uint8_t *out)
 {
-    uint32_t group = 0, seen = 0;
-    unsigned bits = 0;
-    size_t o = 0;
+    uint8_t block[BLOCK], values[BLOCK];
+    uint32_t rest = 0;
+    uint8_t seen = 0;
 
-    for (size_t i = 0; i < text.len; i++) {
-        uint32_t v = digit_value(text.at[i], url);
-
-        seen |= v;
-        group = group << 6 | (v & 63);
-        bits += 6;
-        if (bits < 8)
-            continue;
-        bits -= 8;
-        out[o++] = (uint8_t)(group >> bits);
-        group &= (1U << bits) - 1;
+    for (size_t i = 0; i < text.len; i += BLOCK) {
+        struct span part = span_head(span_tail(text, i), BLOCK);
+        memset(block, 'A', sizeof block);
+        memcpy(block, part.at, part.len);
+        digit_values(block, url, values);
+        for (size_t k = 0; k < BLOCK; k++)
+            seen |= values[k];
+        rest |= pack(values, part.len, out + i / 4 * 3);
     }
+    explicit_bzero(block, sizeof block);
+    explicit_bzero(values, sizeof values);
     if (seen & INVALID)
         return FAIL(INPUT, "not base64: a character outside the alphabet");
-    if (group != 0)
-        return FAIL(INPUT, "base64 with bits past the end");
-    return OK;
+    return rest ? FAIL(INPUT, "base64 with bits past the end") : OK;
 }
 
 /* Appends, or leaves `out` as it was. */

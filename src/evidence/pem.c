@@ -4,6 +4,9 @@
 #include "base/base64.h"
 #include "base/reader.h"
 
+static const bool line_end[256] = { ['\n'] = true, ['\r'] = true };
+static const bool in_line[256] = { [0 ... '\n' - 1] = true, ['\n' + 1 ... '\r' - 1] = true, ['\r' + 1 ... 0xff] = true };
+
 fallible pem_first_certificate(struct span text, struct buf *der)
 {
     struct span begin = SPAN("-----BEGIN CERTIFICATE-----");
@@ -18,9 +21,8 @@ fallible pem_first_certificate(struct span text, struct buf *der)
         return FAIL(INPUT, "PEM certificate does not end");
     struct reader r = reader_of(span_head(body, len));
     while (r.rest.len) {
-        uint8_t c = reader_u8(&r);
-        if (c != '\n' && c != '\r')
-            buf_add_u8(&digits, c);
+        buf_add(&digits, reader_while(&r, in_line));
+        (void)reader_while(&r, line_end);
     }
     TRY(buf_check(&digits));
     return base64_parse(buf_span(&digits), der);
