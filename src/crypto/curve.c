@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crypto/curve_internal.h"
 
+#include <openssl/evp.h>
 #include <openssl/obj_mac.h>
 #include <pthread.h>
 
@@ -13,11 +14,25 @@ static const struct curve rows[] = {
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static EC_GROUP *groups[CURVES];
+static EVP_PKEY *parameters[CURVES];
+
+static EVP_PKEY *make_parameters(const struct curve *c)
+{
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
+    EVP_PKEY *made = NULL;
+
+    if (ctx && EVP_PKEY_paramgen_init(ctx) == 1 && EVP_PKEY_CTX_set_group_name(ctx, c->name) == 1)
+        (void)EVP_PKEY_paramgen(ctx, &made);
+    EVP_PKEY_CTX_free(ctx);
+    return made;
+}
 
 static void make_groups(void)
 {
-    for (size_t i = 0; i < CURVES; i++)
+    for (size_t i = 0; i < CURVES; i++) {
         groups[i] = EC_GROUP_new_by_curve_name(rows[i].nid);
+        parameters[i] = make_parameters(&rows[i]);
+    }
 }
 
 const struct curve *curve_of(enum key_kind kind)
@@ -51,4 +66,10 @@ const EC_GROUP *curve_group(const struct curve *c)
 {
     (void)pthread_once(&once, make_groups);
     return groups[c - rows];
+}
+
+EVP_PKEY *curve_parameters(const struct curve *c)
+{
+    (void)pthread_once(&once, make_groups);
+    return parameters[c - rows];
 }

