@@ -59,6 +59,20 @@ static fallible start_teesim(const struct dev *d)
     return dev_wait_port(d, "teesim", dev_port(d, DEV_PCS));
 }
 
+static fallible check_ports(const struct dev *d, const char *name)
+{
+    static const struct {
+        const char *name;
+        enum dev_port port;
+    } rows[] = { { "openbao", DEV_VAULT }, { "teesim", DEV_PCS }, { "aasd", DEV_AAS },    { "cmsd", DEV_CMS },
+                 { "attestd", DEV_TCS },   { "attestd", DEV_QVS }, { "attestd", DEV_AS }, { "kbsd", DEV_KBS } };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+        if (!strcmp(rows[i].name, name))
+            TRY(dev_port_free(dev_port(d, rows[i].port)));
+    return OK;
+}
+
 static fallible start_one(const struct dev *d, const char *name)
 {
     char socket[1024];
@@ -71,6 +85,7 @@ static fallible start_one(const struct dev *d, const char *name)
     if (!strcmp(name, "openbao") && strcmp(d->keys, "vault"))
         return OK;
     dev_say(d, "starting %s", name);
+    TRY(check_ports(d, name));
     if (!strcmp(name, "openbao"))
         return dev_start_openbao(d);
     if (!strcmp(name, "teesim"))

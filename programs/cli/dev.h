@@ -43,6 +43,8 @@ fallible dev_run(const struct dev *d, const char *const *argv, struct buf *out);
 fallible dev_spawn(const struct dev *d, const char *name, const char *const *argv);
 bool dev_alive(const struct dev *d, const char *name, pid_t *pid);
 void dev_stop(const struct dev *d, const char *name);
+/* FAIL_CONFLICT: somebody listens there, whom the system would take for its own. */
+fallible dev_port_free(uint16_t port);
 /* Until connect(2) to 127.0.0.1:port or to the Unix socket works and the program lives; 15 s. */
 fallible dev_wait_port(const struct dev *d, const char *name, uint16_t port);
 fallible dev_wait_socket(const struct dev *d, const char *name, const char *path);

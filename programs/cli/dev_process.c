@@ -196,3 +196,17 @@ fallible dev_wait_socket(const struct dev *d, const char *name, const char *path
     strcpy(at.sun_path, path);
     return wait_for(d, name, (struct sockaddr *)&at, sizeof(at));
 }
+
+fallible dev_port_free(uint16_t port)
+{
+    struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    int fd owned(fd_close) = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int on = 1;
+
+    if (fd < 0)
+        return FAIL(SYSTEM, "no socket");
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on); /* what lingers of closed connections is no obstacle */
+    return bind(fd, (struct sockaddr *)&at, sizeof(at)) && errno == EADDRINUSE
+               ? FAIL(CONFLICT, "its port is taken by another program: stop that one, or choose others with --ports N")
+               : OK;
+}

@@ -20,8 +20,8 @@ ENGINE = pathlib.Path("/usr/lib/x86_64-linux-gnu/engines-3/pkcs11.so")
 
 
 def free_ports(count):
-    """First of `count` ports in a row that nobody listens on."""
-    base = 20000 + (os.getpid() * 37) % 20000
+    """First of `count` ports in a row that nobody listens on, below those that the kernel gives to clients."""
+    base = 15000 + (os.getpid() * 37) % 17000
     while True:
         sockets = []
         try:
@@ -31,7 +31,7 @@ def free_ports(count):
                 sockets.append(s)
             return base
         except OSError:
-            base = 20000 + (base + count - 20000) % 30000
+            base = 15000 + (base + count - 15000) % 17000
         finally:
             for s in sockets:
                 s.close()

@@ -19,7 +19,7 @@ def test_demo(keys):
     since = time.monotonic()
     done = subprocess.run([dev_system.ROOT / "demo/run"], text=True, capture_output=True, timeout=180,
                           env={**os.environ, "BUILD": str(dev_system.BUILD), "KEYS": keys, "PORTS": str(dev_system.free_ports(18)),
-                               "DEMO_PORT": "24430"})
+                               "DEMO_PORT": str(dev_system.free_ports(1))})
     assert done.returncode == 0, done.stdout + done.stderr
     assert time.monotonic() - since < 120
     for words in ["Key Certificate Path: /", "Created Key: ", "HTTP/2", "certificate verified: 0", "another workload (MRTD)", "debug TD",
