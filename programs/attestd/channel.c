@@ -69,16 +69,25 @@ static fallible receive_into(int channel, uint8_t *kind, uint8_t *room, size_t s
     return OK;
 }
 
+/* Of the body that waits; a room of the largest size would be made, cleared and thrown away each time. */
+static size_t body_size(int channel)
+{
+    ssize_t n;
+    while ((n = recv(channel, NULL, 0, MSG_PEEK | MSG_TRUNC)) < 0 && errno == EINTR)
+        ;
+    return n <= 1 ? 0 : n > CHANNEL_MESSAGE_MAX ? CHANNEL_MESSAGE_MAX : (size_t)n - 1;
+}
+
 fallible channel_receive(int channel, enum channel_type *type, struct buf *body, int *fd)
 {
     struct buf room owned(buf_done) = buf_of(CHANNEL_MESSAGE_MAX);
-    uint8_t *at = body ? buf_extend(&room, CHANNEL_MESSAGE_MAX) : NULL;
+    size_t size = body ? body_size(channel) : 0;
+    uint8_t *at = size ? buf_extend(&room, size) : NULL;
     uint8_t kind = 0;
     size_t len = 0;
     int taken owned(fd_close) = -1;
-    if (body)
-        TRY(buf_check(&room));
-    TRY(receive_into(channel, &kind, at, body ? CHANNEL_MESSAGE_MAX : 0, &len, &taken));
+    TRY(buf_check(&room));
+    TRY(receive_into(channel, &kind, at, size, &len, &taken));
     if (body) {
         buf_add(body, span_from(at, len));
         TRY(buf_check(body));

@@ -9,13 +9,13 @@
 #include "base/clock.h"
 #include "base/hex.h"
 #include "base/ipc.h"
-#include "crypto/signature.h"
+#include "crypto/key.h"
 #include "token/attestation.h"
 
 #define SGX_QUOTE_TYPE "application/vnd.warder.sgx-quote"
 #define TDX_QUOTE_TYPE "application/vnd.warder.tdx-quote"
 #define SEND_MS 1000
-#define WARM_UP_BLOCKS 64
+#define WARM_UP_BLOCKS 24
 #define WARM_UP_BLOCK 1500
 #define RECEIVE_MS 2000
 
@@ -24,6 +24,8 @@ struct work {
     int answer;
     int64_t now;
     struct buf evidence; /* as verify_evidence takes it */
+    struct collateral_key needs;
+    bool named; /* the evidence names its platform: `needs` says what collateral is for it */
     const struct collateral_set *collateral;
     struct verify_result *result;
 };
@@ -47,46 +49,63 @@ static void write_record(const struct work_request *q, struct buf *out)
     out->failed |= failed(e);
 }
 
+static void name_platform(struct work *w)
+{
+    w->named = !failed(evidence_needs(buf_span(&w->evidence), &w->needs));
+}
+
+static bool type_agrees(const struct collateral_key *k, struct span media_type)
+{
+    return (!strcmp(k->tee, "sgx") && span_equal_str(media_type, SGX_QUOTE_TYPE)) ||
+           (!strcmp(k->tee, "tdx") && span_equal_str(media_type, TDX_QUOTE_TYPE));
+}
+
 /* A record whose media type agrees with its quote is judged by the quote alone, without JSON around
  * it; any other goes to the verifier as it is, which says what is wrong. */
+static fallible read_record(struct work *w, const struct work_request *q)
+{
+    if (!failed(base64url_parse(q->evidence, &w->evidence)))
+        name_platform(w);
+    if (w->named && type_agrees(&w->needs, q->media_type))
+        return buf_check(&w->evidence);
+    buf_clear(&w->evidence);
+    write_record(q, &w->evidence);
+    TRY(buf_check(&w->evidence));
+    name_platform(w);
+    return OK;
+}
+
 static fallible read_evidence(struct work *w, const struct work_request *q)
 {
-    struct collateral_key key;
     switch (q->form) {
+    case EVIDENCE_RECORD:
+        return read_record(w, q);
     case EVIDENCE_BASE64:
-        return base64_parse(q->evidence, &w->evidence);
+        TRY(base64_parse(q->evidence, &w->evidence));
+        break;
     case EVIDENCE_CMW:
         buf_add(&w->evidence, q->evidence);
-        return buf_check(&w->evidence);
-    case EVIDENCE_RECORD:
+        TRY(buf_check(&w->evidence));
         break;
     }
-    bool quote = !failed(base64url_parse(q->evidence, &w->evidence)) &&
-                 !failed(evidence_needs(buf_span(&w->evidence), &key));
-    bool agrees =
-        quote && ((!strcmp(key.tee, "sgx") && span_equal_str(q->media_type, SGX_QUOTE_TYPE)) ||
-                  (!strcmp(key.tee, "tdx") && span_equal_str(q->media_type, TDX_QUOTE_TYPE)));
-    if (!agrees) {
-        buf_clear(&w->evidence);
-        write_record(q, &w->evidence);
-    }
-    return buf_check(&w->evidence);
+    name_platform(w);
+    return OK;
 }
 
 /* True when collateral must be brought first. Evidence that names no platform needs none: it is
  * refused. */
-static bool needs_collateral(struct work *w, bool final, struct collateral_key *key)
+static bool needs_collateral(struct work *w, bool final)
 {
-    if (failed(evidence_needs(buf_span(&w->evidence), key)))
+    if (!w->named)
         return false;
-    w->collateral = warm_find(w->worker->warm, key);
+    w->collateral = warm_find(w->worker->warm, &w->needs);
     return !final && (!w->collateral || collateral_set_expires(w->collateral) < w->now);
 }
 
-static fallible answer_need(const struct work *w, const struct collateral_key *key)
+static fallible answer_need(const struct work *w)
 {
     struct buf body owned(buf_done) = buf_of(256);
-    collateral_need_write(key, w->collateral != NULL, &body);
+    collateral_need_write(&w->needs, w->collateral != NULL, &body);
     TRY(buf_check(&body));
     return ipc_send(w->answer, ANSWER_NEED, 0, buf_span(&body), SEND_MS);
 }
@@ -113,14 +132,13 @@ static fallible serve_verify(struct work *w, const struct work_request *q)
 {
     uint8_t expected[REPORT_DATA_SIZE];
     struct span report_data = { 0 };
-    struct collateral_key key;
     if (q->report_data.len) {
         TRY(hex_parse_exact(q->report_data, expected, sizeof(expected)));
         report_data = SPAN_OF(expected);
     }
     TRY(read_evidence(w, q));
-    if (needs_collateral(w, q->final, &key))
-        return answer_need(w, &key);
+    if (needs_collateral(w, q->final))
+        return answer_need(w);
     TRY(verify(w, report_data));
     owned(json_free) json_t *j = NULL;
     TRY(verify_result_json(w->result, &j));
@@ -192,13 +210,12 @@ static fallible serve_attest(struct work *w, const struct work_request *q)
 {
     owned(json_free) json_t *runtime = NULL;
     struct runtime_data rd;
-    struct collateral_key key;
     if (q->runtime_data.len)
         TRY(json_parse_object(q->runtime_data, &runtime));
     TRY(runtime_data_parse(runtime, q->tenant, &rd));
     TRY(read_evidence(w, q));
-    if (needs_collateral(w, q->final, &key))
-        return answer_need(w, &key);
+    if (needs_collateral(w, q->final))
+        return answer_need(w);
     TRY(verify(w, rd.expected ? SPAN_OF(rd.report_data) : (struct span){ 0 }));
     owned(json_free) json_t *decision = NULL;
     TRY(decide(w, &rd, q->tenant, q->policies, &decision));
@@ -251,10 +268,11 @@ static void touch_memory(void)
         free(blocks[i]);
 }
 
-/* Whatever fails here fails again, and is told, when a request needs it. */
+/* Finds pages, and computes next to nothing: where all cores are busy its time is the requests'.
+ * Whatever fails here fails again, and is told, when a request needs it. */
 void worker_warm_up(void)
 {
-    /* The curve's generator, as a key that has signed nothing. */
+    /* The curve's generator. */
     static const uint8_t xy[] = {
         0x6b, 0x17, 0xd1, 0xf2, 0xe1, 0x2c, 0x42, 0x47, 0xf8, 0xbc, 0xe6, 0xe5, 0x63,
         0xa4, 0x40, 0xf2, 0x77, 0x03, 0x7d, 0x81, 0x2d, 0xeb, 0x33, 0xa0, 0xf4, 0xa1,
@@ -264,11 +282,8 @@ void worker_warm_up(void)
     };
     owned(key_free) struct key *k = NULL;
     owned(json_free) json_t *j = NULL;
-    bool good = false;
     touch_memory();
     struct err e = key_from_p256_xy(SPAN_OF(xy), &k);
-    if (!failed(e))
-        e = signature_verify(k, SIGNATURE_ECDSA, DIGEST_SHA256, SPAN("warm"), SPAN_OF(xy), &good);
     if (!failed(e))
         e = json_parse(span_str(default_policy_text), &j);
     char *text owned(free) = failed(e) ? NULL : json_text(j);
