@@ -3,6 +3,7 @@
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509.h>
 
 #include "base/file.h"
 #include "base/owned.h"
@@ -24,11 +25,31 @@ static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *o
     return SSL_TLSEXT_ERR_OK;
 }
 
+static bool is_self_issued(const X509 *cert)
+{
+    return X509_NAME_cmp(X509_get_subject_name(cert), X509_get_issuer_name(cert)) == 0;
+}
+
+/* A client trusts a root that it has, not one that it is sent; but reading it costs each new connection 0.3 ms. */
+static fallible leave_out_roots(SSL_CTX *ctx)
+{
+    STACK_OF(X509) *all = NULL;
+
+    SSL_CTX_set_mode(ctx, SSL_MODE_NO_AUTO_CHAIN); /* the CA of clients is none of ours */
+    if (SSL_CTX_get0_chain_certs(ctx, &all) != 1)
+        return FAIL(SYSTEM, "no TLS certificate chain");
+    for (int i = sk_X509_num(all); i-- > 0;)
+        if (is_self_issued(sk_X509_value(all, i)))
+            X509_free(sk_X509_delete(all, i));
+    return OK;
+}
+
 static fallible load_own(SSL_CTX *ctx, const struct tls_server_files *files)
 {
     TRY(file_check_private(files->key));
     if (SSL_CTX_use_certificate_chain_file(ctx, files->certificate) != 1)
         return FAIL(INPUT, "the TLS certificate file cannot be used");
+    TRY(leave_out_roots(ctx));
     if (SSL_CTX_use_PrivateKey_file(ctx, files->key, SSL_FILETYPE_PEM) != 1)
         return FAIL(INPUT, "the TLS key file cannot be used");
     if (SSL_CTX_check_private_key(ctx) != 1)

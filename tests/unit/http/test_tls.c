@@ -140,6 +140,25 @@ static void test_bad_server_files(void **state)
     SSL_CTX_free(ctx);
 }
 
+/* The chain without its root, which a client has or does not trust. */
+static void test_roots_are_not_sent(void **state)
+{
+    (void)state;
+    struct buf chain owned(buf_done) = buf_of(64U << 10);
+    struct tls_server_files f = { .certificate = path("chain.pem"), .key = path("server.key") };
+    STACK_OF(X509) *sent = NULL;
+    SSL_CTX *ctx = NULL;
+
+    assert_ok(file_read(path("server.pem"), &chain));
+    assert_ok(file_read(path("server.pem"), &chain)); /* stands for an intermediate */
+    assert_ok(file_read(path("ca.pem"), &chain));
+    assert_ok(file_write(f.certificate, buf_span(&chain), 0600));
+    assert_ok(tls_server_context(&f, &ctx));
+    assert_int_equal(SSL_CTX_get0_chain_certs(ctx, &sent), 1);
+    assert_int_equal(sk_X509_num(sent), 1);
+    SSL_CTX_free(ctx);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -148,6 +167,7 @@ int main(void)
         cmocka_unit_test(test_handshake_has_a_deadline),
         cmocka_unit_test(test_pipelined_in_one_record),
         cmocka_unit_test(test_bad_server_files),
+        cmocka_unit_test(test_roots_are_not_sent),
     };
     if (failed(crypto_start(CRYPTO_MEMORY_PLAIN)))
         return 1;
