@@ -60,9 +60,9 @@ static fallible add_party(const json_t *header, const char *name, struct buf *in
 }
 
 /* Concat KDF with one round of SHA-256 (RFC 7518 section 4.6.2). */
-static fallible derive_kek(const struct key *own, const struct key *peer, const json_t *header, struct secret **out)
+static fallible derive_kek(const struct secret *z, const json_t *header, struct secret **out)
 {
-    struct secret *z owned(secret_free) = NULL, *kek owned(secret_free) = secret_new(SHA256_SIZE);
+    struct secret *kek owned(secret_free) = secret_new(SHA256_SIZE);
     struct buf info owned(buf_done) = buf_of(2 * PARTY_MAX + 64);
 
     if (!kek)
@@ -72,7 +72,6 @@ static fallible derive_kek(const struct key *own, const struct key *peer, const 
     TRY(add_party(header, "apv", &info));
     write_u32be(&info, 8 * SHA256_SIZE);
     TRY(buf_check(&info));
-    TRY(agree(own, peer, &z));
     struct span parts[] = { SPAN("\0\0\0\1"), secret_expose(z), buf_span(&info) };
     TRY(digest_of_all(DIGEST_SHA256, parts, 3, secret_fill(kek)));
     *out = TAKE(kek);
@@ -82,28 +81,29 @@ static fallible derive_kek(const struct key *own, const struct key *peer, const 
 static fallible wrap_ec(const struct key *recipient, json_t *header, const struct secret *cek, struct buf *wrapped)
 {
     struct key *ephemeral owned(key_free) = NULL;
-    struct secret *kek owned(secret_free) = NULL;
+    struct secret *z owned(secret_free) = NULL, *kek owned(secret_free) = NULL;
     json_t *epk = NULL;
 
-    TRY(key_make_ec(key_kind_of(recipient), &ephemeral));
+    TRY(ec_agree_ephemeral(recipient, &ephemeral, &z));
     TRY(key_to_jwk(ephemeral, &epk));
     if (json_object_set_new(header, "epk", epk) != 0)
         return FAIL(SYSTEM, "memory is short");
-    TRY(derive_kek(ephemeral, recipient, header, &kek));
+    TRY(derive_kek(z, header, &kek));
     return aes_kw_wrap(kek, cek, wrapped);
 }
 
 static fallible unwrap_ec(const struct key *recipient, const json_t *header, struct span wrapped, struct secret **cek)
 {
     struct key *ephemeral owned(key_free) = NULL;
-    struct secret *kek owned(secret_free) = NULL;
+    struct secret *z owned(secret_free) = NULL, *kek owned(secret_free) = NULL;
     const json_t *epk = NULL;
 
     TRY(json_get_object(header, "epk", "JWE epk", &epk));
     TRY(key_from_jwk(epk, &ephemeral));
     if (key_kind_of(ephemeral) != key_kind_of(recipient))
         return FAIL(INPUT, "JWE epk of another curve");
-    TRY(derive_kek(recipient, ephemeral, header, &kek));
+    TRY(agree(recipient, ephemeral, &z));
+    TRY(derive_kek(z, header, &kek));
     return aes_kw_unwrap(kek, wrapped, cek);
 }
 

@@ -37,6 +37,9 @@ fallible key_from_rsa_private(const struct span parts[RSA_PARTS], struct key **o
 enum private_form { PRIVATE_PKCS8, PRIVATE_PKCS1, PRIVATE_SEC1 };
 fallible key_from_private_der(enum private_form form, const struct secret *der, struct key **out);
 
+/* An ephemeral key for one agreement with `peer`, an EC key: its public part, and the shared secret (x of the point). */
+fallible ec_agree_ephemeral(const struct key *peer, struct key **ephemeral, struct secret **out);
+
 /* ec_verifier.c: the one file that uses OpenSSL's low-level interface. */
 fallible ec_verifier_new(const struct curve *c, struct span point, struct ec_verifier **out);
 void ec_verifier_free(struct ec_verifier *v);
