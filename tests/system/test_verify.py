@@ -78,7 +78,7 @@ def test_wrong_usage_and_files_that_cannot_be_opened(options, tmp_path):
     given = [{"EVIDENCE": GOOD / "quote.bin", "DIR": GOOD}.get(option, option) for option in options]
     done = run(*given, WARDER_CONFIG=str(tmp_path / "none.conf"))
     assert done.returncode == 2, done.stderr
-    assert done.stdout == b"" and done.stderr.startswith(b"warder")
+    assert done.stdout == b"" and done.stderr.startswith((b"warder", b"usage: warder verify"))
 
 
 MALFORMED = {"empty": b"", "letter": b"x", "object": b"{}", "deep": b"[" * 100, "cut": b"\x04\x00\x02\x00" + bytes(2000),
