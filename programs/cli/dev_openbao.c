@@ -7,12 +7,13 @@
 #include "cli/dev.h"
 
 #include "base/file.h"
+#include "base/log.h"
 #include "crypto/secret.h"
 #include "http/client.h"
 
 #define SHARES 5
 #define THRESHOLD 3
-#define TRIES 200
+#define TRIES 100
 #define PAUSE_US 50000
 
 struct vault {
@@ -41,8 +42,10 @@ static fallible call(struct vault *v, const char *method, const char *path, json
     }
     if (text)
         wipe(text, strlen(text));
-    if (failed(e) && status != 204 && status != 200)
+    if (failed(e) && status != 204 && status != 200) {
+        log_err(e, "OpenBao refused a step", "method", method, "path", path);
         return e;
+    }
     if (out)
         *out = TAKE(answer);
     return OK;
@@ -125,6 +128,23 @@ static fallible make_token(struct vault *v)
     return dev_write(v->d, "etc/vault.token", token, 0600);
 }
 
+/* A server that has just been elected may refuse what it accepts a moment later, or have done what it answered with
+ * an error: both steps can be taken again. */
+static fallible prepare(struct vault *v)
+{
+    struct err e = OK;
+
+    for (int i = 0; i < TRIES; i++) {
+        e = enable_store(v);
+        if (!failed(e))
+            e = make_token(v);
+        if (!failed(e))
+            break;
+        usleep(PAUSE_US);
+    }
+    return e;
+}
+
 fallible dev_start_openbao(const struct dev *d)
 {
     char path[1024], ca[1024];
@@ -144,9 +164,7 @@ fallible dev_start_openbao(const struct dev *d)
     if (!failed(e))
         e = unseal(&v, init);
     if (!failed(e))
-        e = enable_store(&v);
-    if (!failed(e))
-        e = make_token(&v);
+        e = prepare(&v);
     wipe(v.token, sizeof(v.token));
     return e;
 }
