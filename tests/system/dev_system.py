@@ -151,7 +151,11 @@ http {{
 def children(pid):
     found = []
     for task in pathlib.Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in task.read_text().split():
+        try:
+            own = task.read_text().split()
+        except OSError:
+            continue  # its thread has ended meanwhile
+        for child in own:
             found += [int(child), *children(int(child))]
     return found
 
