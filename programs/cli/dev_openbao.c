@@ -138,7 +138,7 @@ static fallible prepare(struct vault *v)
         e = enable_store(v);
         if (!failed(e))
             e = make_token(v);
-        if (!failed(e))
+        if (!failed(e) || e.kind == FAIL_UPSTREAM) /* call() has waited for a server that is away */
             break;
         usleep(PAUSE_US);
     }
