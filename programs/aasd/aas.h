@@ -22,7 +22,6 @@ struct aas_settings {
 /* Fills the defaults; rows point into `s`. */
 #define AAS_SETTINGS_MAX 16
 void aas_settings_init(struct aas_settings *s, struct setting rows[AAS_SETTINGS_MAX]);
-void aas_settings_done(struct aas_settings *s);
 fallible aas_settings_check(const struct aas_settings *s);
 
 struct aas {

@@ -50,17 +50,6 @@ void aas_settings_init(struct aas_settings *s, struct setting rows[AAS_SETTINGS_
     memcpy(rows, list, sizeof(list));
 }
 
-void aas_settings_done(struct aas_settings *s)
-{
-    free(s->address);
-    free(s->certificate);
-    free(s->key);
-    free(s->folder);
-    free(s->store_url);
-    free(s->jwks_file);
-    *s = (struct aas_settings){ 0 };
-}
-
 fallible aas_settings_check(const struct aas_settings *s)
 {
     if (!s->address || !s->certificate || !s->key || !s->folder)

@@ -162,31 +162,11 @@ fallible config_check(const struct attestd_config *c, char **message)
 
 void config_done(struct attestd_config *c)
 {
-    char **texts[] = { &c->path,
-                       &c->certificate,
-                       &c->key,
-                       &c->tcs.address,
-                       &c->tcs.certificate,
-                       &c->tcs.key,
-                       &c->qvs.address,
-                       &c->qvs.certificate,
-                       &c->qvs.key,
-                       &c->as.address,
-                       &c->as.certificate,
-                       &c->as.key,
-                       &c->tcs_store,
-                       &c->upstream,
-                       &c->upstream_ca,
-                       &c->upstream_root_crl,
-                       &c->roots,
-                       &c->tcs_url,
-                       &c->tcs_ca,
-                       &c->as_store,
-                       &c->signing_key,
-                       &c->jwks_file,
-                       &c->aas_jwks };
-    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
-        free(*texts[i]);
+    struct setting rows[SETTINGS_MAX];
+
+    settings_of(c, rows);
+    settings_free(rows);
+    free(c->path);
     *c = (struct attestd_config){ 0 };
 }
 

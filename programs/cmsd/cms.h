@@ -19,7 +19,6 @@ struct cms_settings {
 #define CMS_SETTINGS_MAX 14
 /* Fills the defaults; rows point into `s`. */
 void cms_settings_init(struct cms_settings *s, struct setting rows[CMS_SETTINGS_MAX]);
-void cms_settings_done(struct cms_settings *s);
 fallible cms_settings_check(const struct cms_settings *s);
 
 struct cms {

@@ -62,18 +62,14 @@ static int configured(const struct cmsd_options *o)
 {
     struct cms_settings s;
     struct setting rows[CMS_SETTINGS_MAX];
-    int status = EXIT_FAILURE;
 
     cms_settings_init(&s, rows);
-    enum daemon_go go = daemon_configure(&o->daemon, rows);
-    struct err e = cms_settings_check(&s);
-    if (go != DAEMON_BAD && failed(e))
-        fprintf(stderr, "%s: %s\n", o->daemon.config, e.what);
-    else if (go == DAEMON_DONE)
-        status = EXIT_SUCCESS;
-    else if (go == DAEMON_GO)
+    int status = daemon_configure(&o->daemon, rows);
+    if (status < 0)
+        status = daemon_checked(&o->daemon, cms_settings_check(&s));
+    if (status < 0)
         status = run(o, &s);
-    cms_settings_done(&s);
+    settings_free(rows);
     return status;
 }
 

@@ -37,19 +37,6 @@ void cms_settings_init(struct cms_settings *s, struct setting rows[CMS_SETTINGS_
     memcpy(rows, list, sizeof(list));
 }
 
-void cms_settings_done(struct cms_settings *s)
-{
-    free(s->address);
-    free(s->certificate);
-    free(s->key);
-    free(s->folder);
-    free(s->store_url);
-    free(s->common_name);
-    free(s->ca_file);
-    free(s->aas_jwks);
-    *s = (struct cms_settings){ 0 };
-}
-
 fallible cms_settings_check(const struct cms_settings *s)
 {
     if (!s->address || !s->certificate || !s->key || !s->folder || !s->common_name || !s->aas_jwks)

@@ -35,18 +35,27 @@ int daemon_begin(int argc, char **argv, const struct option_row *rows, const str
     return -1;
 }
 
-enum daemon_go daemon_configure(const struct daemon_options *options, const struct setting *rows)
+int daemon_configure(const struct daemon_options *options, const struct setting *rows)
 {
     char *message owned(free) = NULL;
     struct err e = settings_load(options->config, rows, &message);
 
     if (failed(e)) {
         fprintf(stderr, "%s\n", message ? message : e.what);
-        return DAEMON_BAD;
+        return EXIT_FAILURE;
     }
     if (options->show_config)
         settings_show(rows, stdout);
-    return options->show_config || options->check_config ? DAEMON_DONE : DAEMON_GO;
+    return -1;
+}
+
+int daemon_checked(const struct daemon_options *options, struct err check)
+{
+    if (failed(check)) {
+        fprintf(stderr, "%s: %s\n", options->config, check.what);
+        return EXIT_FAILURE;
+    }
+    return options->show_config || options->check_config ? EXIT_SUCCESS : -1;
 }
 
 static void stop_signals(sigset_t *set)

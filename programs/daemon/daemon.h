@@ -27,10 +27,12 @@ struct daemon_options {
  * `crypto`: what crypto_start(), which must be main()'s first call, said. -1: go on; else the exit status. */
 int daemon_begin(int argc, char **argv, const struct option_row *rows, const struct command_help *help, struct err crypto);
 
-enum daemon_go { DAEMON_GO, DAEMON_DONE, DAEMON_BAD };
-/* Loads the file into the rows and serves --show-config and --check-config; what is wrong goes to
- * stderr. */
-enum daemon_go daemon_configure(const struct daemon_options *options, const struct setting *rows);
+/* Loads the file into the rows, and prints them for --show-config. What is wrong goes to stderr.
+ * -1: go on; else the exit status. */
+int daemon_configure(const struct daemon_options *options, const struct setting *rows);
+/* The same of what the program's own check said of its settings; ends --show-config and
+ * --check-config. */
+int daemon_checked(const struct daemon_options *options, struct err check);
 
 /* Blocks the signals that daemon_wait() waits for: before the first thread. Ignores SIGPIPE. */
 void daemon_block_signals(void);

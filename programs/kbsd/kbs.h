@@ -22,7 +22,6 @@ struct kbs_settings {
     uint64_t as_timeout_ms;
 };
 void kbs_settings_init(struct kbs_settings *s, struct setting rows[KBS_SETTINGS_MAX]);
-void kbs_settings_done(struct kbs_settings *s);
 fallible kbs_settings_check(const struct kbs_settings *s);
 
 struct key_side;

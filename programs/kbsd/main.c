@@ -41,26 +41,27 @@ static fallible serve(const struct kbs_settings *s)
     return OK;
 }
 
+static int run(const struct kbs_settings *s)
+{
+    struct err e = serve(s);
+
+    if (failed(e))
+        log_err(e, "serve");
+    return failed(e) ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
 static int configured(const struct daemon_options *o)
 {
     struct kbs_settings s;
     struct setting rows[KBS_SETTINGS_MAX];
-    int status = EXIT_FAILURE;
 
     kbs_settings_init(&s, rows);
-    enum daemon_go go = daemon_configure(o, rows);
-    struct err e = kbs_settings_check(&s);
-    if (go != DAEMON_BAD && failed(e)) {
-        fprintf(stderr, "%s: %s\n", o->config, e.what);
-    } else if (go == DAEMON_DONE) {
-        status = EXIT_SUCCESS;
-    } else if (go == DAEMON_GO) {
-        e = serve(&s);
-        if (failed(e))
-            log_err(e, "serve");
-        status = failed(e) ? EXIT_FAILURE : EXIT_SUCCESS;
-    }
-    kbs_settings_done(&s);
+    int status = daemon_configure(o, rows);
+    if (status < 0)
+        status = daemon_checked(o, kbs_settings_check(&s));
+    if (status < 0)
+        status = run(&s);
+    settings_free(rows);
     return status;
 }
 

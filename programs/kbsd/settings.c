@@ -33,19 +33,6 @@ void kbs_settings_init(struct kbs_settings *s, struct setting rows[KBS_SETTINGS_
     memcpy(rows, table, sizeof table);
 }
 
-void kbs_settings_done(struct kbs_settings *s)
-{
-    free(s->address);
-    free(s->certificate);
-    free(s->key);
-    free(s->client_ca);
-    free(s->endpoint_url);
-    free(s->socket);
-    free(s->as_url);
-    free(s->as_ca);
-    *s = (struct kbs_settings){ 0 };
-}
-
 fallible kbs_settings_check(const struct kbs_settings *s)
 {
     if (!s->address || !s->certificate || !s->key || !s->socket || !s->as_url)

@@ -26,7 +26,6 @@ struct keyd_settings {
 };
 
 void keyd_settings_init(struct keyd_settings *s, struct setting rows[KEYD_SETTINGS_MAX]);
-void keyd_settings_done(struct keyd_settings *s);
 /* Applies the profile, then checks. */
 fallible keyd_settings_check(struct keyd_settings *s);
 /* FOLDER/NAME; `out` has KEYD_PATH_MAX bytes. */

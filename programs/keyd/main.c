@@ -13,18 +13,14 @@ static int configured(const struct daemon_options *o)
 {
     struct keyd_settings s;
     struct setting rows[KEYD_SETTINGS_MAX];
-    int status = EXIT_FAILURE;
 
     keyd_settings_init(&s, rows);
-    enum daemon_go go = daemon_configure(o, rows);
-    struct err e = keyd_settings_check(&s);
-    if (go != DAEMON_BAD && failed(e))
-        fprintf(stderr, "%s: %s\n", o->config, e.what);
-    else if (go == DAEMON_DONE)
-        status = EXIT_SUCCESS;
-    else if (go == DAEMON_GO)
+    int status = daemon_configure(o, rows);
+    if (status < 0)
+        status = daemon_checked(o, keyd_settings_check(&s));
+    if (status < 0)
         status = keyd_supervise(&s);
-    keyd_settings_done(&s);
+    settings_free(rows);
     return status;
 }
 

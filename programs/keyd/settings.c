@@ -46,24 +46,6 @@ void keyd_settings_init(struct keyd_settings *s, struct setting rows[KEYD_SETTIN
     memcpy(rows, table, sizeof table);
 }
 
-void keyd_settings_done(struct keyd_settings *s)
-{
-    free(s->socket);
-    free(s->folder);
-    free(s->name);
-    free(s->profile);
-    free(s->aas_jwks);
-    free(s->as_jwks);
-    free(s->release_jwks);
-    free(s->manager);
-    free(s->vault_url);
-    free(s->vault_ca);
-    free(s->vault_token_file);
-    free(s->vault_mount);
-    free(s->vault_prefix);
-    *s = (struct keyd_settings){ 0 };
-}
-
 /* What is convenient to try out and has no place where keys matter. */
 static fallible apply_profile(struct keyd_settings *s)
 {

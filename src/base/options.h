@@ -48,6 +48,8 @@ struct setting {
  * On failure `*message` gets "file:line: ..." (malloc'ed). */
 fallible settings_load(const char *path, const struct setting *rows, char **message);
 fallible settings_parse(struct span text, const char *name, const struct setting *rows, char **message);
+/* Frees the texts and makes them NULL. */
+void settings_free(const struct setting *rows);
 /* The file in full, with the values in force, each with its help as a comment. */
 void settings_show(const struct setting *rows, FILE *out);
 

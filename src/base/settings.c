@@ -198,6 +198,17 @@ static void show_value(const struct setting *row, FILE *out)
     }
 }
 
+void settings_free(const struct setting *rows)
+{
+    for (; rows->key; rows++) {
+        if (rows->kind != OPTION_TEXT)
+            continue;
+        char **text = rows->value;
+        free(*text);
+        *text = NULL;
+    }
+}
+
 void settings_show(const struct setting *rows, FILE *out)
 {
     const char *section = "";
