@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * libwarder-verify: verification of attestation evidence (Intel SGX quotes v3, TDX quotes v4 and v5) as a
- * library: no daemon, no I/O, no clock, no global state; safe to use from many threads.
+ * libwarder-verify: verification of attestation evidence as a library: no daemon, no I/O, no clock, no state but
+ * what the caller holds. Every function may be called from any thread; a verifier and a set of collateral may be
+ * used by many at once.
  *
- *   evidence + collateral + time -> verdict, with every check, the clause it enforces, and verified claims.
+ *   evidence + collateral + time -> verdict, with every check, the clause that it enforces, and verified claims.
  *
- * Link with -lwarder-verify (pkg-config warder-verify). What a _new or _load function returns is freed by its
- * _free, which takes NULL; texts returned through char ** are freed by free(3).
+ * Link with -lwarder-verify (pkg-config warder-verify); warder-verify(3). Who gets an object frees it by its _free
+ * function, which takes NULL; texts returned through char ** are JSON, ended by NUL, and freed by free(3).
+ * Out parameters change only with WARDER_OK, but for `json` of warder_verify, which is always set.
  */
 #ifndef WARDER_VERIFY_H
 #define WARDER_VERIFY_H
@@ -24,37 +26,55 @@ struct warder_bytes {
     size_t len;
 };
 
+enum warder_status {
+    WARDER_OK = 0,
+    WARDER_NO_MEMORY = 1,
+    WARDER_BAD_ARGUMENT = 2 /* more than 16 roots or one that is no certificate; an item that has no meaning, is named
+                               twice or is longer than 2 MiB; evidence that says of no collateral what it needs */
+};
+
 enum warder_verdict {
     WARDER_VERIFIED = 0, /* genuine, complete, of a status that is not Revoked; debug and the like are claims,
                             for the caller's policy */
     WARDER_REFUSED = 1,  /* anything else: the JSON says which check failed */
-    WARDER_ERROR = -1    /* could not decide (memory): treat it as refused */
+    WARDER_ERROR = -1    /* could not decide (memory, or collateral of another verifier): treat it as refused */
 };
 
-/* The vendor's pinned root, and `count` (at most 16) more that the caller trusts, PEM or DER. Claims that rest on
- * one of those say `root: configured`. NULL: memory, or a root that is not a certificate. */
-struct warder_verifier *warder_verifier_new(const struct warder_bytes *roots, size_t count);
+/* The trusted roots, and the platforms seen: at most 256, so that a known one costs only the signatures that are new. */
+struct warder_verifier;
+/* The vendors' pinned roots, and `count` (at most 16) more that the caller trusts, PEM or DER. Claims that rest on one
+ * of those say `root: configured`. `roots` may be NULL where count is 0. */
+enum warder_status warder_verifier_new(const struct warder_bytes *roots, size_t count, struct warder_verifier **out);
 void warder_verifier_free(struct warder_verifier *v);
 
-/* Collateral of one kind of platform, as Intel's PCS or a PCCS serves it. It is verified once, when loaded; a set
- * serves any number of quotes and threads. What is wrong with it shows in every verdict. NULL: memory. */
-struct warder_collateral {
-    struct warder_bytes tcb_info, qe_identity; /* JSON bodies, byte for byte */
-    struct warder_bytes tcb_signing_chain;     /* PEM: signer, root */
-    struct warder_bytes pck_crl, root_ca_crl;  /* DER, PEM or hex */
-    struct warder_bytes pck_crl_issuer_chain;  /* PEM: intermediate, root */
+/* A part of the collateral of one platform, as its vendor or a cache serves it, byte for byte. Its name is that of its
+ * file in a folder of collateral (warder-verify(3) lists them): "tcb_info.json", "qe_identity.json",
+ * "tcb_signing_chain.pem", "pck_crl.der", "pck_crl_issuer_chain.pem", "root_ca_crl.der", ... Revocation lists may be
+ * DER, PEM or hexadecimal whatever the name says. Names that come with later versions do not change this interface. */
+struct warder_item {
+    const char *name;
+    struct warder_bytes bytes;
 };
-struct warder_collateral_set *warder_collateral_load(const struct warder_verifier *v,
-                                                     const struct warder_collateral *raw);
-void warder_collateral_free(struct warder_collateral_set *c);
 
-/* `evidence`: a bare quote or a CMW bundle. `at`: seconds since 1970 at which everything must be valid.
- * `report_data`: the 64 bytes that the workload must have had signed, or NULL: the JSON then says `not_checked`,
- * and the caller has to compare the claim report_data itself. `json`: NULL, or gets the JSON of
- * `warder verify -o json` (NULL with WARDER_ERROR). */
-enum warder_verdict warder_verify(struct warder_verifier *v, struct warder_bytes evidence,
-                                  const struct warder_collateral_set *c, int64_t at,
-                                  const uint8_t report_data[64], char **json);
+/* Collateral of one kind of platform, verified once, when it is loaded; it serves any number of pieces of evidence.
+ * What is wrong with its content is no error: it shows in every verdict. Belongs to its verifier: freed before it. */
+struct warder_collateral;
+enum warder_status warder_collateral_load(const struct warder_verifier *v, const struct warder_item *items, size_t count,
+                                          struct warder_collateral **out);
+void warder_collateral_free(struct warder_collateral *c);
+/* Seconds since 1970 at which the first part of it ends; 0: it is not usable. */
+int64_t warder_collateral_expires(const struct warder_collateral *c);
+
+/* Which collateral evidence needs, by what it says of itself, before anything is verified: for fetching only.
+ * {"tee":"tdx","fmspc":"b0c06f000000","ca":"platform"}; members of other types of evidence: warder-verify(3). */
+enum warder_status warder_evidence_needs(struct warder_bytes evidence, char **json);
+
+/* `evidence`: a bare quote or report, or a CMW bundle. `c` NULL: missing, which is refused where it is needed.
+ * `at`: seconds since 1970 at which everything must be valid. `report_data`: the 64 bytes that the workload must have
+ * had signed, or NULL: the JSON then says `not_checked`, and the caller has to compare the claim report_data itself.
+ * `json`: NULL, or gets the JSON of `warder verify -o json` (NULL with WARDER_ERROR). */
+enum warder_verdict warder_verify(struct warder_verifier *v, struct warder_bytes evidence, const struct warder_collateral *c,
+                                  int64_t at, const uint8_t report_data[64], char **json);
 
 #ifdef __cplusplus
 }

@@ -98,13 +98,8 @@ void collateral_write(const struct collateral_key *k, const struct collateral_ra
                       struct buf *out)
 {
     write_key(k, out);
-    write_part(out, raw->tcb_info);
-    write_part(out, raw->qe_identity);
-    write_part(out, raw->tcb_signing_chain);
-    write_part(out, raw->qe_identity_chain);
-    write_part(out, raw->pck_crl);
-    write_part(out, raw->pck_crl_issuer_chain);
-    write_part(out, raw->root_ca_crl);
+    for (size_t i = 0; i < COLLATERAL_PARTS; i++)
+        write_part(out, collateral_part_of(raw, i));
 }
 
 fallible collateral_parse(struct span bytes, struct collateral_key *k, struct collateral_raw *raw)
@@ -113,13 +108,8 @@ fallible collateral_parse(struct span bytes, struct collateral_key *k, struct co
     struct collateral_key key = { 0 };
     struct collateral_raw c = { 0 };
     read_key(&r, &key);
-    c.tcb_info = read_part(&r);
-    c.qe_identity = read_part(&r);
-    c.tcb_signing_chain = read_part(&r);
-    c.qe_identity_chain = read_part(&r);
-    c.pck_crl = read_part(&r);
-    c.pck_crl_issuer_chain = read_part(&r);
-    c.root_ca_crl = read_part(&r);
+    for (size_t i = 0; i < COLLATERAL_PARTS; i++)
+        *collateral_part(&c, i) = read_part(&r);
     TRY(reader_end(&r, "collateral between processes"));
     *k = key;
     *raw = c;

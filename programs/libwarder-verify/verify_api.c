@@ -12,16 +12,26 @@ static struct span span_of(struct warder_bytes b)
     return span_from(b.at, b.at ? b.len : 0);
 }
 
-EXPORTED struct warder_verifier *warder_verifier_new(const struct warder_bytes *roots, size_t count)
+static enum warder_status status_of(struct err e)
+{
+    if (!failed(e))
+        return WARDER_OK;
+    return e.kind == FAIL_SYSTEM ? WARDER_NO_MEMORY : WARDER_BAD_ARGUMENT;
+}
+
+EXPORTED enum warder_status warder_verifier_new(const struct warder_bytes *roots, size_t count, struct warder_verifier **out)
 {
     struct span extra[ROOTS_MAX];
     struct verifier *v = NULL;
 
-    if (count > ROOTS_MAX)
-        return NULL;
+    if (count > ROOTS_MAX || (count && !roots))
+        return WARDER_BAD_ARGUMENT;
     for (size_t i = 0; i < count; i++)
         extra[i] = span_of(roots[i]);
-    return failed(verifier_new(extra, count, &v)) ? NULL : (struct warder_verifier *)v;
+    enum warder_status status = status_of(verifier_new(extra, count, &v));
+    if (status == WARDER_OK)
+        *out = (struct warder_verifier *)v;
+    return status;
 }
 
 EXPORTED void warder_verifier_free(struct warder_verifier *v)
@@ -29,25 +39,68 @@ EXPORTED void warder_verifier_free(struct warder_verifier *v)
     verifier_free((struct verifier *)v);
 }
 
-EXPORTED struct warder_collateral_set *warder_collateral_load(const struct warder_verifier *v, const struct warder_collateral *raw)
+/* An empty part is one that is not there, as a file without bytes would be. */
+static bool item_take(const struct warder_item *item, struct collateral_raw *raw)
 {
-    struct collateral_set *set = NULL;
-    const struct collateral_raw parts = {
-        .tcb_info = span_of(raw->tcb_info), .qe_identity = span_of(raw->qe_identity),
-        .tcb_signing_chain = span_of(raw->tcb_signing_chain), .pck_crl = span_of(raw->pck_crl),
-        .pck_crl_issuer_chain = span_of(raw->pck_crl_issuer_chain), .root_ca_crl = span_of(raw->root_ca_crl),
-    };
+    struct span *part = item->name ? collateral_part_named(raw, item->name) : NULL;
+    struct span bytes = span_of(item->bytes);
 
-    return failed(collateral_set_load((const struct verifier *)v, &parts, &set)) ? NULL : (struct warder_collateral_set *)set;
+    if (!part || part->len || bytes.len > COLLATERAL_PART_MAX)
+        return false;
+    *part = bytes;
+    return true;
 }
 
-EXPORTED void warder_collateral_free(struct warder_collateral_set *c)
+EXPORTED enum warder_status warder_collateral_load(const struct warder_verifier *v, const struct warder_item *items,
+                                                   size_t count, struct warder_collateral **out)
+{
+    struct collateral_raw raw = { 0 };
+    struct collateral_set *set = NULL;
+
+    if (!v)
+        return WARDER_BAD_ARGUMENT;
+    for (size_t i = 0; i < count; i++)
+        if (!item_take(&items[i], &raw))
+            return WARDER_BAD_ARGUMENT;
+    enum warder_status status = status_of(collateral_set_load((const struct verifier *)v, &raw, &set));
+    if (status == WARDER_OK)
+        *out = (struct warder_collateral *)set;
+    return status;
+}
+
+EXPORTED void warder_collateral_free(struct warder_collateral *c)
 {
     collateral_set_free((struct collateral_set *)c);
 }
 
+EXPORTED int64_t warder_collateral_expires(const struct warder_collateral *c)
+{
+    return c ? collateral_set_expires((const struct collateral_set *)c) : 0;
+}
+
+static enum warder_status text_of(const json_t *document, char **out)
+{
+    char *text = document ? json_text(document) : NULL;
+
+    if (!text)
+        return WARDER_NO_MEMORY;
+    *out = text;
+    return WARDER_OK;
+}
+
+EXPORTED enum warder_status warder_evidence_needs(struct warder_bytes evidence, char **json)
+{
+    struct collateral_key key;
+    enum warder_status status = status_of(evidence_needs(span_of(evidence), &key));
+
+    if (status != WARDER_OK)
+        return status;
+    json_t *document owned(json_free) = json_pack("{s:s,s:s,s:s}", "tee", key.tee, "fmspc", key.fmspc, "ca", key.ca);
+    return text_of(document, json);
+}
+
 EXPORTED enum warder_verdict warder_verify(struct warder_verifier *v, struct warder_bytes evidence,
-                                           const struct warder_collateral_set *c, int64_t at, const uint8_t report_data[64],
+                                           const struct warder_collateral *c, int64_t at, const uint8_t report_data[64],
                                            char **json)
 {
     struct verify_result *result owned(verify_result_free) = NULL;
@@ -55,15 +108,10 @@ EXPORTED enum warder_verdict warder_verify(struct warder_verifier *v, struct war
 
     if (json)
         *json = NULL;
-    if (failed(verify_evidence((struct verifier *)v, span_of(evidence), (const struct collateral_set *)c, at,
-                               span_from(report_data, report_data ? 64 : 0), &result)))
+    if (!v || failed(verify_evidence((struct verifier *)v, span_of(evidence), (const struct collateral_set *)c, at,
+                                     span_from(report_data, report_data ? 64 : 0), &result)))
         return WARDER_ERROR;
-    if (json) {
-        if (failed(verify_result_json(result, &document)))
-            return WARDER_ERROR;
-        *json = json_text(document);
-        if (!*json)
-            return WARDER_ERROR;
-    }
+    if (json && (failed(verify_result_json(result, &document)) || text_of(document, json) != WARDER_OK))
+        return WARDER_ERROR;
     return verify_result_verified(result) ? WARDER_VERIFIED : WARDER_REFUSED;
 }

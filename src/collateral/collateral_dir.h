@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Collateral from a folder: tcb_info.json, qe_identity.json, tcb_signing_chain.pem, pck_crl.der,
- * pck_crl_issuer_chain.pem, root_ca_crl.der, and qe_identity_chain.pem where the identity has a signer
- * of its own. A file that is not there is missing collateral, which verification refuses. A root
- * certificate that lies there too is not read.
+ * pck_crl_issuer_chain.pem, root_ca_crl.der; qe_identity_chain.pem where the identity has a signer of
+ * its own, pck_cert_chain.pem for quotes that carry no PCK certificate. A file that is not there is missing
+ * collateral, which verification refuses. A root certificate that lies there too is not read.
  */
 #ifndef COLLATERAL_COLLATERAL_DIR_H
 #define COLLATERAL_COLLATERAL_DIR_H
@@ -11,10 +11,8 @@
 #include "base/buf.h"
 #include "collateral/raw.h"
 
-#define COLLATERAL_PARTS 7
-
 struct collateral_dir {
-    struct buf parts[COLLATERAL_PARTS]; /* in the order of struct collateral_raw */
+    struct buf parts[COLLATERAL_PARTS]; /* in the order of collateral_part() */
 };
 
 /* FAIL_ABSENT: no such folder. Done also after a failure. */

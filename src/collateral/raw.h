@@ -7,7 +7,8 @@
 
 #define COLLATERAL_PART_MAX (2U << 20)
 
-/* Raw collateral of one platform kind, as served. Empty spans are "not there". */
+/* Raw collateral of one platform kind, as served. Empty spans are "not there". A new member needs a row in raw.c,
+ * which gives it its name: that of its file in a folder, and of its item in warder/verify.h. */
 struct collateral_raw {
     struct span tcb_info;             /* JSON, signed */
     struct span qe_identity;          /* JSON, signed */
@@ -16,7 +17,14 @@ struct collateral_raw {
     struct span pck_crl;              /* DER, PEM or hex */
     struct span pck_crl_issuer_chain; /* PEM: intermediate, root */
     struct span root_ca_crl;          /* DER, PEM or hex */
+    struct span pck_cert_chain;       /* PEM: PCK certificate, intermediate, root; for quotes that carry none */
 };
+
+#define COLLATERAL_PARTS 8
+const char *collateral_part_name(size_t part); /* "tcb_info.json", ...; part < COLLATERAL_PARTS */
+struct span *collateral_part(struct collateral_raw *raw, size_t part);
+struct span collateral_part_of(const struct collateral_raw *raw, size_t part);
+struct span *collateral_part_named(struct collateral_raw *raw, const char *name); /* NULL: no such part */
 
 /* Which collateral a piece of evidence needs. */
 struct collateral_key {

@@ -9,7 +9,7 @@
 static const struct check table[CHECK_COUNT] = {
     [CHECK_QUOTE_FORMAT] = { "quote_format", CHECK_NOT_CHECKED, QUOTE_SPEC "header, body and signature area", NULL },
     [CHECK_QUOTE_VENDOR] = { "quote_vendor", CHECK_NOT_CHECKED, QUOTE_SPEC "QE vendor id", NULL },
-    [CHECK_QUOTE_CERTIFICATION] = { "quote_certification", CHECK_NOT_CHECKED, QUOTE_SPEC "certification data type 5", NULL },
+    [CHECK_QUOTE_CERTIFICATION] = { "quote_certification", CHECK_NOT_CHECKED, QUOTE_SPEC "certification data types 1 to 7", NULL },
     [CHECK_COLLATERAL] = { "collateral", CHECK_NOT_CHECKED, RULES "collateral", NULL },
     [CHECK_ROOT_CRL] = { "root_crl", CHECK_NOT_CHECKED, "RFC 5280 section 6.3.3; " PCK_SPEC "root CA CRL", NULL },
     [CHECK_ROOT_CRL_VALIDITY] = { "root_crl_validity", CHECK_NOT_CHECKED, "RFC 5280 sections 5.1.2.4 and 5.1.2.5", NULL },

@@ -141,12 +141,10 @@ static void roots_agree(struct collateral_set *c)
 
 static fallible digest_make(const struct collateral_raw *raw, uint8_t out[SHA256_SIZE])
 {
-    const struct span parts[] = { raw->tcb_info, raw->qe_identity,          raw->tcb_signing_chain, raw->qe_identity_chain,
-                                  raw->pck_crl,  raw->pck_crl_issuer_chain, raw->root_ca_crl };
-    struct buf all owned(buf_done) = buf_of(8 * COLLATERAL_PART_MAX);
+    struct buf all owned(buf_done) = buf_of((COLLATERAL_PARTS + 1) * (size_t)COLLATERAL_PART_MAX);
 
-    for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++)
-        write_part(&all, parts[i]);
+    for (size_t i = 0; i < COLLATERAL_PARTS; i++)
+        write_part(&all, collateral_part_of(raw, i));
     TRY(buf_check(&all));
     return sha256(buf_span(&all), out);
 }
@@ -162,11 +160,20 @@ static void window_make(struct collateral_set *c)
     c->window = window_meet(w, chain_window(&c->crls.issuer));
 }
 
+static fallible text_keep(struct span text, struct buf *out)
+{
+    *out = buf_of(COLLATERAL_PART_MAX);
+    buf_add(out, text);
+    return buf_check(out);
+}
+
 static fallible set_fill(const struct verifier *v, const struct collateral_raw *raw, struct collateral_set *c)
 {
     bool own_signer = raw->qe_identity_chain.len && !span_equal(raw->qe_identity_chain, raw->tcb_signing_chain);
 
     TRY(digest_make(raw, c->digest));
+    TRY(text_keep(raw->pck_cert_chain, &c->pck_chain));
+    TRY(text_keep(raw->pck_crl_issuer_chain, &c->pck_issuers));
     TRY(signer_load(raw->tcb_signing_chain, &v->roots, &c->tcb_part));
     if (own_signer)
         TRY(signer_load(raw->qe_identity_chain, &v->roots, &c->identity_part));
@@ -210,6 +217,8 @@ void collateral_set_free(struct collateral_set *c)
     chain_done(&c->tcb_part.chain);
     chain_done(&c->identity_part.chain);
     crl_set_done(&c->crls);
+    buf_done(&c->pck_chain);
+    buf_done(&c->pck_issuers);
     free(c);
 }
 

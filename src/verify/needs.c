@@ -15,8 +15,8 @@ static fallible quote_needs(struct span bytes, struct collateral_key *out)
     struct quote q;
 
     TRY(quote_parse(bytes, &q));
-    if (q.certification_type != QUOTE_CERT_PCK_CHAIN)
-        return FAIL(INPUT, "the quote carries no PCK certificate chain");
+    if (q.certification_type != QUOTE_CERT_PCK_CHAIN && q.certification_type != QUOTE_CERT_PCK_LEAF)
+        return FAIL(INPUT, "the quote carries no PCK certificate");
     TRY(pem_first_certificate(q.certification_data, &der));
     TRY(pck_peek(buf_span(&der), &peek));
     TRY(pck_extension_parse(peek.extension, &extension));

@@ -3,7 +3,6 @@
 
 #include "base/reader.h"
 
-#define CHAIN_TEXT_MAX (64U << 10)
 #define WAYS 4 /* slots that one hash may use */
 #define HASH_STRIDE 63
 

@@ -27,6 +27,7 @@ struct platform {
 };
 
 #define PLATFORMS_MAX 256
+#define CHAIN_TEXT_MAX (64U << 10)
 
 struct platform_map {
     pthread_mutex_t lock;

@@ -17,19 +17,50 @@ struct subject {
     struct verify_result *r;
 };
 
-static const char *certification_check(const struct quote *q)
+/* Types 1 to 3 only name the platform: the chain is another's to supply. What they say is not signed and decides
+ * nothing; that the chain is the right one shows by the signature of the quoting enclave's report. */
+static const char *chain_supplied(const struct collateral_set *c, const char *missing, struct span *pem)
+{
+    if (!c || !c->pck_chain.len)
+        return missing;
+    *pem = buf_span(&c->pck_chain);
+    return NULL;
+}
+
+/* Type 4: the certificates above the leaf are those that issue the PCK CRL. */
+static const char *chain_joined(const struct quote *q, const struct collateral_set *c, struct buf *room, struct span *pem)
+{
+    struct span leaf = q->certification_data;
+
+    if (!c || !c->pck_issuers.len)
+        return "certification data is of type 4 (PCK certificate alone): it carries no chain, and the collateral has none";
+    while (leaf.len && !leaf.at[leaf.len - 1])
+        leaf.len--;
+    buf_add(room, leaf);
+    buf_add_u8(room, '\n');
+    buf_add(room, buf_span(&c->pck_issuers));
+    *pem = buf_span(room);
+    return room->failed ? "certification data is of type 4 (PCK certificate alone) and too long" : NULL;
+}
+
+/* Where the PCK certificate chain is, by the type of certification data; or why there is none. */
+static const char *chain_choose(const struct quote *q, const struct collateral_set *c, struct buf *room, struct span *pem)
 {
     switch (q->certification_type) {
     case QUOTE_CERT_PCK_CHAIN:
+        *pem = q->certification_data;
         return NULL;
     case QUOTE_CERT_PPID_PLAIN:
-        return "certification data is of type 1 (plain PPID): it carries no PCK certificate chain";
+        return chain_supplied(c, "certification data is of type 1 (plain PPID): it carries no PCK certificate chain, "
+                                 "and the collateral has none", pem);
     case QUOTE_CERT_PPID_RSA2048:
-        return "certification data is of type 2 (encrypted PPID, RSA-2048): it carries no PCK certificate chain";
+        return chain_supplied(c, "certification data is of type 2 (encrypted PPID, RSA-2048): it carries no PCK "
+                                 "certificate chain, and the collateral has none", pem);
     case QUOTE_CERT_PPID_RSA3072:
-        return "certification data is of type 3 (encrypted PPID, RSA-3072): it carries no PCK certificate chain";
+        return chain_supplied(c, "certification data is of type 3 (encrypted PPID, RSA-3072): it carries no PCK "
+                                 "certificate chain, and the collateral has none", pem);
     case QUOTE_CERT_PCK_LEAF:
-        return "certification data is of type 4 (PCK certificate alone): it carries no chain";
+        return chain_joined(q, c, room, pem);
     case QUOTE_CERT_PLATFORM_MANIFEST:
         return "certification data is of type 7 (platform manifest): it is for registration, not for verification";
     default:
@@ -224,6 +255,21 @@ static void report_data_check(struct subject *s, struct span expected)
                      span_equal(have, expected) ? NULL : "the report data is not what was expected");
 }
 
+static fallible certification_check(struct subject *s)
+{
+    const struct crl_set *issuers = s->collateral ? &s->collateral->crls : NULL;
+    struct buf room owned(buf_done) = buf_of(CHAIN_TEXT_MAX);
+    struct span pem = { 0 };
+
+    const char *wrong = chain_choose(&s->quote, s->collateral, &room, &pem);
+    check_record(&s->r->list, CHECK_QUOTE_CERTIFICATION, wrong);
+    if (wrong)
+        return OK;
+    TRY(platform_of(&s->verifier->platforms, pem, &s->verifier->roots, issuers, &s->r->platform));
+    platform_check(s);
+    return qe_signature_check(s);
+}
+
 /* What the collateral says of this platform and this quote. */
 static void collateral_check(struct subject *s)
 {
@@ -267,14 +313,7 @@ fallible quote_verify(struct verifier *v, struct span bytes, const struct collat
     result_keep(&s);
     bool intel = span_equal(s.quote.vendor_id, SPAN_OF(intel_vendor));
     check_record(&r->list, CHECK_QUOTE_VENDOR, intel ? NULL : "the quoting enclave is not Intel's by its vendor id");
-    const char *wrong = certification_check(&s.quote);
-    check_record(&r->list, CHECK_QUOTE_CERTIFICATION, wrong);
-    if (!wrong) {
-        const struct crl_set *issuers = collateral ? &collateral->crls : NULL;
-        TRY(platform_of(&v->platforms, s.quote.certification_data, &v->roots, issuers, &r->platform));
-        platform_check(&s);
-        TRY(qe_signature_check(&s));
-    }
+    TRY(certification_check(&s));
     TRY(qe_binding_check(&s));
     TRY(quote_signature_check(&s));
     collateral_check(&s);

@@ -36,6 +36,7 @@ struct collateral_set {
     struct qe_identity *qe_identity; /* likewise */
     struct crl_set crls;
     struct window window; /* of everything */
+    struct buf pck_chain, pck_issuers; /* PEM, unverified: for quotes that carry no chain, or the leaf alone */
 };
 struct collateral_set *collateral_set_ref(const struct collateral_set *c);
 /* The checks that rest on the collateral alone. */

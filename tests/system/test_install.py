@@ -106,7 +106,7 @@ def test_the_header_compiles_alone(prefix, compiler, options):
 @pytest.fixture(scope="module")
 def example(prefix, tmp_path_factory):
     out = tmp_path_factory.mktemp("example") / "verify_example"
-    run("cc", *pkg_config(prefix, "--cflags"), prefix / "share/warder/doc/verify_example.c", "-o", out, *pkg_config(prefix, "--libs"))
+    run("cc", *pkg_config(prefix, "--cflags"), prefix / "share/warder/doc/examples/verify.c", "-o", out, *pkg_config(prefix, "--libs"))
     return out
 
 

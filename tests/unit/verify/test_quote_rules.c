@@ -313,8 +313,8 @@ static void attestation_keys(void **state)
 static void other_certification_data(void **state)
 {
     (void)state;
-    static const uint16_t types[] = { 1, 2, 3, 4, 7 };
-    const char *seen[5] = { NULL };
+    static const uint16_t types[] = { 1, 2, 3, 7 };
+    const char *seen[4] = { NULL };
 
     for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++) {
         struct forge_knobs k;
@@ -329,6 +329,90 @@ static void other_certification_data(void **state)
         for (size_t j = 0; j < i; j++)
             assert_string_not_equal(seen[i], seen[j]);
     }
+}
+
+/* Types 1 to 4 of a genuine quoting enclave, with the chain from the collateral: `chain` and `issuers` say which. */
+static struct verify_result *supplied(struct forge_knobs *k, uint16_t type, struct span data, struct span chain, bool issuers)
+{
+    struct forge_set set owned(forge_set_done) = { 0 };
+    struct collateral_set *c owned(collateral_set_free) = NULL;
+    struct verify_result *r = NULL;
+
+    k->quote.cert_type = type;
+    k->quote.cert_data = data;
+    forge_set_init(&set);
+    assert_ok(forge_make(k, &set));
+    struct collateral_raw raw = forge_set_raw(&set);
+    raw.pck_cert_chain = chain;
+    if (!issuers)
+        raw.pck_crl_issuer_chain = (struct span){ 0 };
+    assert_ok(collateral_set_load(world.verifier, &raw, &c));
+    assert_ok(verify_evidence(world.verifier, buf_span(&set.quote), c, CASE_NOW, (struct span){ 0 }, &r));
+    return r;
+}
+
+#define CERTIFICATE_END "-----END CERTIFICATE-----"
+
+/* The first certificate of a chain in PEM, without a line end. */
+static struct span first_of(struct span pem)
+{
+    return span_head(pem, span_find(pem, SPAN(CERTIFICATE_END)) + sizeof(CERTIFICATE_END) - 1);
+}
+
+static void chains_from_the_collateral(void **state)
+{
+    (void)state;
+    static const size_t lengths[] = { 36, 276, 404 }; /* of types 1, 2 and 3 */
+    static const enum forge_tee tees[] = { FORGE_SGX3, FORGE_SGX4, FORGE_TDX4, FORGE_TDX5 };
+    uint8_t names[404] = { 0x55 };
+
+    for (size_t i = 0; i < sizeof(tees) / sizeof(*tees); i++) {
+        struct buf pem owned(buf_done) = buf_of(FORGE_QUOTE_MAX), strange owned(buf_done) = buf_of(FORGE_QUOTE_MAX);
+        struct forge_knobs k, other;
+        assert_ok(forge_defaults(&world.stranger, tees[i], CASE_NOW, &other));
+        assert_ok(forge_make_pck_chain(&other, &strange));
+        forge_good(tees[i], &k);
+        assert_ok(forge_make_pck_chain(&k, &pem));
+        for (uint16_t type = 1; type <= 3; type++) {
+            struct span data = span_from(names, lengths[type - 1]);
+            struct verify_result *good owned(verify_result_free) = supplied(&k, type, data, buf_span(&pem), true);
+            assert_string_equal(verify_result_reason(good), "");
+            assert_string_equal(verify_result_status(good), "UpToDate");
+            struct verify_result *none owned(verify_result_free) = supplied(&k, type, data, (struct span){ 0 }, true);
+            assert_int_equal(vector_outcome(none, "quote_certification"), CHECK_FAILED);
+            struct verify_result *leaf owned(verify_result_free) = supplied(&k, type, data, first_of(buf_span(&pem)), true);
+            assert_int_equal(vector_outcome(leaf, "pck_chain"), CHECK_FAILED);
+            struct verify_result *bad owned(verify_result_free) = supplied(&k, type, data, buf_span(&strange), true);
+            assert_int_equal(vector_outcome(bad, "pck_chain"), CHECK_FAILED);
+            assert_false(verify_result_verified(none) || verify_result_verified(leaf) || verify_result_verified(bad));
+        }
+        struct verify_result *alone owned(verify_result_free) = supplied(&k, 4, first_of(buf_span(&pem)), (struct span){ 0 }, true);
+        assert_string_equal(verify_result_reason(alone), "");
+        struct verify_result *lone owned(verify_result_free) = supplied(&k, 4, first_of(buf_span(&pem)), (struct span){ 0 }, false);
+        assert_int_equal(vector_outcome(lone, "quote_certification"), CHECK_FAILED);
+        struct verify_result *whole owned(verify_result_free) = supplied(&k, 4, buf_span(&pem), (struct span){ 0 }, true);
+        assert_int_equal(vector_outcome(whole, "pck_chain"), CHECK_FAILED);
+        struct verify_result *foreign owned(verify_result_free) = supplied(&k, 4, first_of(buf_span(&strange)), (struct span){ 0 }, true);
+        assert_int_equal(vector_outcome(foreign, "pck_chain"), CHECK_FAILED);
+        struct verify_result *manifest owned(verify_result_free) = supplied(&k, 7, SPAN_OF(names), buf_span(&pem), true);
+        assert_int_equal(vector_outcome(manifest, "quote_certification"), CHECK_FAILED);
+    }
+}
+
+/* A supplied chain is of another, genuine platform: its key did not sign the quoting enclave's report. */
+static void chain_of_another_platform(void **state)
+{
+    (void)state;
+    struct buf pem owned(buf_done) = buf_of(FORGE_QUOTE_MAX);
+    struct forge_knobs k;
+
+    forge_good(FORGE_SGX3, &k);
+    assert_ok(forge_make_pck_chain(&k, &pem));
+    k.quote.pck = world.stranger.pck;
+    struct verify_result *r owned(verify_result_free) = supplied(&k, 1, SPAN("0123456789abcdef"), buf_span(&pem), true);
+    assert_int_equal(vector_outcome(r, "pck_chain"), CHECK_PASSED);
+    assert_int_equal(vector_outcome(r, "qe_report_signature"), CHECK_FAILED);
+    assert_false(verify_result_verified(r));
 }
 
 /* The tail of the QE's report data must be zero: a QE that hides something there is not Intel's. */
@@ -557,6 +641,8 @@ int main(void)
         cmocka_unit_test(signatures),
         cmocka_unit_test(attestation_keys),
         cmocka_unit_test(other_certification_data),
+        cmocka_unit_test(chains_from_the_collateral),
+        cmocka_unit_test(chain_of_another_platform),
         cmocka_unit_test(tail_of_the_qe_report_data),
         cmocka_unit_test(expected_report_data),
         cmocka_unit_test(every_changed_byte_is_noticed),
