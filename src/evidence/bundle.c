@@ -4,6 +4,7 @@
 #include "base/base64.h"
 #include "base/json.h"
 #include "evidence/quote.h"
+#include "evidence/snp_report.h"
 
 #define INDICATOR_EVIDENCE 4 /* RFC 9999: bit 2 of the conceptual message type */
 #define COLLECTION_TYPE "__cmwc_t"
@@ -11,9 +12,22 @@
 static const struct piece_type {
     const char *media_type;
     enum piece_kind kind;
+    size_t size_max;
 } piece_types[] = {
-    { "application/vnd.warder.sgx-quote", PIECE_SGX_QUOTE },
-    { "application/vnd.warder.tdx-quote", PIECE_TDX_QUOTE },
+    { "application/vnd.warder.sgx-quote", PIECE_SGX_QUOTE, QUOTE_MAX },
+    { "application/vnd.warder.tdx-quote", PIECE_TDX_QUOTE, QUOTE_MAX },
+    { "application/vnd.warder.snp-report", PIECE_SNP_REPORT, SNP_EVIDENCE_MAX },
+    { "application/vnd.warder.tpm-quote", PIECE_TPM_QUOTE, EVIDENCE_MAX },
+    { "application/vnd.warder.azure-vtpm", PIECE_AZURE_VTPM, EVIDENCE_MAX },
+};
+
+/* Bare pieces, in the order in which they are tried: the more particular structure first. */
+static const struct bare_type {
+    bool (*looks_like)(struct span in);
+    enum piece_kind kind;
+} bare_types[] = {
+    { snp_report_looks_like, PIECE_SNP_REPORT },
+    { quote_looks_like, PIECE_ANY_QUOTE },
 };
 
 void bundle_done(struct bundle *b)
@@ -47,7 +61,7 @@ static fallible record_parse(const json_t *record, struct bundle *b)
             continue;
         struct bundle_piece *piece = &b->pieces[b->count++];
         piece->kind = piece_types[i].kind;
-        piece->owned_bytes = buf_of(QUOTE_MAX);
+        piece->owned_bytes = buf_of(piece_types[i].size_max);
         TRY(base64url_parse(span_from(json_string_value(value), json_string_length(value)), &piece->owned_bytes));
         TRY(buf_check(&piece->owned_bytes));
         piece->bytes = buf_span(&piece->owned_bytes);
@@ -89,8 +103,11 @@ fallible bundle_parse(struct span in, struct bundle *out)
 
     if (in.len > EVIDENCE_MAX)
         return FAIL(INPUT, "evidence is larger than 256 KiB");
-    if (quote_looks_like(in)) {
+    for (size_t i = 0; i < sizeof(bare_types) / sizeof(*bare_types); i++) {
+        if (!bare_types[i].looks_like(in))
+            continue;
         b.count = 1;
+        b.pieces[0].kind = bare_types[i].kind;
         b.pieces[0].bytes = in;
         *out = b;
         return OK;
@@ -100,7 +117,7 @@ fallible bundle_parse(struct span in, struct bundle *out)
     while (first == ' ' || first == '\n' || first == '\r' || first == '\t')
         first = reader_u8(&r);
     if (first != '[' && first != '{')
-        return FAIL(INPUT, "neither a quote nor an evidence bundle");
+        return FAIL(INPUT, "neither evidence of a known kind nor an evidence bundle");
     struct err e = json_bundle_parse(in, &b);
     if (failed(e)) {
         bundle_done(&b);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Evidence on the wire: a RATS Conceptual Message Wrapper (RFC 9999) in JSON form, that is a record
- * ["<media type>", "<base64url>"] or a collection of records; or a bare quote, as tools have in files.
- * The media type says only what the sender means: the piece itself decides, and must agree.
+ * ["<media type>", "<base64url>"] or a collection of records; or a bare piece, as tools have in files,
+ * told by its own structure. The media type says only what the sender means: the piece itself decides, and
+ * must agree.
  */
 #ifndef EVIDENCE_BUNDLE_H
 #define EVIDENCE_BUNDLE_H
@@ -12,12 +13,19 @@
 #define EVIDENCE_MAX (256U << 10)
 #define BUNDLE_PIECES_MAX 4
 
-enum piece_kind { PIECE_ANY_QUOTE /* bare: no declared type */, PIECE_SGX_QUOTE, PIECE_TDX_QUOTE };
+enum piece_kind {
+    PIECE_ANY_QUOTE, /* a bare quote of Intel's: no declared type */
+    PIECE_SGX_QUOTE,
+    PIECE_TDX_QUOTE,
+    PIECE_SNP_REPORT,
+    PIECE_TPM_QUOTE,
+    PIECE_AZURE_VTPM
+};
 
 struct bundle {
     struct bundle_piece {
         enum piece_kind kind;
-        struct span bytes;   /* into `owned_bytes`, or the input for a bare quote */
+        struct span bytes;   /* into `owned_bytes`, or the input for a bare piece */
         struct buf owned_bytes;
     } pieces[BUNDLE_PIECES_MAX];
     size_t count;
@@ -31,7 +39,7 @@ static inline void bundle_donep(struct bundle *b)
     bundle_done(b);
 }
 
-/* A record of one quote. */
+/* A record of one piece. */
 fallible bundle_write_record(enum piece_kind kind, struct span bytes, struct buf *out);
 
 #endif

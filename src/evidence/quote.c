@@ -145,5 +145,8 @@ bool quote_looks_like(struct span in)
 {
     struct reader r = reader_of(in);
     uint16_t version = reader_u16le(&r);
-    return !r.failed && version >= 3 && version <= 5;
+    uint16_t key_type = reader_u16le(&r);
+    if (version >= 3 && version <= 5)
+        return true;
+    return !r.failed && version > 0 && version < 16 && key_type >= 2 && key_type <= 3;
 }

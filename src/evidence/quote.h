@@ -50,7 +50,8 @@ struct quote {
 
 fallible quote_parse(struct span in, struct quote *out);
 const char *quote_tee_name(enum quote_tee tee); /* "sgx", "tdx" */
-/* True when the bytes can only be meant as a quote: a known version number at the start. */
+/* True when the bytes can only be meant as a quote: a known version number at the start, or another small one
+ * before a known type of attestation key. */
 bool quote_looks_like(struct span in);
 
 #endif

@@ -1,63 +1,64 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "verify/check_list.h"
 
-#define QUOTE_SPEC "Intel DCAP quote format, "
-#define PCK_SPEC "Intel PCK certificate and CRL profile, "
-#define PCS_SPEC "Intel PCS API v4, "
-#define RULES "docs/verification.md, "
+#include <assert.h>
 
-static const struct check table[CHECK_COUNT] = {
-    [CHECK_QUOTE_FORMAT] = { "quote_format", CHECK_NOT_CHECKED, QUOTE_SPEC "header, body and signature area", NULL },
-    [CHECK_QUOTE_VENDOR] = { "quote_vendor", CHECK_NOT_CHECKED, QUOTE_SPEC "QE vendor id", NULL },
-    [CHECK_QUOTE_CERTIFICATION] = { "quote_certification", CHECK_NOT_CHECKED, QUOTE_SPEC "certification data types 1 to 7", NULL },
-    [CHECK_COLLATERAL] = { "collateral", CHECK_NOT_CHECKED, RULES "collateral", NULL },
-    [CHECK_ROOT_CRL] = { "root_crl", CHECK_NOT_CHECKED, "RFC 5280 section 6.3.3; " PCK_SPEC "root CA CRL", NULL },
-    [CHECK_ROOT_CRL_VALIDITY] = { "root_crl_validity", CHECK_NOT_CHECKED, "RFC 5280 sections 5.1.2.4 and 5.1.2.5", NULL },
-    [CHECK_PCK_CRL] = { "pck_crl", CHECK_NOT_CHECKED, "RFC 5280 section 6.3.3; " PCK_SPEC "PCK CRL", NULL },
-    [CHECK_PCK_CRL_VALIDITY] = { "pck_crl_validity", CHECK_NOT_CHECKED, "RFC 5280 sections 5.1.2.4 and 5.1.2.5", NULL },
-    [CHECK_PCK_CHAIN] = { "pck_chain", CHECK_NOT_CHECKED, "RFC 5280 section 6.1.3; " PCK_SPEC "chain to the pinned root", NULL },
-    [CHECK_PCK_EXTENSION] = { "pck_extension", CHECK_NOT_CHECKED, PCK_SPEC "SGX extension", NULL },
-    [CHECK_PCK_VALIDITY] = { "pck_validity", CHECK_NOT_CHECKED, "RFC 5280 section 4.1.2.5", NULL },
-    [CHECK_PCK_REVOCATION] = { "pck_revocation", CHECK_NOT_CHECKED, "RFC 5280 section 6.3", NULL },
-    [CHECK_TCB_INFO_SIGNATURE] = { "tcb_info_signature", CHECK_NOT_CHECKED, PCS_SPEC "Get TCB Info, signature", NULL },
-    [CHECK_TCB_INFO_FORMAT] = { "tcb_info_format", CHECK_NOT_CHECKED, PCS_SPEC "Get TCB Info, TCB info versions 2 and 3", NULL },
-    [CHECK_TCB_INFO_VALIDITY] = { "tcb_info_validity", CHECK_NOT_CHECKED, PCS_SPEC "issueDate and nextUpdate", NULL },
-    [CHECK_QE_IDENTITY_SIGNATURE] = { "qe_identity_signature", CHECK_NOT_CHECKED, PCS_SPEC "Get QE Identity, signature", NULL },
-    [CHECK_QE_IDENTITY_FORMAT] = { "qe_identity_format", CHECK_NOT_CHECKED, PCS_SPEC "Get QE Identity, version 2", NULL },
-    [CHECK_QE_IDENTITY_VALIDITY] = { "qe_identity_validity", CHECK_NOT_CHECKED, PCS_SPEC "issueDate and nextUpdate", NULL },
-    [CHECK_TCB_SIGNER_REVOCATION] = { "tcb_signer_revocation", CHECK_NOT_CHECKED, "RFC 5280 section 6.3", NULL },
-    [CHECK_FMSPC_MATCH] = { "fmspc_match", CHECK_NOT_CHECKED, PCS_SPEC "TCB info id, fmspc and pceId", NULL },
-    [CHECK_QE_REPORT_SIGNATURE] = { "qe_report_signature", CHECK_NOT_CHECKED, QUOTE_SPEC "QE report signature", NULL },
-    [CHECK_QE_REPORT_DATA] = { "qe_report_data", CHECK_NOT_CHECKED, QUOTE_SPEC "QE report data", NULL },
-    [CHECK_QE_IDENTITY_MATCH] = { "qe_identity_match", CHECK_NOT_CHECKED, PCS_SPEC "Get QE Identity, comparing a report", NULL },
-    [CHECK_QE_TCB_LEVEL] = { "qe_tcb_level", CHECK_NOT_CHECKED, PCS_SPEC "Get QE Identity, tcbLevels", NULL },
-    [CHECK_QUOTE_SIGNATURE] = { "quote_signature", CHECK_NOT_CHECKED, QUOTE_SPEC "quote signature", NULL },
-    [CHECK_TDX_MODULE] = { "tdx_module", CHECK_NOT_CHECKED, PCS_SPEC "Get TCB Info, tdxModule and tdxModuleIdentities", NULL },
-    [CHECK_TCB_LEVEL] = { "tcb_level", CHECK_NOT_CHECKED, PCS_SPEC "Get TCB Info, comparing TCB levels", NULL },
-    [CHECK_TCB_STATUS] = { "tcb_status", CHECK_NOT_CHECKED, RULES "status", NULL },
-    [CHECK_REPORT_DATA] = { "report_data", CHECK_NOT_CHECKED, RULES "report data", NULL },
-};
+static_assert(CHECKS_MAX <= 64, "a bit for each check");
 
-void check_list_init(struct check_list *l)
+void check_list_init(struct check_list *l, const struct check_table *table)
 {
-    memcpy(l->rows, table, sizeof(table));
+    assert(table->count <= CHECKS_MAX);
+    memcpy(l->rows, table->rows, table->count * sizeof(*table->rows));
+    l->count = table->count;
+    l->left_out = l->optional = 0;
 }
 
-void check_record(struct check_list *l, enum check_id id, const char *wrong)
+void check_record(struct check_list *l, unsigned id, const char *wrong)
 {
     l->rows[id].outcome = wrong ? CHECK_FAILED : CHECK_PASSED;
     l->rows[id].detail = wrong;
 }
 
-bool check_passed(const struct check_list *l, enum check_id id)
+void check_leave_out(struct check_list *l, unsigned id)
+{
+    l->left_out |= 1ULL << id;
+}
+
+void check_make_optional(struct check_list *l, unsigned id)
+{
+    l->optional |= 1ULL << id;
+}
+
+bool check_passed(const struct check_list *l, unsigned id)
 {
     return l->rows[id].outcome == CHECK_PASSED;
 }
 
-bool check_all_passed(const struct check_list *l, enum check_id last, uint64_t except)
+bool check_all_passed(const struct check_list *l, unsigned last)
 {
     for (unsigned id = 0; id <= last; id++)
-        if (!(except & 1ULL << id) && l->rows[id].outcome != CHECK_PASSED)
+        if (!(l->left_out & 1ULL << id) && l->rows[id].outcome != CHECK_PASSED)
             return false;
     return true;
+}
+
+bool check_list_good(const struct check_list *l)
+{
+    for (unsigned id = 0; id < l->count; id++) {
+        enum check_outcome outcome = l->rows[id].outcome;
+        bool unmade = outcome == CHECK_NOT_CHECKED && l->optional & 1ULL << id;
+        if (!(l->left_out & 1ULL << id) && outcome != CHECK_PASSED && !unmade)
+            return false;
+    }
+    return l->count > 0;
+}
+
+unsigned check_list_shown(const struct check_list *l, struct check *out)
+{
+    unsigned count = 0;
+
+    for (unsigned id = 0; id < l->count; id++)
+        if (!(l->left_out & 1ULL << id))
+            out[count++] = l->rows[id];
+    return count;
 }

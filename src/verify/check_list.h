@@ -1,55 +1,41 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The checks of a DCAP quote in the order in which each rests on those before it. A list starts with
- * every check that applies as "not checked"; the verdict is the conjunction of all.
+ * The checks of one piece of evidence, in the order in which each rests on those before it. A list starts
+ * from its type's table with every check "not checked"; the verdict is the conjunction of all. An id is a
+ * place in that table.
  */
 #ifndef VERIFY_CHECK_LIST_H
 #define VERIFY_CHECK_LIST_H
 
 #include "verify/verify.h"
 
-enum check_id {
-    CHECK_QUOTE_FORMAT,
-    CHECK_QUOTE_VENDOR,
-    CHECK_QUOTE_CERTIFICATION,
-    CHECK_COLLATERAL,
-    CHECK_ROOT_CRL,
-    CHECK_ROOT_CRL_VALIDITY,
-    CHECK_PCK_CRL,
-    CHECK_PCK_CRL_VALIDITY,
-    CHECK_PCK_CHAIN,
-    CHECK_PCK_EXTENSION,
-    CHECK_PCK_VALIDITY,
-    CHECK_PCK_REVOCATION,
-    CHECK_TCB_INFO_SIGNATURE,
-    CHECK_TCB_INFO_FORMAT,
-    CHECK_TCB_INFO_VALIDITY,
-    CHECK_QE_IDENTITY_SIGNATURE,
-    CHECK_QE_IDENTITY_FORMAT,
-    CHECK_QE_IDENTITY_VALIDITY,
-    CHECK_TCB_SIGNER_REVOCATION,
-    CHECK_FMSPC_MATCH,
-    CHECK_QE_REPORT_SIGNATURE,
-    CHECK_QE_REPORT_DATA,
-    CHECK_QE_IDENTITY_MATCH,
-    CHECK_QE_TCB_LEVEL,
-    CHECK_QUOTE_SIGNATURE,
-    CHECK_TDX_MODULE,
-    CHECK_TCB_LEVEL,
-    CHECK_TCB_STATUS,
-    CHECK_REPORT_DATA,
-    CHECK_COUNT
+#define CHECKS_MAX 48
+
+struct check_table {
+    const struct check *rows; /* names and clauses, each CHECK_NOT_CHECKED */
+    unsigned count;
 };
 
 struct check_list {
-    struct check rows[CHECK_COUNT];
+    struct check rows[CHECKS_MAX];
+    unsigned count;
+    uint64_t left_out, optional; /* bit by id */
 };
 
-void check_list_init(struct check_list *l);
+void check_list_init(struct check_list *l, const struct check_table *table);
 /* `wrong` NULL: passed. */
-void check_record(struct check_list *l, enum check_id id, const char *wrong);
-bool check_passed(const struct check_list *l, enum check_id id);
-/* Every check up to `last`, but those of the mask (1ULL << id), has passed. */
-bool check_all_passed(const struct check_list *l, enum check_id last, uint64_t except);
+void check_record(struct check_list *l, unsigned id, const char *wrong);
+/* Does not apply to this piece: neither shown nor counted. */
+void check_leave_out(struct check_list *l, unsigned id);
+/* May stay "not checked" in a verdict that is positive. */
+void check_make_optional(struct check_list *l, unsigned id);
+
+bool check_passed(const struct check_list *l, unsigned id);
+/* Every check up to `last` has passed. */
+bool check_all_passed(const struct check_list *l, unsigned last);
+/* The verdict: nothing has failed, and only what is optional is not checked. */
+bool check_list_good(const struct check_list *l);
+/* Those that apply, at most `list.count`; returns how many. */
+unsigned check_list_shown(const struct check_list *l, struct check *out);
 
 #endif

@@ -2,6 +2,7 @@
 #include "base/writer.h"
 #include "collateral/signed_json.h"
 #include "crypto/signature.h"
+#include "verify/result_internal.h"
 #include "verify/verify_internal.h"
 
 #define ANOTHER_ROOT "it rests on another root of trust than the rest of the collateral"
@@ -206,6 +207,11 @@ struct collateral_set *collateral_set_ref(const struct collateral_set *c)
     struct collateral_set *shared = (struct collateral_set *)c;
     atomic_fetch_add(&shared->refs, 1);
     return shared;
+}
+
+bool collateral_set_is_of(const struct collateral_set *c, const struct verifier *v)
+{
+    return c->verifier == v;
 }
 
 void collateral_set_free(struct collateral_set *c)

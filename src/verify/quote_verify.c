@@ -14,7 +14,8 @@ struct subject {
     struct sgx_report qe;     /* the quoting enclave's report */
     struct sgx_report enclave; /* SGX: the body */
     struct td_report td;       /* TDX: the body */
-    struct verify_result *r;
+    struct quote_state *r;
+    struct check_list *list;
 };
 
 /* Types 1 to 3 only name the platform: the chain is another's to supply. What they say is not signed and decides
@@ -77,7 +78,7 @@ static fallible bodies_parse(struct subject *s)
 static void platform_check(struct subject *s)
 {
     const struct platform *p = s->r->platform;
-    struct check_list *l = &s->r->list;
+    struct check_list *l = s->list;
 
     check_record(l, CHECK_PCK_CHAIN, p->chain_wrong);
     if (p->chain.count)
@@ -106,7 +107,7 @@ static const char *crl_fits(const struct subject *s)
 
 static void revocation_check(struct subject *s)
 {
-    struct check_list *l = &s->r->list;
+    struct check_list *l = s->list;
 
     if (!check_passed(l, CHECK_PCK_CHAIN) || !check_passed(l, CHECK_ROOT_CRL) || !check_passed(l, CHECK_PCK_CRL))
         return;
@@ -128,7 +129,7 @@ static void fmspc_check(struct subject *s)
     const struct pck_extension *pck = &s->r->platform->extension;
     const char *wrong = NULL;
 
-    if (!info || !check_passed(&s->r->list, CHECK_PCK_EXTENSION))
+    if (!info || !check_passed(s->list, CHECK_PCK_EXTENSION))
         return;
     if (info->is_tdx != (s->quote.tee == QUOTE_TDX))
         wrong = "TCB info is for the other kind of TEE";
@@ -136,7 +137,7 @@ static void fmspc_check(struct subject *s)
         wrong = "TCB info is for another FMSPC";
     else if (!span_equal(SPAN_OF(info->pce_id), SPAN_OF(pck->pce_id)))
         wrong = "TCB info is for another PCE";
-    check_record(&s->r->list, CHECK_FMSPC_MATCH, wrong);
+    check_record(s->list, CHECK_FMSPC_MATCH, wrong);
 }
 
 static fallible qe_signature_check(struct subject *s)
@@ -149,7 +150,7 @@ static fallible qe_signature_check(struct subject *s)
     if (key_kind_of(cert_key(leaf)) == KEY_P256)
         TRY(signature_verify(cert_key(leaf), SIGNATURE_ECDSA, DIGEST_SHA256, s->quote.qe_report,
                              s->quote.qe_report_signature, &good));
-    check_record(&s->r->list, CHECK_QE_REPORT_SIGNATURE, good ? NULL : "the quoting enclave's report has a wrong signature");
+    check_record(s->list, CHECK_QE_REPORT_SIGNATURE, good ? NULL : "the quoting enclave's report has a wrong signature");
     return OK;
 }
 
@@ -164,7 +165,7 @@ static fallible qe_binding_check(struct subject *s)
         wrong = "the quoting enclave's report does not bind the attestation key";
     else if (!span_is_zero(span_tail(s->qe.report_data, SHA256_SIZE)))
         wrong = "the quoting enclave's report data does not end with zeros";
-    check_record(&s->r->list, CHECK_QE_REPORT_DATA, wrong);
+    check_record(s->list, CHECK_QE_REPORT_DATA, wrong);
     return OK;
 }
 
@@ -202,9 +203,9 @@ static void identity_check(struct subject *s)
 
     if (!id)
         return;
-    check_record(&s->r->list, CHECK_QE_IDENTITY_MATCH, identity_compare(id, &s->qe, s->quote.tee));
+    check_record(s->list, CHECK_QE_IDENTITY_MATCH, identity_compare(id, &s->qe, s->quote.tee));
     tcb_select_qe(id, s->qe.isvsvn, &s->r->tcb, &wrong);
-    check_record(&s->r->list, CHECK_QE_TCB_LEVEL, wrong);
+    check_record(s->list, CHECK_QE_TCB_LEVEL, wrong);
 }
 
 static fallible quote_signature_check(struct subject *s)
@@ -222,36 +223,38 @@ static fallible quote_signature_check(struct subject *s)
         TRY(signature_verify(key, SIGNATURE_ECDSA, DIGEST_SHA256, s->quote.signed_bytes, s->quote.signature, &good));
     if (!good && !wrong)
         wrong = "the quote has a wrong signature";
-    check_record(&s->r->list, CHECK_QUOTE_SIGNATURE, wrong);
+    check_record(s->list, CHECK_QUOTE_SIGNATURE, wrong);
     return OK;
 }
 
 static void tcb_check(struct subject *s)
 {
     const struct tcb_info *info = s->collateral->tcb_info;
-    struct verify_result *r = s->r;
+    struct quote_state *r = s->r;
     bool tdx = s->quote.tee == QUOTE_TDX;
     const char *wrong;
 
     /* Without the right TCB info or the QE's level there is nothing to compare with. */
-    if (!check_passed(&r->list, CHECK_FMSPC_MATCH))
+    if (!check_passed(s->list, CHECK_FMSPC_MATCH))
         return;
     if (tdx)
-        check_record(&r->list, CHECK_TDX_MODULE, tdx_module_check(info, &s->td));
-    if (!check_passed(&r->list, CHECK_QE_TCB_LEVEL))
+        check_record(s->list, CHECK_TDX_MODULE, tdx_module_check(info, &s->td));
+    if (!check_passed(s->list, CHECK_QE_TCB_LEVEL))
         return;
     tcb_evaluate(info, &r->platform->extension, tdx ? &s->td : NULL, &r->tcb, &wrong);
-    check_record(&r->list, CHECK_TCB_LEVEL, wrong);
+    check_record(s->list, CHECK_TCB_LEVEL, wrong);
     if (!wrong)
-        check_record(&r->list, CHECK_TCB_STATUS, r->tcb.status == TCB_REVOKED ? "the platform's TCB is revoked" : NULL);
+        check_record(s->list, CHECK_TCB_STATUS, r->tcb.status == TCB_REVOKED ? "the platform's TCB is revoked" : NULL);
 }
 
 static void report_data_check(struct subject *s, struct span expected)
 {
     struct span have = s->quote.tee == QUOTE_SGX ? s->enclave.report_data : s->td.report_data;
 
-    if (expected.len)
-        check_record(&s->r->list, CHECK_REPORT_DATA,
+    if (!expected.len)
+        check_make_optional(s->list, CHECK_REPORT_DATA);
+    else
+        check_record(s->list, CHECK_REPORT_DATA,
                      span_equal(have, expected) ? NULL : "the report data is not what was expected");
 }
 
@@ -262,7 +265,7 @@ static fallible certification_check(struct subject *s)
     struct span pem = { 0 };
 
     const char *wrong = chain_choose(&s->quote, s->collateral, &room, &pem);
-    check_record(&s->r->list, CHECK_QUOTE_CERTIFICATION, wrong);
+    check_record(s->list, CHECK_QUOTE_CERTIFICATION, wrong);
     if (wrong)
         return OK;
     TRY(platform_of(&s->verifier->platforms, pem, &s->verifier->roots, issuers, &s->r->platform));
@@ -273,10 +276,10 @@ static fallible certification_check(struct subject *s)
 /* What the collateral says of this platform and this quote. */
 static void collateral_check(struct subject *s)
 {
-    check_record(&s->r->list, CHECK_COLLATERAL, s->collateral ? NULL : "there is no collateral for this platform");
+    check_record(s->list, CHECK_COLLATERAL, s->collateral ? NULL : "there is no collateral for this platform");
     if (!s->collateral)
         return;
-    collateral_set_check(s->collateral, s->at, &s->r->list);
+    collateral_set_check(s->collateral, s->at, s->list);
     if (s->r->platform) {
         revocation_check(s);
         fmspc_check(s);
@@ -285,38 +288,96 @@ static void collateral_check(struct subject *s)
     tcb_check(s);
 }
 
-static void result_keep(const struct subject *s)
+static fallible state_make(struct subject *s, struct piece *p)
 {
-    struct verify_result *r = s->r;
+    struct quote_state *r = calloc(1, sizeof(*r));
     struct reader body = reader_of(s->quote.body);
 
-    r->has_quote = true;
+    if (!r)
+        return FAIL(SYSTEM, "out of memory");
     r->version = s->quote.version;
     r->tee = s->quote.tee;
     r->body_len = s->quote.body.len;
     reader_copy(&body, r->body, r->body_len);
     r->qe_isvsvn = s->qe.isvsvn;
     r->collateral = s->collateral ? collateral_set_ref(s->collateral) : NULL;
+    s->r = p->state = r;
+    p->name = quote_tee_name(r->tee);
+    p->version = r->version;
+    if (r->tee == QUOTE_SGX)
+        check_leave_out(s->list, CHECK_TDX_MODULE);
+    return OK;
 }
 
-fallible quote_verify(struct verifier *v, struct span bytes, const struct collateral_set *collateral, int64_t at,
-                      struct span report_data, struct verify_result *r)
+static void state_done(void *state)
 {
-    struct subject s = { .verifier = v, .collateral = collateral, .at = at, .r = r };
+    struct quote_state *r = state;
+
+    platform_free(r->platform);
+    collateral_set_free(r->collateral);
+    free(r);
+}
+
+static struct span state_platform(const struct piece *p)
+{
+    const struct quote_state *r = p->state;
+    return platform_authentic(r->platform) ? buf_span(&r->platform->pem) : (struct span){ 0 };
+}
+
+static bool signatures_good(const struct check_list *l)
+{
+    static const enum check_id needed[] = { CHECK_QUOTE_FORMAT,        CHECK_QUOTE_VENDOR,     CHECK_PCK_CHAIN,
+                                            CHECK_PCK_EXTENSION,       CHECK_QE_REPORT_DATA,   CHECK_QE_REPORT_SIGNATURE,
+                                            CHECK_QE_IDENTITY_MATCH,   CHECK_QUOTE_SIGNATURE };
+
+    for (size_t i = 0; i < sizeof(needed) / sizeof(*needed); i++)
+        if (!check_passed(l, needed[i]))
+            return false;
+    return true;
+}
+
+static const char *type_agrees(const struct piece *p, enum quote_tee tee)
+{
+    if (p->kind == PIECE_ANY_QUOTE || (p->kind == PIECE_SGX_QUOTE) == (tee == QUOTE_SGX))
+        return NULL;
+    return "the quote is of another TEE than its media type says";
+}
+
+static fallible quote_verify(const struct verify_input *in, struct span bytes, struct piece *p)
+{
+    struct subject s = { .verifier = in->verifier, .collateral = in->collateral, .at = in->at, .list = &p->list };
     struct err e = quote_parse(bytes, &s.quote);
 
     if (!failed(e))
         e = bodies_parse(&s);
-    check_record(&r->list, CHECK_QUOTE_FORMAT, failed(e) ? e.what : NULL);
+    check_record(s.list, CHECK_QUOTE_FORMAT, failed(e) ? e.what : NULL);
     if (failed(e))
         return OK;
-    result_keep(&s);
+    TRY(state_make(&s, p));
     bool intel = span_equal(s.quote.vendor_id, SPAN_OF(intel_vendor));
-    check_record(&r->list, CHECK_QUOTE_VENDOR, intel ? NULL : "the quoting enclave is not Intel's by its vendor id");
+    check_record(s.list, CHECK_QUOTE_VENDOR, intel ? NULL : "the quoting enclave is not Intel's by its vendor id");
     TRY(certification_check(&s));
     TRY(qe_binding_check(&s));
     TRY(quote_signature_check(&s));
     collateral_check(&s);
-    report_data_check(&s, report_data);
+    report_data_check(&s, in->report_data);
+    const char *wrong = type_agrees(p, s.quote.tee);
+    if (wrong)
+        check_record(s.list, CHECK_QUOTE_FORMAT, wrong);
+    s.r->genuine = signatures_good(s.list);
+    s.r->has_tcb = check_all_passed(s.list, CHECK_TCB_LEVEL);
+    p->status = s.r->has_tcb ? tcb_status_name(s.r->tcb.status) : "";
     return OK;
 }
+
+#define QUOTE_ROW(piece_kind)                                                                                            \
+    {                                                                                                                    \
+        .kind = piece_kind, .checks = &quote_checks, .needs = quote_needs, .verify = quote_verify,                       \
+        .claims = quote_claims, .platform = state_platform, .done = state_done                                           \
+    }
+
+const struct evidence_type quote_evidence[3] = {
+    QUOTE_ROW(PIECE_ANY_QUOTE),
+    QUOTE_ROW(PIECE_SGX_QUOTE),
+    QUOTE_ROW(PIECE_TDX_QUOTE),
+};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "verify/verify_internal.h"
+#include "verify/result_internal.h"
 
 static const char *outcome_name(enum check_outcome outcome)
 {
@@ -32,13 +32,14 @@ static json_t *checks_make(const struct verify_result *r)
 fallible verify_result_json(const struct verify_result *r, json_t **out)
 {
     const json_t *claims = verify_result_claims(r);
+    json_t *advisories = json_object_get(claims, "advisory_ids");
     json_t *j owned(json_free) = json_object();
 
     json_set_str(j, "verdict", r->verified ? "verified" : "refused");
     json_set_str(j, "type", verify_result_type(r));
-    json_object_set_new(j, "version", r->has_quote ? json_integer(r->version) : json_null());
+    json_object_set_new(j, "version", r->count && r->pieces[0].name ? json_integer(r->pieces[0].version) : json_null());
     json_set_str(j, "tcb_status", verify_result_status(r));
-    json_object_set_new(j, "advisory_ids", advisories_make(r));
+    json_object_set_new(j, "advisory_ids", advisories ? json_incref(advisories) : json_array());
     json_object_set(j, "claims", (json_t *)claims);
     json_object_set_new(j, "checks", checks_make(r));
     json_set_str(j, "reason", r->reason);

@@ -58,7 +58,7 @@ void verify_result_free(struct verify_result *r);
 OWNED_TYPE(struct verify_result, verify_result_free)
 
 bool verify_result_verified(const struct verify_result *r);
-const char *verify_result_type(const struct verify_result *r); /* "sgx", "tdx", "bundle", "unknown" */
+const char *verify_result_type(const struct verify_result *r); /* "sgx", "tdx", "snp", "tpm", "azure-vtpm", "bundle", "unknown" */
 const char *verify_result_reason(const struct verify_result *r); /* first failed check in words; "" when verified */
 const char *verify_result_status(const struct verify_result *r); /* tcb_status or "" */
 size_t verify_result_checks(const struct verify_result *r, const struct check **out);

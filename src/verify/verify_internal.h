@@ -7,8 +7,9 @@
 #include "collateral/tcb_info.h"
 #include "crypto/digest.h"
 #include "evidence/quote.h"
-#include "verify/check_list.h"
+#include "verify/piece.h"
 #include "verify/platform.h"
+#include "verify/quote_checks.h"
 #include "verify/tcb_rule.h"
 
 struct verifier {
@@ -42,33 +43,21 @@ struct collateral_set *collateral_set_ref(const struct collateral_set *c);
 /* The checks that rest on the collateral alone. */
 void collateral_set_check(const struct collateral_set *c, int64_t at, struct check_list *l);
 
-#define RESULT_BODY_MAX TD_REPORT_15EX_SIZE
-
-struct verify_result {
-    struct check_list list;
-    struct check rows[CHECK_COUNT]; /* of the list, those that apply */
-    size_t row_count;
-    bool verified, bundle;
-    const char *reason;
-    bool has_quote; /* what follows is of a quote that could be read */
-    uint16_t version;
+/* What a quote's claims are made from. */
+struct quote_state {
     enum quote_tee tee;
+    uint16_t version;
     bool genuine; /* every signature from a trusted root down to the body is good */
-    uint8_t body[RESULT_BODY_MAX];
+    uint8_t body[TD_REPORT_15EX_SIZE];
     size_t body_len;
     uint16_t qe_isvsvn;
     struct platform *platform;
     struct collateral_set *collateral;
     struct tcb_result tcb;
     bool has_tcb; /* every check up to the status passed */
-    json_t *claims;
 };
-fallible claims_make(const struct verify_result *r, json_t **out);
-/* The array of advisory ids of the selected levels. NULL when memory is short. */
-json_t *advisories_make(const struct verify_result *r);
-
-/* One quote against one set: fills the list and what the result keeps. */
-fallible quote_verify(struct verifier *v, struct span bytes, const struct collateral_set *collateral, int64_t at,
-                      struct span report_data, struct verify_result *r);
+/* The functions of its row. */
+fallible quote_needs(struct span bytes, struct collateral_key *out);
+fallible quote_claims(const struct piece *p, json_t *to);
 
 #endif

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Claims of a result, under the names and in the canonical forms of docs/claims.md. Only from what is
+ * Claims of a quote, under the names and in the canonical forms of docs/claims.md. Only from what is
  * authenticated: a quote's body once every signature down to it is good, a platform's values once
  * its chain is, a status once every check before it has passed.
  */
@@ -19,7 +19,7 @@ static void set_status(json_t *j, const char *name, enum tcb_status status)
         json_set_str(j, name, tcb_status_name(status));
 }
 
-json_t *advisories_make(const struct verify_result *r)
+static json_t *advisories_make(const struct quote_state *r)
 {
     const char *ids[TCB_ADVISORIES_MAX];
     size_t count = r->has_tcb ? tcb_advisories(&r->tcb, ids) : 0;
@@ -30,7 +30,7 @@ json_t *advisories_make(const struct verify_result *r)
     return list;
 }
 
-static void tcb_claims(json_t *j, const struct verify_result *r)
+static void tcb_claims(json_t *j, const struct quote_state *r)
 {
     struct window w = window_meet(r->collateral->window, r->platform->window);
 
@@ -140,23 +140,20 @@ static fallible td_claims(json_t *j, struct span body)
     return OK;
 }
 
-fallible claims_make(const struct verify_result *r, json_t **out)
+fallible quote_claims(const struct piece *p, json_t *to)
 {
-    json_t *j owned(json_free) = json_object();
+    const struct quote_state *r = p->state;
 
-    if (!j)
-        return FAIL(SYSTEM, "out of memory");
     if (platform_authentic(r->platform))
-        platform_claims(j, r->platform);
+        platform_claims(to, r->platform);
     if (r->genuine) {
         struct span body = span_from(r->body, r->body_len);
-        json_set_str(j, "tee", quote_tee_name(r->tee));
-        json_set_int(j, "quote_version", r->version);
-        json_set_int(j, "qe_isvsvn", r->qe_isvsvn);
-        TRY(r->tee == QUOTE_SGX ? enclave_claims(j, body) : td_claims(j, body));
+        json_set_str(to, "tee", quote_tee_name(r->tee));
+        json_set_int(to, "quote_version", r->version);
+        json_set_int(to, "qe_isvsvn", r->qe_isvsvn);
+        TRY(r->tee == QUOTE_SGX ? enclave_claims(to, body) : td_claims(to, body));
     }
     if (r->has_tcb)
-        tcb_claims(j, r);
-    *out = TAKE(j);
+        tcb_claims(to, r);
     return OK;
 }

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * One piece of evidence under verification, and the table of the kinds that can be: what a kind needs to be
+ * known of it outside its own files. A new TEE is a row there; README.md says how.
+ */
+#ifndef VERIFY_PIECE_H
+#define VERIFY_PIECE_H
+
+#include "evidence/bundle.h"
+#include "verify/check_list.h"
+
+/* What every piece of one verification is judged against. */
+struct verify_input {
+    struct verifier *verifier;
+    const struct collateral_set *collateral; /* NULL: missing */
+    int64_t at;
+    struct span report_data; /* 64 expected bytes; empty: none are expected */
+};
+
+struct piece {
+    const struct evidence_type *type;
+    enum piece_kind kind; /* as the sender declares it */
+    struct check_list list;
+    const char *name;     /* "sgx", "snp", ...: the result's type; NULL: it could not be read */
+    unsigned version;     /* of its format */
+    const char *status;   /* the vendor's TCB status; "" where there is none */
+    void *state;          /* the kind's own: what its claims are made from */
+};
+
+struct evidence_type {
+    enum piece_kind kind;
+    const struct check_table *checks;
+    /* Which collateral it names, before any verification. FAIL_INPUT: none can be told. */
+    fallible (*needs)(struct span bytes, struct collateral_key *out);
+    /* Fills list, name, version, status and state. Wrong evidence is a failed check; FAIL_SYSTEM is all that
+     * may come back. */
+    fallible (*verify)(const struct verify_input *in, struct span bytes, struct piece *p);
+    /* Adds what is authenticated. */
+    fallible (*claims)(const struct piece *p, json_t *to);
+    /* The certificates of its platform, PEM, for verifier_remember(); empty: not authentic. NULL: it has none. */
+    struct span (*platform)(const struct piece *p);
+    /* Of the state, which may be NULL. */
+    void (*done)(void *state);
+};
+
+/* NULL: this kind cannot be verified here. */
+const struct evidence_type *evidence_type_of(enum piece_kind kind);
+
+/* The rows' functions. */
+extern const struct evidence_type quote_evidence[3]; /* bare, SGX, TDX */
+
+#endif
