@@ -9,7 +9,8 @@
 
 enum { EXIT_USAGE = 2 };
 
-int daemon_begin(int argc, char **argv, const struct option_row *rows, const struct command_help *help, struct err crypto)
+int daemon_begin(int argc, char **argv, const struct option_row *rows,
+                 const struct command_help *help, struct err crypto)
 {
     int rest = 0;
 

@@ -23,9 +23,11 @@ struct daemon_options {
     { "check-config", 0, OPTION_FLAG, NULL, "check the configuration and exit", &(o).check_config }
 /* clang-format on */
 
-/* Options without operands, then the log and what must come before threads (daemon_block_signals, json_start).
- * `crypto`: what crypto_start(), which must be main()'s first call, said. -1: go on; else the exit status. */
-int daemon_begin(int argc, char **argv, const struct option_row *rows, const struct command_help *help, struct err crypto);
+/* Options without operands, then the log and what must come before threads (daemon_block_signals,
+ * json_start). `crypto`: what crypto_start(), which must be main()'s first call, said. -1: go on;
+ * else the exit status. */
+int daemon_begin(int argc, char **argv, const struct option_row *rows,
+                 const struct command_help *help, struct err crypto);
 
 /* Loads the file into the rows, and prints them for --show-config. What is wrong goes to stderr.
  * -1: go on; else the exit status. */

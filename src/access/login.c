@@ -55,7 +55,8 @@ static fallible compare(struct login *l, const char *tenant, struct span name,
     bool good = false;
 
     /* By its name alone: under its id a user would have the attempts of another name. */
-    struct err e = user_name_valid(name) ? user_find(l->store, tenant, name, &a.user) : FAIL(ABSENT, "no such user");
+    struct err e = user_name_valid(name) ? user_find(l->store, tenant, name, &a.user)
+                                         : FAIL(ABSENT, "no such user");
     if (failed(e) && e.kind != FAIL_ABSENT)
         return e;
     a.known = !failed(e);

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/base64.h"
 
-static const char plain_alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-static const char url_alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+static const char plain_alphabet[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+static const char url_alphabet[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 static void encode(struct buf *b, struct span in, const char *alphabet, bool pad)
 {
@@ -47,21 +49,24 @@ static inline uint8_t within(uint8_t c, uint8_t low, uint8_t high)
     return (uint8_t) - ((uint8_t)(c - low) <= (uint8_t)(high - low));
 }
 
-/* Values 0 to 63, or INVALID. Without branches: quick on text that no branch predictor knows, and keys pass here too.
- * In blocks, which the compiler makes vectors of. */
+/* Values 0 to 63, or INVALID. Without branches: quick on text that no branch predictor knows, and
+ * keys pass here too. In blocks, which the compiler makes vectors of. */
 #define INVALID 0x80U
 #define BLOCK 64
-static void digit_values(const uint8_t text[restrict static BLOCK], bool url, uint8_t values[restrict static BLOCK])
+static void digit_values(const uint8_t text[restrict static BLOCK], bool url,
+                         uint8_t values[restrict static BLOCK])
 {
     uint8_t last[2] = { url ? '-' : '+', url ? '_' : '/' };
 
     for (size_t i = 0; i < BLOCK; i++) {
-        uint8_t c = text[i], upper = within(c, 'A', 'Z'), lower = within(c, 'a', 'z'), digit = within(c, '0', '9');
+        uint8_t c = text[i], upper = within(c, 'A', 'Z'), lower = within(c, 'a', 'z'),
+                digit = within(c, '0', '9');
         uint8_t is_62 = within(c, last[0], last[0]), is_63 = within(c, last[1], last[1]);
         uint8_t known = upper | lower | digit | is_62 | is_63;
 
-        values[i] = (uint8_t)((upper & (c - 'A')) | (lower & (c - 'a' + 26)) | (digit & (c - '0' + 52)) | (is_62 & 62) |
-                              (is_63 & 63) | (~known & INVALID));
+        values[i] =
+            (uint8_t)((upper & (c - 'A')) | (lower & (c - 'a' + 26)) | (digit & (c - '0' + 52)) |
+                      (is_62 & 62) | (is_63 & 63) | (~known & INVALID));
     }
 }
 
@@ -78,7 +83,8 @@ static uint32_t pack(const uint8_t values[static BLOCK], size_t count, uint8_t *
     size_t i = 0;
 
     for (; i + 4 <= count; i += 4) {
-        group = (values[i] & 63U) << 18 | (values[i + 1] & 63U) << 12 | (values[i + 2] & 63U) << 6 | (values[i + 3] & 63U);
+        group = (values[i] & 63U) << 18 | (values[i + 1] & 63U) << 12 | (values[i + 2] & 63U) << 6 |
+                (values[i + 3] & 63U);
         *out++ = (uint8_t)(group >> 16);
         *out++ = (uint8_t)(group >> 8);
         *out++ = (uint8_t)group;

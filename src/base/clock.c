@@ -138,7 +138,8 @@ fallible clock_parse_rfc3339(struct span text, int64_t *out)
     if (!s.good || s.rest.len)
         return FAIL(INPUT, "not an RFC 3339 time");
     /* A leap second (60) reads as the second after it. */
-    if (month < 1 || month > 12 || day < 1 || day > days_in_month(year, month) || hour > 23 || minute > 59 || second > 60)
+    if (month < 1 || month > 12 || day < 1 || day > days_in_month(year, month) || hour > 23 ||
+        minute > 59 || second > 60)
         return FAIL(INPUT, "RFC 3339 time that does not exist");
     int64_t at = days_of(year, month, day) * 86400 + hour * 3600 + minute * 60 + second - offset;
     if (at < 0 || at > LAST_SECOND)

@@ -18,7 +18,8 @@ static fallible open_for_reading(const char *path, int *out)
     *out = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (*out >= 0)
         return OK;
-    return errno == ENOENT || errno == ENOTDIR ? FAIL(ABSENT, "no such file") : FAIL(SYSTEM, "cannot open the file");
+    return errno == ENOENT || errno == ENOTDIR ? FAIL(ABSENT, "no such file")
+                                               : FAIL(SYSTEM, "cannot open the file");
 }
 
 fallible file_read(const char *path, struct buf *out)
@@ -41,7 +42,8 @@ fallible file_read(const char *path, struct buf *out)
             break;
         buf_add(out, span_from(chunk, (size_t)got));
         if (out->failed) {
-            e = out->starved ? FAIL(SYSTEM, "memory is short") : FAIL(LIMIT, "the file is larger than its stated maximum");
+            e = out->starved ? FAIL(SYSTEM, "memory is short")
+                             : FAIL(LIMIT, "the file is larger than its stated maximum");
             break;
         }
     }
@@ -93,16 +95,21 @@ static fallible write_beside(const char *path, struct span bytes, mode_t mode, c
     static atomic_uint counter;
     char *temporary owned(free) = NULL;
 
-    if (asprintf(&temporary, "%s.%d-%u.tmp", path, (int)getpid(), atomic_fetch_add(&counter, 1)) < 0) {
+    if (asprintf(&temporary, "%s.%d-%u.tmp", path, (int)getpid(), atomic_fetch_add(&counter, 1)) <
+        0) {
         temporary = NULL;
         return FAIL(SYSTEM, "memory is short");
     }
-    int fd owned(fd_close) = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
-    if (fd < 0 && errno == EEXIST && unlink(temporary) == 0) /* left by a crashed process of the same number */
+    int fd owned(fd_close) =
+        open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
+    if (fd < 0 && errno == EEXIST &&
+        unlink(temporary) == 0) /* left by a crashed process of the same number */
         fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
     if (fd < 0)
-        return errno == ENOENT ? FAIL(ABSENT, "no such folder") : FAIL(SYSTEM, "cannot create the file");
-    /* The mode asked for, whatever the umask: public files of a process with umask 077 are for others too. */
+        return errno == ENOENT ? FAIL(ABSENT, "no such folder")
+                               : FAIL(SYSTEM, "cannot create the file");
+    /* The mode asked for, whatever the umask: public files of a process with umask 077 are for
+     * others too. */
     if (fchmod(fd, mode) != 0 || !write_all(fd, bytes) || fsync(fd) != 0) {
         (void)unlink(temporary);
         return FAIL(SYSTEM, "cannot write the file");
@@ -132,7 +139,8 @@ fallible file_create(const char *path, struct span bytes, mode_t mode)
     int why = errno;
     (void)unlink(temporary);
     if (linked != 0)
-        return why == EEXIST ? FAIL(CONFLICT, "the file exists") : FAIL(SYSTEM, "cannot create the file");
+        return why == EEXIST ? FAIL(CONFLICT, "the file exists")
+                             : FAIL(SYSTEM, "cannot create the file");
     return sync_folder(path);
 }
 
@@ -167,9 +175,11 @@ fallible file_check_private(const char *path)
     struct stat st;
 
     if (stat(path, &st) != 0)
-        return errno == ENOENT ? FAIL(ABSENT, "no such file") : FAIL(SYSTEM, "cannot look at the file");
+        return errno == ENOENT ? FAIL(ABSENT, "no such file")
+                               : FAIL(SYSTEM, "cannot look at the file");
     if (st.st_mode & 077)
-        return FAIL(DENIED, "a secret's file that others may use: its mode must be 0600 or stricter");
+        return FAIL(DENIED,
+                    "a secret's file that others may use: its mode must be 0600 or stricter");
     return OK;
 }
 

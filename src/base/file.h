@@ -11,7 +11,8 @@
 /* Appends the file's bytes. FAIL_ABSENT: no such file. FAIL_LIMIT: larger than the buf's maximum.
  * "-" is standard input. */
 fallible file_read(const char *path, struct buf *out);
-/* Temporary file in the same folder, mode set from the start, fsync, rename, fsync of the folder. */
+/* Temporary file in the same folder, mode set from the start, fsync, rename, fsync of the folder.
+ */
 fallible file_write(const char *path, struct span bytes, mode_t mode);
 /* As file_write, but fails with FAIL_CONFLICT where the file exists. */
 fallible file_create(const char *path, struct span bytes, mode_t mode);

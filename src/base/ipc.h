@@ -27,8 +27,9 @@ static inline void ipc_message_donep(struct ipc_message *m)
     ipc_message_done(m);
 }
 
-/* timeout_ms bounds the whole call. FAIL_UPSTREAM: closed or timed out. FAIL_INPUT: bad frame. After any of
- * these the connection is of no more use. The maximum of m->body counts (0: IPC_BODY_MAX); old content goes. */
+/* timeout_ms bounds the whole call. FAIL_UPSTREAM: closed or timed out. FAIL_INPUT: bad frame.
+ * After any of these the connection is of no more use. The maximum of m->body counts (0:
+ * IPC_BODY_MAX); old content goes. */
 fallible ipc_send(int fd, uint16_t type, uint32_t id, struct span body, int timeout_ms);
 fallible ipc_receive(int fd, struct ipc_message *m, int timeout_ms);
 

@@ -41,7 +41,8 @@ fallible json_get_str(const json_t *j, const char *name, const char *what, struc
     return OK;
 }
 
-fallible json_get_u64(const json_t *j, const char *name, uint64_t max, const char *what, uint64_t *out)
+fallible json_get_u64(const json_t *j, const char *name, uint64_t max, const char *what,
+                      uint64_t *out)
 {
     const json_t *v = json_object_get(j, name);
 
@@ -86,7 +87,8 @@ fallible json_opt_str(const json_t *j, const char *name, const char *what, struc
     return json_object_get(j, name) ? json_get_str(j, name, what, out) : OK;
 }
 
-fallible json_opt_u64(const json_t *j, const char *name, uint64_t max, const char *what, uint64_t *out)
+fallible json_opt_u64(const json_t *j, const char *name, uint64_t max, const char *what,
+                      uint64_t *out)
 {
     return json_object_get(j, name) ? json_get_u64(j, name, max, what, out) : OK;
 }
@@ -103,7 +105,8 @@ fallible json_only(const json_t *j, const char *const *names)
 
     if (!json_is_object(j))
         return FAIL(INPUT, "not a JSON object");
-    json_object_foreach((json_t *)j, key, value) {
+    json_object_foreach((json_t *)j, key, value)
+    {
         bool known = false;
 
         for (size_t i = 0; names[i]; i++)

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * JSON, strict, with jansson's values: duplicate members, trailing bytes, NULs in strings, nesting deeper than
- * JSON_DEPTH_MAX and texts above JSON_TEXT_MAX are refused (RFC 8259; lesson: one text, one meaning).
- * A json_t is owned(json_free). Getters return FAIL_INPUT with `what` naming the member's use.
+ * JSON, strict, with jansson's values: duplicate members, trailing bytes, NULs in strings, nesting
+ * deeper than JSON_DEPTH_MAX and texts above JSON_TEXT_MAX are refused (RFC 8259; lesson: one text,
+ * one meaning). A json_t is owned(json_free). Getters return FAIL_INPUT with `what` naming the
+ * member's use.
  */
 #ifndef BASE_JSON_H
 #define BASE_JSON_H
@@ -30,13 +31,15 @@ char *json_text(const json_t *j);
 
 /* Members of an object. The span borrows from `j`. Missing or wrongly typed: FAIL_INPUT, `what`. */
 fallible json_get_str(const json_t *j, const char *name, const char *what, struct span *out);
-fallible json_get_u64(const json_t *j, const char *name, uint64_t max, const char *what, uint64_t *out);
+fallible json_get_u64(const json_t *j, const char *name, uint64_t max, const char *what,
+                      uint64_t *out);
 fallible json_get_bool(const json_t *j, const char *name, const char *what, bool *out);
 fallible json_get_object(const json_t *j, const char *name, const char *what, const json_t **out);
 fallible json_get_array(const json_t *j, const char *name, const char *what, const json_t **out);
 /* Absent is fine (out keeps its value); present with the wrong type fails. */
 fallible json_opt_str(const json_t *j, const char *name, const char *what, struct span *out);
-fallible json_opt_u64(const json_t *j, const char *name, uint64_t max, const char *what, uint64_t *out);
+fallible json_opt_u64(const json_t *j, const char *name, uint64_t max, const char *what,
+                      uint64_t *out);
 fallible json_opt_bool(const json_t *j, const char *name, const char *what, bool *out);
 /* Every member's name is in the NULL-terminated list, else FAIL_INPUT "unknown member". */
 fallible json_only(const json_t *j, const char *const *names);

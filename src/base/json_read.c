@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * JSON texts (RFC 8259) into jansson's values. jansson's own parser takes a byte at a time through three functions,
- * which evidence, a text of ten kilobytes that each program reads, makes dear; here the run of plain characters that
- * most texts are is one step.
+ * JSON texts (RFC 8259) into jansson's values. jansson's own parser takes a byte at a time through
+ * three functions, which evidence, a text of ten kilobytes that each program reads, makes dear;
+ * here the run of plain characters that most texts are is one step.
  */
 #include "base/json.h"
 
@@ -22,8 +22,12 @@ struct parse {
 };
 
 static const bool blank[256] = { [' '] = true, ['\t'] = true, ['\n'] = true, ['\r'] = true };
-static const bool plain[256] = { [' ' ... '!'] = true, ['#' ... '['] = true, [']' ... 0x7f] = true };
-static const bool numeric[256] = { ['0' ... '9'] = true, ['-'] = true, ['+'] = true, ['.'] = true, ['e'] = true, ['E'] = true };
+static const bool plain[256] = { [' ' ... '!'] = true,
+                                 ['#' ... '['] = true,
+                                 [']' ... 0x7f] = true };
+static const bool numeric[256] = {
+    ['0' ... '9'] = true, ['-'] = true, ['+'] = true, ['.'] = true, ['e'] = true, ['E'] = true
+};
 static const bool digit[256] = { ['0' ... '9'] = true };
 
 static json_t *read_value(struct parse *p);
@@ -56,7 +60,9 @@ static uint32_t read_hex4(struct reader *r)
     for (int i = 0; i < 4; i++) {
         uint8_t c = reader_u8(r);
         int letter = c | 0x20;
-        int d = c >= '0' && c <= '9' ? c - '0' : letter >= 'a' && letter <= 'f' ? letter - 'a' + 10 : -1;
+        int d = c >= '0' && c <= '9'             ? c - '0'
+                : letter >= 'a' && letter <= 'f' ? letter - 'a' + 10
+                                                 : -1;
         reader_require(r, d >= 0);
         v = v << 4 | (uint32_t)(d & 15);
     }
@@ -76,7 +82,8 @@ static void add_utf8(struct buf *out, uint32_t c)
         buf_add_u8(out, (uint8_t)(0x80 | (c >> (6 * more) & 0x3f)));
 }
 
-/* The four digits are read; a high surrogate wants a low one behind it, and U+0000 has no place in a text. */
+/* The four digits are read; a high surrogate wants a low one behind it, and U+0000 has no place in
+ * a text. */
 static void read_code_unit(struct reader *r, struct buf *out)
 {
     uint32_t c = read_hex4(r);
@@ -96,8 +103,8 @@ static void read_code_unit(struct reader *r, struct buf *out)
 
 static void read_escape(struct reader *r, struct buf *out)
 {
-    static const char meaning[256] = { ['"'] = '"', ['\\'] = '\\', ['/'] = '/', ['b'] = '\b',
-                                       ['f'] = '\f', ['n'] = '\n', ['r'] = '\r', ['t'] = '\t' };
+    static const char meaning[256] = { ['"'] = '"',  ['\\'] = '\\', ['/'] = '/',  ['b'] = '\b',
+                                       ['f'] = '\f', ['n'] = '\n',  ['r'] = '\r', ['t'] = '\t' };
     uint8_t c = reader_u8(r);
 
     if (c == 'u') {
@@ -108,11 +115,21 @@ static void read_escape(struct reader *r, struct buf *out)
     buf_add_u8(out, (uint8_t)meaning[c]);
 }
 
-/* One character of two to four bytes, in its shortest form, not a surrogate (Unicode, table 3-7). */
+/* One character of two to four bytes, in its shortest form, not a surrogate (Unicode, table 3-7).
+ */
 static void read_utf8(struct reader *r, struct buf *out)
 {
-    uint8_t c = reader_u8(r), low = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : 0x80, high = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : 0xbf;
-    int more = c >= 0xc2 && c <= 0xdf ? 1 : c >= 0xe0 && c <= 0xef ? 2 : c >= 0xf0 && c <= 0xf4 ? 3 : 0;
+    uint8_t c = reader_u8(r),
+            low = c == 0xe0   ? 0xa0
+                  : c == 0xf0 ? 0x90
+                              : 0x80,
+            high = c == 0xed   ? 0x9f
+                   : c == 0xf4 ? 0x8f
+                               : 0xbf;
+    int more = c >= 0xc2 && c <= 0xdf   ? 1
+               : c >= 0xe0 && c <= 0xef ? 2
+               : c >= 0xf0 && c <= 0xf4 ? 3
+                                        : 0;
 
     reader_require(r, more > 0);
     buf_add_u8(out, c);
@@ -143,7 +160,8 @@ static void make_room(struct buf *room, size_t more)
     *room = larger;
 }
 
-/* Behind the opening quote. The span borrows from the text, or from `room` where the text has escapes. */
+/* Behind the opening quote. The span borrows from the text, or from `room` where the text has
+ * escapes. */
 static struct span read_text(struct parse *p, struct buf *room)
 {
     struct span text = reader_while(&p->r, plain);
@@ -209,7 +227,8 @@ static void read_item(struct parse *p, json_t *array)
 }
 
 /* Behind the opening bracket: members or items, commas between them, up to `end`. */
-static void read_list(struct parse *p, json_t *list, uint8_t end, void (*read_one)(struct parse *p, json_t *list))
+static void read_list(struct parse *p, json_t *list, uint8_t end,
+                      void (*read_one)(struct parse *p, json_t *list))
 {
     skip_blank(p);
     if (reader_peek(&p->r) == end) {

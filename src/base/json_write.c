@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * jansson's values as JSON texts, compact. The text is measured first and then written once into memory of its size:
- * no copy of it, which may hold a secret, is left behind by growing.
+ * jansson's values as JSON texts, compact. The text is measured first and then written once into
+ * memory of its size: no copy of it, which may hold a secret, is left behind by growing.
  */
 #include "base/json.h"
 
@@ -20,7 +20,9 @@ struct sink {
     bool sorted, failed;
 };
 
-static const bool plain[256] = { [' ' ... '!'] = true, ['#' ... '['] = true, [']' ... 0xff] = true };
+static const bool plain[256] = { [' ' ... '!'] = true,
+                                 ['#' ... '['] = true,
+                                 [']' ... 0xff] = true };
 
 static void put(struct sink *s, const void *bytes, size_t len)
 {
@@ -31,7 +33,8 @@ static void put(struct sink *s, const void *bytes, size_t len)
 
 static void put_escaped(struct sink *s, uint8_t c)
 {
-    static const char letter[256] = { ['"'] = '"', ['\\'] = '\\', ['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't' };
+    static const char letter[256] = { ['"'] = '"',  ['\\'] = '\\', ['\b'] = 'b', ['\f'] = 'f',
+                                      ['\n'] = 'n', ['\r'] = 'r',  ['\t'] = 't' };
     char text[8];
 
     if (letter[c])
@@ -84,8 +87,7 @@ static void put_sorted(struct sink *s, const json_t *object)
         s->failed = true;
         return;
     }
-    json_object_foreach ((json_t *)object, name, value)
-        names[i++] = name;
+    json_object_foreach((json_t *)object, name, value) names[i++] = name;
     qsort(names, count, sizeof *names, by_name);
     for (i = 0; i < count; i++)
         put_member(s, i == 0, names[i], json_object_get(object, names[i]));
@@ -101,7 +103,8 @@ static void put_object(struct sink *s, const json_t *object)
     if (s->sorted) {
         put_sorted(s, object);
     } else {
-        json_object_foreach ((json_t *)object, name, value) {
+        json_object_foreach((json_t *)object, name, value)
+        {
             put_member(s, first, name, value);
             first = false;
         }
@@ -115,7 +118,8 @@ static void put_array(struct sink *s, const json_t *array)
     size_t i;
 
     put(s, "[", 1);
-    json_array_foreach (array, i, value) {
+    json_array_foreach(array, i, value)
+    {
         if (i)
             put(s, ",", 1);
         put_value(s, value);

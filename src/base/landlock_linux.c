@@ -82,7 +82,8 @@ fallible harden_files(const char *const *readable, const char *const *writable, 
         return FAIL(SYSTEM, "the sandbox for files cannot be made");
     TRY(allow_paths(rules, readable, RIGHTS_READ & attr.handled_access_fs));
     TRY(allow_paths(rules, writable, RIGHTS_WRITE & attr.handled_access_fs));
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || syscall(SYS_landlock_restrict_self, rules, 0) < 0)
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+        syscall(SYS_landlock_restrict_self, rules, 0) < 0)
         return FAIL(SYSTEM, "the sandbox for files cannot be entered");
     *enforced = true;
     return OK;

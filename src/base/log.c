@@ -77,11 +77,13 @@ static void start_line(struct buf *line, enum log_level level, const char *messa
 
 static void end_line(struct buf *line)
 {
-    static const char too_long[] = "{\"level\":\"error\",\"message\":\"a log line was too long\"}\n";
+    static const char too_long[] =
+        "{\"level\":\"error\",\"message\":\"a log line was too long\"}\n";
 
     buf_add_str(line, "}\n");
     struct span out = failed(buf_check(line)) ? span_str(too_long) : buf_span(line);
-    /* One write: lines of several processes on one pipe do not mix. A full or closed stderr is nobody's failure. */
+    /* One write: lines of several processes on one pipe do not mix. A full or closed stderr is
+     * nobody's failure. */
     ssize_t put = write(STDERR_FILENO, out.at, out.len);
     (void)put;
 }

@@ -2,7 +2,8 @@
 /*
  * The service log: one JSON object a line on stderr: time, level, program, message, then the given
  * fields. Keys are literals; values are escaped and capped at LOG_VALUE_MAX bytes. Libraries return
- * failures, programs log them, once, where they stop. Never give it a secret: struct secret has no way in.
+ * failures, programs log them, once, where they stop. Never give it a secret: struct secret has no
+ * way in.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H

@@ -40,7 +40,8 @@ static void print_help(const struct option_row *rows, const struct command_help 
         printf("\n%s\n", help->details);
 }
 
-static enum options_result usage_error(const struct command_help *help, const char *problem, struct span subject)
+static enum options_result usage_error(const struct command_help *help, const char *problem,
+                                       struct span subject)
 {
     fprintf(stderr, "%s: %s %.*s\nTry '%s --help'.\n", help->name, problem, (int)subject.len,
             (const char *)subject.at, help->name);
@@ -87,9 +88,10 @@ struct arguments {
     const struct command_help *help;
 };
 
-/* `value` is what followed "=" or the letter, NULL for none; then an option that wants one takes the next argument. */
-static enum options_result take_option(struct arguments *a, const struct option_row *row, const char *value,
-                                       struct span given)
+/* `value` is what followed "=" or the letter, NULL for none; then an option that wants one takes
+ * the next argument. */
+static enum options_result take_option(struct arguments *a, const struct option_row *row,
+                                       const char *value, struct span given)
 {
     if (!row)
         return usage_error(a->help, "unknown option", given);
@@ -129,7 +131,8 @@ static enum options_result take_letters(struct arguments *a, const char *text)
             return OPTIONS_DONE;
         }
         bool wants_value = row && row->kind != OPTION_FLAG;
-        enum options_result r = take_option(a, row, wants_value && at[1] ? at + 1 : NULL, span_str(text));
+        enum options_result r =
+            take_option(a, row, wants_value && at[1] ? at + 1 : NULL, span_str(text));
         if (r != OPTIONS_GO || wants_value)
             return r;
     }
@@ -154,7 +157,9 @@ enum options_result options_parse(int argc, char **argv, const struct option_row
         }
         a.next++;
         bool ends = strcmp(text, "--") == 0;
-        enum options_result r = ends ? OPTIONS_GO : text[1] == '-' ? take_long(&a, text) : take_letters(&a, text);
+        enum options_result r = ends             ? OPTIONS_GO
+                                : text[1] == '-' ? take_long(&a, text)
+                                                 : take_letters(&a, text);
         if (r != OPTIONS_GO)
             return r;
         for (int i = from; operands > 0 && i < a.next; i++) {

@@ -4,8 +4,8 @@
  * and prints the help. Also the one home of getenv(3).
  *
  * Configuration files have sections of `key = value`; `#` starts a comment line; an unknown section
- * or key, a key given twice and a bad value are errors that name file and line. Secrets never come by
- * argv or environment: settings name files.
+ * or key, a key given twice and a bad value are errors that name file and line. Secrets never come
+ * by argv or environment: settings name files.
  */
 #ifndef BASE_OPTIONS_H
 #define BASE_OPTIONS_H
@@ -15,8 +15,8 @@
 enum option_kind { OPTION_FLAG, OPTION_TEXT, OPTION_NUMBER };
 
 struct option_row {
-    const char *name;     /* "collateral": --collateral */
-    char letter;          /* 'o' for -o, 0 for none */
+    const char *name; /* "collateral": --collateral */
+    char letter;      /* 'o' for -o, 0 for none */
     enum option_kind kind;
     const char *argument; /* "DIR", shown in help; NULL for a flag */
     const char *help;
@@ -44,10 +44,11 @@ struct setting {
     const char *help;      /* shown by --show-config */
 };
 
-/* Rows end with a zero row; pointers in `value` hold the defaults (char * defaults malloc'ed or NULL).
- * On failure `*message` gets "file:line: ..." (malloc'ed). */
+/* Rows end with a zero row; pointers in `value` hold the defaults (char * defaults malloc'ed or
+ * NULL). On failure `*message` gets "file:line: ..." (malloc'ed). */
 fallible settings_load(const char *path, const struct setting *rows, char **message);
-fallible settings_parse(struct span text, const char *name, const struct setting *rows, char **message);
+fallible settings_parse(struct span text, const char *name, const struct setting *rows,
+                        char **message);
 /* Frees the texts and makes them NULL. */
 void settings_free(const struct setting *rows);
 /* The file in full, with the values in force, each with its help as a comment. */

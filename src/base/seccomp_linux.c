@@ -35,7 +35,8 @@ static fallible add_names(scmp_filter_ctx ctx, uint32_t action, const char *cons
     return OK;
 }
 
-static fallible add_arguments(scmp_filter_ctx ctx, uint32_t action, const struct seccomp_argument *a)
+static fallible add_arguments(scmp_filter_ctx ctx, uint32_t action,
+                              const struct seccomp_argument *a)
 {
     for (; a->name; a++) {
         int nr = seccomp_syscall_resolve_name(a->name);
@@ -70,7 +71,8 @@ static fallible fill(scmp_filter_ctx ctx, enum sandbox_kind kind)
     case SANDBOX_COMPUTE:
         break;
     }
-    TRY(add_names(ctx, SCMP_ACT_ALLOW, seccomp_runtime)); /* before rules on arguments of the same calls */
+    TRY(add_names(ctx, SCMP_ACT_ALLOW,
+                  seccomp_runtime)); /* before rules on arguments of the same calls */
     TRY(add_names(ctx, SCMP_ACT_ALLOW, seccomp_compute));
     return add_arguments(ctx, SCMP_ACT_ALLOW, seccomp_compute_arguments);
 }
@@ -106,7 +108,8 @@ fallible harden_syscalls_prepare(enum sandbox_kind kind)
     if (!ctx)
         return FAIL(SYSTEM, "the sandbox's filter cannot be made");
     seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
-    seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2); /* a tree, not a list: each call of ours pays for it */
+    seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE,
+                     2); /* a tree, not a list: each call of ours pays for it */
     struct err e = fill(ctx, kind);
     if (!failed(e))
         e = export(ctx, kind);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Which system calls each sandbox has. Lists of names end with NULL; a name that this kernel's or library's age
- * does not know is skipped. What a sanitizer's runtime needs beyond is a list of its own, in a file that meson
- * chooses.
+ * Which system calls each sandbox has. Lists of names end with NULL; a name that this kernel's or
+ * library's age does not know is skipped. What a sanitizer's runtime needs beyond is a list of its
+ * own, in a file that meson chooses.
  */
 #ifndef BASE_SECCOMP_LISTS_INTERNAL_H
 #define BASE_SECCOMP_LISTS_INTERNAL_H

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Configuration files (base/options.h): checked in full first, then taken over, so that a bad file changes nothing. */
+/* Configuration files (base/options.h): checked in full first, then taken over, so that a bad file
+ * changes nothing. */
 #include "base/options.h"
 
 #include <assert.h>
@@ -139,7 +140,8 @@ static const char *take_line(struct file_state *f, struct span line, struct span
     return "unknown key";
 }
 
-static fallible walk(struct span text, const char *name, const struct setting *rows, bool apply, char **message)
+static fallible walk(struct span text, const char *name, const struct setting *rows, bool apply,
+                     char **message)
 {
     struct file_state f = { .rows = rows, .apply = apply };
 
@@ -160,7 +162,8 @@ static fallible walk(struct span text, const char *name, const struct setting *r
     return OK;
 }
 
-fallible settings_parse(struct span text, const char *name, const struct setting *rows, char **message)
+fallible settings_parse(struct span text, const char *name, const struct setting *rows,
+                        char **message)
 {
     TRY(walk(text, name, rows, false, message));
     return walk(text, name, rows, true, message);

@@ -43,7 +43,8 @@ size_t span_find(struct span s, struct span needle);
 /* The first `len` bytes, or all where fewer are there; and what follows them. */
 struct span span_head(struct span s, size_t len);
 struct span span_tail(struct span s, size_t from);
-/* malloc'ed, NUL-terminated copy, NULL when memory is short. Embedded NULs are the caller's concern. */
+/* malloc'ed, NUL-terminated copy, NULL when memory is short. Embedded NULs are the caller's
+ * concern. */
 char *span_dup(struct span s);
 
 #endif

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The reader's mirror: appends integers and length-prefixed bytes to a buf, whose failure sticks. */
+/* The reader's mirror: appends integers and length-prefixed bytes to a buf, whose failure sticks.
+ */
 #ifndef BASE_WRITER_H
 #define BASE_WRITER_H
 

@@ -9,7 +9,8 @@
 
 #define KW_BLOCK 8
 
-static EVP_CIPHER_CTX *start(const EVP_CIPHER *cipher, const struct secret *key, const uint8_t *nonce, bool encrypt)
+static EVP_CIPHER_CTX *start(const EVP_CIPHER *cipher, const struct secret *key,
+                             const uint8_t *nonce, bool encrypt)
 {
     EVP_CIPHER_CTX *ctx owned(EVP_CIPHER_CTX_free) = EVP_CIPHER_CTX_new();
 
@@ -21,15 +22,17 @@ static EVP_CIPHER_CTX *start(const EVP_CIPHER *cipher, const struct secret *key,
     return TAKE(ctx);
 }
 
-fallible gcm_seal(const struct secret *key, const uint8_t nonce[GCM_NONCE_SIZE], struct span associated,
-                  struct span plain, uint8_t *to, uint8_t tag[GCM_TAG_SIZE])
+fallible gcm_seal(const struct secret *key, const uint8_t nonce[GCM_NONCE_SIZE],
+                  struct span associated, struct span plain, uint8_t *to, uint8_t tag[GCM_TAG_SIZE])
 {
     EVP_CIPHER_CTX *ctx owned(EVP_CIPHER_CTX_free) = start(EVP_aes_256_gcm(), key, nonce, true);
     int len = 0;
 
     if (secret_len(key) != AEAD_KEY_SIZE)
         return FAIL(INPUT, "key of the wrong length for AES-256-GCM");
-    if (!ctx || (associated.len && EVP_EncryptUpdate(ctx, NULL, &len, associated.at, (int)associated.len) != 1) ||
+    if (!ctx ||
+        (associated.len &&
+         EVP_EncryptUpdate(ctx, NULL, &len, associated.at, (int)associated.len) != 1) ||
         (plain.len && EVP_EncryptUpdate(ctx, to, &len, plain.at, (int)plain.len) != 1) ||
         EVP_EncryptFinal_ex(ctx, to + plain.len, &len) != 1 ||
         EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, GCM_TAG_SIZE, tag) != 1)
@@ -37,8 +40,9 @@ fallible gcm_seal(const struct secret *key, const uint8_t nonce[GCM_NONCE_SIZE],
     return OK;
 }
 
-fallible gcm_open(const struct secret *key, const uint8_t nonce[GCM_NONCE_SIZE], struct span associated,
-                  struct span sealed, const uint8_t tag[GCM_TAG_SIZE], struct secret **plain)
+fallible gcm_open(const struct secret *key, const uint8_t nonce[GCM_NONCE_SIZE],
+                  struct span associated, struct span sealed, const uint8_t tag[GCM_TAG_SIZE],
+                  struct secret **plain)
 {
     EVP_CIPHER_CTX *ctx owned(EVP_CIPHER_CTX_free) = start(EVP_aes_256_gcm(), key, nonce, false);
     struct secret *to owned(secret_free) = secret_new(sealed.len);
@@ -48,8 +52,10 @@ fallible gcm_open(const struct secret *key, const uint8_t nonce[GCM_NONCE_SIZE],
         return FAIL(INPUT, "key of the wrong length for AES-256-GCM");
     if (!ctx || !to)
         return FAIL(SYSTEM, "cannot decrypt");
-    if ((associated.len && EVP_DecryptUpdate(ctx, NULL, &len, associated.at, (int)associated.len) != 1) ||
-        (sealed.len && EVP_DecryptUpdate(ctx, secret_fill(to), &len, sealed.at, (int)sealed.len) != 1) ||
+    if ((associated.len &&
+         EVP_DecryptUpdate(ctx, NULL, &len, associated.at, (int)associated.len) != 1) ||
+        (sealed.len &&
+         EVP_DecryptUpdate(ctx, secret_fill(to), &len, sealed.at, (int)sealed.len) != 1) ||
         EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, GCM_TAG_SIZE, (void *)tag) != 1)
         return FAIL(SYSTEM, "cannot decrypt");
     if (EVP_DecryptFinal_ex(ctx, secret_fill(to) + sealed.len, &len) != 1) {
@@ -60,7 +66,8 @@ fallible gcm_open(const struct secret *key, const uint8_t nonce[GCM_NONCE_SIZE],
     return OK;
 }
 
-fallible aead_seal(const struct secret *key, struct span associated, const struct secret *plain, struct buf *sealed)
+fallible aead_seal(const struct secret *key, struct span associated, const struct secret *plain,
+                   struct buf *sealed)
 {
     uint8_t nonce[GCM_NONCE_SIZE], tag[GCM_TAG_SIZE];
     struct span p = secret_expose(plain);
@@ -74,12 +81,14 @@ fallible aead_seal(const struct secret *key, struct span associated, const struc
     return OK;
 }
 
-fallible aead_open(const struct secret *key, struct span associated, struct span sealed, struct secret **plain)
+fallible aead_open(const struct secret *key, struct span associated, struct span sealed,
+                   struct secret **plain)
 {
     if (sealed.len < AEAD_OVERHEAD || sealed.len - AEAD_OVERHEAD > SECRET_MAX)
         return FAIL(DENIED, "sealed bytes of impossible length");
     struct span content = span_head(span_tail(sealed, GCM_NONCE_SIZE), sealed.len - AEAD_OVERHEAD);
-    return gcm_open(key, sealed.at, associated, content, span_tail(sealed, sealed.len - GCM_TAG_SIZE).at, plain);
+    return gcm_open(key, sealed.at, associated, content,
+                    span_tail(sealed, sealed.len - GCM_TAG_SIZE).at, plain);
 }
 
 fallible aes_kw_wrap(const struct secret *kek, const struct secret *key, struct buf *out)
@@ -92,8 +101,8 @@ fallible aes_kw_wrap(const struct secret *kek, const struct secret *key, struct 
     EVP_CIPHER_CTX *ctx owned(EVP_CIPHER_CTX_free) = start(EVP_aes_256_wrap(), kek, NULL, true);
     uint8_t *to = buf_extend(out, k.len + KW_BLOCK);
     TRY(buf_check(out));
-    if (!ctx || EVP_EncryptUpdate(ctx, to, &len, k.at, (int)k.len) != 1 || len != (int)k.len + KW_BLOCK ||
-        EVP_EncryptFinal_ex(ctx, to + len, &rest) != 1)
+    if (!ctx || EVP_EncryptUpdate(ctx, to, &len, k.at, (int)k.len) != 1 ||
+        len != (int)k.len + KW_BLOCK || EVP_EncryptFinal_ex(ctx, to + len, &rest) != 1)
         return FAIL(SYSTEM, "cannot wrap the key");
     return OK;
 }

@@ -12,8 +12,10 @@
 #define AEAD_KEY_SIZE 32
 #define AEAD_OVERHEAD 28
 
-fallible aead_seal(const struct secret *key, struct span associated, const struct secret *plain, struct buf *sealed);
-fallible aead_open(const struct secret *key, struct span associated, struct span sealed, struct secret **plain);
+fallible aead_seal(const struct secret *key, struct span associated, const struct secret *plain,
+                   struct buf *sealed);
+fallible aead_open(const struct secret *key, struct span associated, struct span sealed,
+                   struct secret **plain);
 
 /* RFC 3394 AES key wrap, 256-bit KEK. */
 fallible aes_kw_wrap(const struct secret *kek, const struct secret *key, struct buf *out);

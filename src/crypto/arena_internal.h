@@ -5,8 +5,8 @@
 
 #include <stdbool.h>
 
-/* False when there is none and none can be made: then there are no secrets, rather than secrets in the
- * ordinary heap. */
+/* False when there is none and none can be made: then there are no secrets, rather than secrets in
+ * the ordinary heap. */
 bool arena_ready(void);
 
 #endif

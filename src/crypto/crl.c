@@ -58,7 +58,8 @@ static fallible read_entry(struct reader *list, struct crl *c)
     if (der_next_is(&e, DER_SEQUENCE)) {
         struct extensions extensions = { .count = 0 };
         extensions_read(&e, &extensions);
-        c->unknown_critical = c->unknown_critical || extensions_unknown_critical(&extensions, NULL, 0);
+        c->unknown_critical =
+            c->unknown_critical || extensions_unknown_critical(&extensions, NULL, 0);
     }
     TRY(reader_end(&e, "revoked certificate (RFC 5280 5.1.2.6)"));
     return add_serial(c, der_strip_zeros(serial));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Certificate revocation lists (RFC 5280 section 5): parsing, the facts a verifier decides on, issuing. */
+/* Certificate revocation lists (RFC 5280 section 5): parsing, the facts a verifier decides on,
+ * issuing. */
 #ifndef CRYPTO_CRL_H
 #define CRYPTO_CRL_H
 
@@ -9,7 +10,8 @@
 
 struct crl;
 
-/* DER, PEM, or the hex text of DER (any case, NUL or newline at the end), told by the first byte. */
+/* DER, PEM, or the hex text of DER (any case, NUL or newline at the end), told by the first byte.
+ */
 fallible crl_parse(struct span text, struct crl **out);
 void crl_free(struct crl *c);
 OWNED_TYPE(struct crl, crl_free)
@@ -26,7 +28,8 @@ fallible crl_signed_by(const struct crl *c, const struct key *issuer, bool *good
 /* `serial` big-endian without leading zeros. */
 bool crl_lists(const struct crl *c, struct span serial);
 
-fallible crl_issue(const struct cert *issuer, const struct key *issuer_key, const struct span *serials, size_t count,
-                   int64_t this_update, int64_t next_update, uint64_t number, struct crl **out);
+fallible crl_issue(const struct cert *issuer, const struct key *issuer_key,
+                   const struct span *serials, size_t count, int64_t this_update,
+                   int64_t next_update, uint64_t number, struct crl **out);
 
 #endif

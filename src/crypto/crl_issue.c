@@ -8,7 +8,8 @@
 #define ENTRY_MAX 48 /* serial, date and their frames */
 #define FRAME_MAX 4096
 
-static fallible put_entries(struct der_writer *w, const struct span *serials, size_t count, int64_t at)
+static fallible put_entries(struct der_writer *w, const struct span *serials, size_t count,
+                            int64_t at)
 {
     size_t all = der_mark(w);
 
@@ -40,8 +41,9 @@ static void put_extensions(struct der_writer *w, const struct cert *issuer, uint
     der_wrap(w, DER_CONTEXT_CONSTRUCTED(0), all);
 }
 
-fallible crl_issue(const struct cert *issuer, const struct key *issuer_key, const struct span *serials, size_t count,
-                   int64_t this_update, int64_t next_update, uint64_t number, struct crl **out)
+fallible crl_issue(const struct cert *issuer, const struct key *issuer_key,
+                   const struct span *serials, size_t count, int64_t this_update,
+                   int64_t next_update, uint64_t number, struct crl **out)
 {
     if (count > (CRL_DER_MAX - FRAME_MAX) / ENTRY_MAX)
         return FAIL(LIMIT, "too many revoked certificates for one list");

@@ -21,8 +21,8 @@
 
 static pthread_once_t arena_once = PTHREAD_ONCE_INIT;
 
-/* A result of 2 means that the kernel refused the lock (RLIMIT_MEMLOCK): the arena is still left out of
- * core dumps and wiped. */
+/* A result of 2 means that the kernel refused the lock (RLIMIT_MEMLOCK): the arena is still left
+ * out of core dumps and wiped. */
 static void make_arena(void)
 {
     if (!CRYPTO_secure_malloc_initialized())
@@ -93,14 +93,15 @@ static bool may_lock_everything(void)
     return syscall(SYS_capget, &head, sets) == 0 && sets[0].effective & 1U << CAP_IPC_LOCK;
 }
 
-/* Only where nothing limits locked memory: with a limit, MCL_FUTURE would make later allocations fail.
- * Then the arena alone is locked. */
+/* Only where nothing limits locked memory: with a limit, MCL_FUTURE would make later allocations
+ * fail. Then the arena alone is locked. */
 static void lock_all(void)
 {
     struct rlimit limit = { RLIM_INFINITY, RLIM_INFINITY };
 
     (void)setrlimit(RLIMIT_MEMLOCK, &limit);
-    if (may_lock_everything() || (getrlimit(RLIMIT_MEMLOCK, &limit) == 0 && limit.rlim_cur == RLIM_INFINITY))
+    if (may_lock_everything() ||
+        (getrlimit(RLIMIT_MEMLOCK, &limit) == 0 && limit.rlim_cur == RLIM_INFINITY))
         (void)mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT);
 }
 
@@ -115,7 +116,8 @@ static fallible warm_up(void)
     TRY(sha256(SPAN("warm"), hash));
     TRY(key_make_ec(KEY_P256, &k));
     TRY(signature_make(k, SIGNATURE_ECDSA, DIGEST_SHA256, SPAN("warm"), &signature));
-    TRY(signature_verify(k, SIGNATURE_ECDSA, DIGEST_SHA256, SPAN("warm"), buf_span(&signature), &good));
+    TRY(signature_verify(k, SIGNATURE_ECDSA, DIGEST_SHA256, SPAN("warm"), buf_span(&signature),
+                         &good));
     return good ? OK : FAIL(SYSTEM, "OpenSSL does not verify its own signature");
 }
 

@@ -10,8 +10,8 @@
 
 enum crypto_memory {
     CRYPTO_MEMORY_PLAIN, /* secure heap for struct secret only */
-    CRYPTO_MEMORY_LOCKED /* all of OpenSSL's allocations are wiped on free, and mlockall: programs that hold keys.
-                            Must be the first call of main(). */
+    CRYPTO_MEMORY_LOCKED /* all of OpenSSL's allocations are wiped on free, and mlockall: programs
+                            that hold keys. Must be the first call of main(). */
 };
 
 fallible crypto_start(enum crypto_memory memory);

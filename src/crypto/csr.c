@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Certificate signing requests: PKCS#10 (RFC 2986) with the extension request attribute (RFC 2985 section 5.4.2). */
+/* Certificate signing requests: PKCS#10 (RFC 2986) with the extension request attribute (RFC 2985
+ * section 5.4.2). */
 #include "crypto/pem_internal.h"
 #include "crypto/x509_internal.h"
 
 #define CSR_DER_MAX CERT_DER_MAX
 
-static const struct span oid_extension_request = { (const uint8_t *)"\x2a\x86\x48\x86\xf7\x0d\x01\x09\x0e", 9 };
+static const struct span oid_extension_request = {
+    (const uint8_t *)"\x2a\x86\x48\x86\xf7\x0d\x01\x09\x0e", 9
+};
 
 void csr_done(struct csr *r)
 {
@@ -108,8 +111,8 @@ fallible csr_parse(struct span text, struct csr *out)
     if (text.len && text.at[0] == DER_SEQUENCE)
         return parse_der(text, out);
     TRY(pem_next(&text, &block));
-    if (text.len ||
-        (!span_equal_str(block.label, "CERTIFICATE REQUEST") && !span_equal_str(block.label, "NEW CERTIFICATE REQUEST")))
+    if (text.len || (!span_equal_str(block.label, "CERTIFICATE REQUEST") &&
+                     !span_equal_str(block.label, "NEW CERTIFICATE REQUEST")))
         return FAIL(INPUT, "PEM: not one certificate request");
     TRY(pem_decode(&block, &der));
     return parse_der(buf_span(&der), out);
@@ -135,7 +138,8 @@ static fallible put_attributes(struct der_writer *w, const char *const *san)
     return OK;
 }
 
-fallible csr_make(const struct key *k, const char *common_name, const char *const *san, struct buf *pem)
+fallible csr_make(const struct key *k, const char *common_name, const char *const *san,
+                  struct buf *pem)
 {
     uint8_t *room owned(free) = malloc(CSR_DER_MAX);
     struct buf spki owned(buf_done) = buf_of(4096);

@@ -6,7 +6,12 @@
 #include <pthread.h>
 
 static const struct curve rows[] = {
-    { KEY_P256, "P-256", 32, 256, NID_X9_62_prime256v1, { (const uint8_t *)"\x2a\x86\x48\xce\x3d\x03\x01\x07", 8 } },
+    { KEY_P256,
+      "P-256",
+      32,
+      256,
+      NID_X9_62_prime256v1,
+      { (const uint8_t *)"\x2a\x86\x48\xce\x3d\x03\x01\x07", 8 } },
     { KEY_P384, "P-384", 48, 384, NID_secp384r1, { (const uint8_t *)"\x2b\x81\x04\x00\x22", 5 } },
     { KEY_P521, "P-521", 66, 521, NID_secp521r1, { (const uint8_t *)"\x2b\x81\x04\x00\x23", 5 } },
 };

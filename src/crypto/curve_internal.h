@@ -29,7 +29,8 @@ static inline size_t curve_point_size(const struct curve *c)
 }
 /* NULL when OpenSSL has none. */
 const EC_GROUP *curve_group(const struct curve *c);
-/* Domain parameters alone: new keys copy them, which costs a third of looking them up by name. NULL as above. */
+/* Domain parameters alone: new keys copy them, which costs a third of looking them up by name. NULL
+ * as above. */
 EVP_PKEY *curve_parameters(const struct curve *c);
 
 #endif

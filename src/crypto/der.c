@@ -75,7 +75,8 @@ struct span der_unsigned(struct reader *r)
 {
     struct span v = der_value(r, DER_INTEGER);
 
-    reader_require(r, v.len > 0 && v.at[0] < 0x80 && (v.len == 1 || v.at[0] != 0 || v.at[1] >= 0x80));
+    reader_require(r,
+                   v.len > 0 && v.at[0] < 0x80 && (v.len == 1 || v.at[0] != 0 || v.at[1] >= 0x80));
     return r->failed ? (struct span){ 0 } : der_strip_zeros(v);
 }
 

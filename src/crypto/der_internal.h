@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * DER (X.690): reading over base/reader, writing backwards into a buffer of fixed room.
- * Definite, minimal lengths of up to 4 bytes and one-byte tags only; anything else fails the reader.
+ * Definite, minimal lengths of up to 4 bytes and one-byte tags only; anything else fails the
+ * reader.
  */
 #ifndef CRYPTO_DER_INTERNAL_H
 #define CRYPTO_DER_INTERNAL_H

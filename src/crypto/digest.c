@@ -81,11 +81,13 @@ fallible digest_text(struct span bytes, char out[DIGEST_TEXT_SIZE])
     return OK;
 }
 
-static fallible hmac_of(struct span key, const struct span *parts, size_t count, uint8_t out[SHA256_SIZE])
+static fallible hmac_of(struct span key, const struct span *parts, size_t count,
+                        uint8_t out[SHA256_SIZE])
 {
     char name[] = "SHA256";
     uint8_t mac[SHA256_SIZE];
-    const OSSL_PARAM params[] = { OSSL_PARAM_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0), OSSL_PARAM_END };
+    const OSSL_PARAM params[] = { OSSL_PARAM_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0),
+                                  OSSL_PARAM_END };
 
     (void)pthread_once(&once, fetch);
     EVP_MAC_CTX *ctx owned(EVP_MAC_CTX_free) = hmac ? EVP_MAC_CTX_new(hmac) : NULL;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * One-sided key agreement: an ephemeral key pair that lives in this call alone. Through EVP_PKEY the same two
- * multiplications take 125 us instead of 75, most of the rest in objects made and taken apart.
+ * One-sided key agreement: an ephemeral key pair that lives in this call alone. Through EVP_PKEY
+ * the same two multiplications take 125 us instead of 75, most of the rest in objects made and
+ * taken apart.
  */
 #include <openssl/err.h>
 
@@ -29,20 +30,23 @@ static bool make_scalar(const EC_GROUP *group, BIGNUM *d)
     return true;
 }
 
-static bool agree(const struct curve *c, const EC_GROUP *group, struct span peer, uint8_t *point, uint8_t *z)
+static bool agree(const struct curve *c, const EC_GROUP *group, struct span peer, uint8_t *point,
+                  uint8_t *z)
 {
     BN_CTX *context owned(context_free) = BN_CTX_secure_new();
     BIGNUM *d owned(BN_clear_free) = BN_secure_new(), *x owned(BN_clear_free) = BN_secure_new();
-    EC_POINT *own owned(EC_POINT_free) = EC_POINT_new(group), *q owned(EC_POINT_free) = EC_POINT_new(group);
+    EC_POINT *own owned(EC_POINT_free) = EC_POINT_new(group),
+                  *q owned(EC_POINT_free) = EC_POINT_new(group);
     EC_POINT *shared owned(point_wipe) = EC_POINT_new(group);
 
     return context && d && x && own && q && shared && make_scalar(group, d) &&
            EC_POINT_mul(group, own, d, NULL, NULL, context) == 1 &&
-           EC_POINT_point2oct(group, own, POINT_CONVERSION_UNCOMPRESSED, point, curve_point_size(c), context) ==
-               curve_point_size(c) &&
+           EC_POINT_point2oct(group, own, POINT_CONVERSION_UNCOMPRESSED, point, curve_point_size(c),
+                              context) == curve_point_size(c) &&
            EC_POINT_oct2point(group, q, peer.at, peer.len, context) == 1 &&
            EC_POINT_mul(group, shared, NULL, q, d, context) == 1 &&
-           EC_POINT_get_affine_coordinates(group, shared, x, NULL, context) == 1 && /* not at infinity */
+           EC_POINT_get_affine_coordinates(group, shared, x, NULL, context) ==
+               1 && /* not at infinity */
            BN_bn2binpad(x, z, (int)c->size) == (int)c->size;
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* ECDSA verification on OpenSSL's low-level keys, for their cost (key_internal.h); deprecated, but not gone, in 3.x. */
+/* ECDSA verification on OpenSSL's low-level keys, for their cost (key_internal.h); deprecated, but
+ * not gone, in 3.x. */
 #define OPENSSL_SUPPRESS_DEPRECATED
 
 #include <openssl/ec.h>
@@ -22,7 +23,8 @@ fallible ec_verifier_new(const struct curve *c, struct span point, struct ec_ver
     if (!q || !v)
         return FAIL(SYSTEM, "memory is short");
     if (point.len != curve_point_size(c) || point.at[0] != 4 ||
-        EC_POINT_oct2point(group, q, point.at, point.len, NULL) != 1 || EC_POINT_is_at_infinity(group, q)) {
+        EC_POINT_oct2point(group, q, point.at, point.len, NULL) != 1 ||
+        EC_POINT_is_at_infinity(group, q)) {
         ERR_clear_error();
         return FAIL(INPUT, "not a point of the curve (SEC 1 section 2.3.4)");
     }
@@ -44,7 +46,8 @@ static fallible read_signature(const struct curve *c, struct span signature, ECD
 {
     ECDSA_SIG *parsed owned(ECDSA_SIG_free) = ECDSA_SIG_new();
     BIGNUM *r owned(BN_clear_free) = BN_bin2bn(signature.at, (int)c->size, NULL);
-    BIGNUM *s owned(BN_clear_free) = BN_bin2bn(span_tail(signature, c->size).at, (int)c->size, NULL);
+    BIGNUM *s owned(BN_clear_free) =
+        BN_bin2bn(span_tail(signature, c->size).at, (int)c->size, NULL);
 
     if (!parsed || !r || !s || ECDSA_SIG_set0(parsed, r, s) != 1)
         return FAIL(SYSTEM, "memory is short");
@@ -53,8 +56,8 @@ static fallible read_signature(const struct curve *c, struct span signature, ECD
     return OK;
 }
 
-fallible ec_verifier_check(const struct ec_verifier *v, const struct curve *c, struct span hash, struct span signature,
-                           bool *good)
+fallible ec_verifier_check(const struct ec_verifier *v, const struct curve *c, struct span hash,
+                           struct span signature, bool *good)
 {
     ECDSA_SIG *parsed owned(ECDSA_SIG_free) = NULL;
 

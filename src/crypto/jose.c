@@ -11,7 +11,8 @@ fallible jose_split(struct span text, size_t count, struct span parts[JOSE_PARTS
         size_t dot = span_find(text, SPAN("."));
 
         if ((i + 1 < count) != (dot < text.len))
-            return FAIL(INPUT, "JOSE compact text with the wrong number of parts (RFC 7515 section 3.1)");
+            return FAIL(INPUT,
+                        "JOSE compact text with the wrong number of parts (RFC 7515 section 3.1)");
         parts[i] = span_head(text, dot);
         text = span_tail(text, dot + 1);
     }

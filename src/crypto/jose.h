@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * A small profile of JOSE on EVP, compact serialization only (RFC 7515, 7516, 7518):
- * JWS with ES256, ES384, PS384; JWE with ECDH-ES+A256KW (P-256, P-384) or RSA-OAEP-256, content A256GCM.
- * The algorithm comes from the key, never from the header alone (RFC 8725 section 3.1; lesson L35): a header
- * that names another is refused, so are "none", "crit", "zip", "b64", "jku", "x5u" and "jwk" members
- * (but a JWE's "epk" is read).
+ * JWS with ES256, ES384, PS384; JWE with ECDH-ES+A256KW (P-256, P-384) or RSA-OAEP-256, content
+ * A256GCM. The algorithm comes from the key, never from the header alone (RFC 8725 section 3.1;
+ * lesson L35): a header that names another is refused, so are "none", "crit", "zip", "b64", "jku",
+ * "x5u" and "jwk" members (but a JWE's "epk" is read).
  */
 #ifndef CRYPTO_JOSE_H
 #define CRYPTO_JOSE_H
@@ -13,17 +13,21 @@
 
 #define JOSE_TEXT_MAX (256U << 10)
 
-/* `header` (may be NULL) gives further protected members, such as "typ" and "kid"; "alg" is added: ES256 for P-256,
- * ES384 for P-384, PS384 for RSA. */
+/* `header` (may be NULL) gives further protected members, such as "typ" and "kid"; "alg" is added:
+ * ES256 for P-256, ES384 for P-384, PS384 for RSA. */
 fallible jws_sign(const struct key *k, const json_t *header, struct span payload, struct buf *out);
-/* A bad signature or an unsuitable header is FAIL_DENIED; text that is not a JWS is FAIL_INPUT. Out parameters may be NULL. */
+/* A bad signature or an unsuitable header is FAIL_DENIED; text that is not a JWS is FAIL_INPUT. Out
+ * parameters may be NULL. */
 fallible jws_verify(const struct key *k, struct span text, json_t **header, struct buf *payload);
 /* The header before anything is verified: for choosing a key by "kid" only. */
 fallible jws_peek_header(struct span text, json_t **header);
 
-/* Further protected members are authenticated with the content: the way our answers carry associated data. */
-fallible jwe_seal(const struct key *recipient, const json_t *header, const struct secret *plain, struct buf *out);
-fallible jwe_open(const struct key *recipient, struct span text, json_t **header, struct secret **plain);
+/* Further protected members are authenticated with the content: the way our answers carry
+ * associated data. */
+fallible jwe_seal(const struct key *recipient, const json_t *header, const struct secret *plain,
+                  struct buf *out);
+fallible jwe_open(const struct key *recipient, struct span text, json_t **header,
+                  struct secret **plain);
 
 /* A JSON Web Key Set of public keys; each gets "kid" (thumbprint), "use":"sig" and "alg". */
 struct jwks;

@@ -13,8 +13,8 @@
 #define CEK_SIZE 32
 #define ENC "A256GCM"
 
-static fallible add_content(const struct secret *cek, struct span associated, const struct secret *plain,
-                            struct buf *text)
+static fallible add_content(const struct secret *cek, struct span associated,
+                            const struct secret *plain, struct buf *text)
 {
     uint8_t nonce[GCM_NONCE_SIZE], tag[GCM_TAG_SIZE];
     struct buf sealed owned(buf_done) = buf_of(SECRET_MAX);
@@ -31,11 +31,13 @@ static fallible add_content(const struct secret *cek, struct span associated, co
     return buf_check(text);
 }
 
-fallible jwe_seal(const struct key *recipient, const json_t *header, const struct secret *plain, struct buf *out)
+fallible jwe_seal(const struct key *recipient, const json_t *header, const struct secret *plain,
+                  struct buf *out)
 {
     json_t *protected owned(json_free) = NULL;
     struct secret *cek owned(secret_free) = NULL;
-    struct buf text owned(buf_done) = buf_of(JOSE_TEXT_MAX), head owned(buf_done) = buf_of(JOSE_HEADER_MAX);
+    struct buf text owned(buf_done) = buf_of(JOSE_TEXT_MAX),
+                    head owned(buf_done) = buf_of(JOSE_HEADER_MAX);
     struct buf wrapped owned(buf_done) = buf_of(RSA_BITS_MAX / 8);
 
     TRY(jose_make_header(header, jwe_algorithm(recipient), &protected));
@@ -64,7 +66,8 @@ static fallible check_header(const struct key *recipient, const json_t *header)
 }
 
 /* A wrapped key that does not open becomes a random one, and the content says no. */
-static fallible find_cek(const struct key *recipient, const json_t *header, struct span wrapped, struct secret **cek)
+static fallible find_cek(const struct key *recipient, const json_t *header, struct span wrapped,
+                         struct secret **cek)
 {
     struct secret *k owned(secret_free) = NULL;
     struct err e = jwe_unwrap(recipient, header, wrapped, &k);
@@ -77,13 +80,15 @@ static fallible find_cek(const struct key *recipient, const json_t *header, stru
     return OK;
 }
 
-fallible jwe_open(const struct key *recipient, struct span text, json_t **header, struct secret **plain)
+fallible jwe_open(const struct key *recipient, struct span text, json_t **header,
+                  struct secret **plain)
 {
     struct span parts[JOSE_PARTS_MAX];
     uint8_t nonce[GCM_NONCE_SIZE], tag[GCM_TAG_SIZE];
     json_t *h owned(json_free) = NULL;
     struct secret *cek owned(secret_free) = NULL, *content owned(secret_free) = NULL;
-    struct buf wrapped owned(buf_done) = buf_of(RSA_BITS_MAX / 8), sealed owned(buf_done) = buf_of(SECRET_MAX);
+    struct buf wrapped owned(buf_done) = buf_of(RSA_BITS_MAX / 8),
+                       sealed owned(buf_done) = buf_of(SECRET_MAX);
 
     if (!key_is_private(recipient))
         return FAIL(INPUT, "not a private key");

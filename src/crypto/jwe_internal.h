@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The two ways in which a JWE's content key reaches its recipient (RFC 7518 sections 4.3 and 4.6). */
+/* The two ways in which a JWE's content key reaches its recipient (RFC 7518 sections 4.3 and 4.6).
+ */
 #ifndef CRYPTO_JWE_INTERNAL_H
 #define CRYPTO_JWE_INTERNAL_H
 
@@ -8,8 +9,10 @@
 /* NULL for keys that have none. */
 const char *jwe_algorithm(const struct key *k);
 /* May add members to the header ("epk"). */
-fallible jwe_wrap(const struct key *recipient, json_t *header, const struct secret *cek, struct buf *wrapped);
+fallible jwe_wrap(const struct key *recipient, json_t *header, const struct secret *cek,
+                  struct buf *wrapped);
 /* FAIL_DENIED: does not open. */
-fallible jwe_unwrap(const struct key *recipient, const json_t *header, struct span wrapped, struct secret **cek);
+fallible jwe_unwrap(const struct key *recipient, const json_t *header, struct span wrapped,
+                    struct secret **cek);
 
 #endif

@@ -29,16 +29,18 @@ const char *jwe_algorithm(const struct key *k)
     return NULL;
 }
 
-/* Points were checked to be on their curve when the keys were made, and these curves have no other points: OpenSSL's own
- * check of the peer, as costly as the agreement, would say the same. */
+/* Points were checked to be on their curve when the keys were made, and these curves have no other
+ * points: OpenSSL's own check of the peer, as costly as the agreement, would say the same. */
 static fallible agree(const struct key *own, const struct key *peer, struct secret **out)
 {
     EVP_PKEY *a = key_pkey(own), *b = key_pkey(peer);
-    EVP_PKEY_CTX *ctx owned(EVP_PKEY_CTX_free) = a ? EVP_PKEY_CTX_new_from_pkey(NULL, a, NULL) : NULL;
+    EVP_PKEY_CTX *ctx owned(EVP_PKEY_CTX_free) =
+        a ? EVP_PKEY_CTX_new_from_pkey(NULL, a, NULL) : NULL;
     size_t len = curve_of(own->kind)->size;
     struct secret *z owned(secret_free) = secret_new(len);
 
-    if (!ctx || !b || !z || EVP_PKEY_derive_init(ctx) != 1 || EVP_PKEY_derive_set_peer_ex(ctx, b, 0) != 1 ||
+    if (!ctx || !b || !z || EVP_PKEY_derive_init(ctx) != 1 ||
+        EVP_PKEY_derive_set_peer_ex(ctx, b, 0) != 1 ||
         EVP_PKEY_derive(ctx, secret_fill(z), &len) != 1 || len != secret_len(z)) {
         ERR_clear_error();
         return FAIL(SYSTEM, "key agreement failed");
@@ -78,7 +80,8 @@ static fallible derive_kek(const struct secret *z, const json_t *header, struct 
     return OK;
 }
 
-static fallible wrap_ec(const struct key *recipient, json_t *header, const struct secret *cek, struct buf *wrapped)
+static fallible wrap_ec(const struct key *recipient, json_t *header, const struct secret *cek,
+                        struct buf *wrapped)
 {
     struct key *ephemeral owned(key_free) = NULL;
     struct secret *z owned(secret_free) = NULL, *kek owned(secret_free) = NULL;
@@ -92,7 +95,8 @@ static fallible wrap_ec(const struct key *recipient, json_t *header, const struc
     return aes_kw_wrap(kek, cek, wrapped);
 }
 
-static fallible unwrap_ec(const struct key *recipient, const json_t *header, struct span wrapped, struct secret **cek)
+static fallible unwrap_ec(const struct key *recipient, const json_t *header, struct span wrapped,
+                          struct secret **cek)
 {
     struct key *ephemeral owned(key_free) = NULL;
     struct secret *z owned(secret_free) = NULL, *kek owned(secret_free) = NULL;
@@ -117,20 +121,23 @@ static bool set_oaep(EVP_PKEY_CTX *ctx)
 
 static fallible wrap_rsa(const struct key *recipient, const struct secret *cek, struct buf *wrapped)
 {
-    EVP_PKEY_CTX *ctx owned(EVP_PKEY_CTX_free) = EVP_PKEY_CTX_new_from_pkey(NULL, key_pkey(recipient), NULL);
+    EVP_PKEY_CTX *ctx owned(EVP_PKEY_CTX_free) =
+        EVP_PKEY_CTX_new_from_pkey(NULL, key_pkey(recipient), NULL);
     size_t len = (key_bits(recipient) + 7) / 8;
     uint8_t *to = buf_extend(wrapped, len);
     struct span k = secret_expose(cek);
 
     TRY(buf_check(wrapped));
-    if (!ctx || EVP_PKEY_encrypt_init(ctx) != 1 || !set_oaep(ctx) || EVP_PKEY_encrypt(ctx, to, &len, k.at, k.len) != 1)
+    if (!ctx || EVP_PKEY_encrypt_init(ctx) != 1 || !set_oaep(ctx) ||
+        EVP_PKEY_encrypt(ctx, to, &len, k.at, k.len) != 1)
         return FAIL(SYSTEM, "cannot encrypt");
     return OK;
 }
 
 static fallible unwrap_rsa(const struct key *recipient, struct span wrapped, struct secret **cek)
 {
-    EVP_PKEY_CTX *ctx owned(EVP_PKEY_CTX_free) = EVP_PKEY_CTX_new_from_pkey(NULL, key_pkey(recipient), NULL);
+    EVP_PKEY_CTX *ctx owned(EVP_PKEY_CTX_free) =
+        EVP_PKEY_CTX_new_from_pkey(NULL, key_pkey(recipient), NULL);
     size_t len = (key_bits(recipient) + 7) / 8;
     struct secret *k owned(secret_free) = secret_new(len);
 
@@ -145,13 +152,15 @@ static fallible unwrap_rsa(const struct key *recipient, struct span wrapped, str
     return OK;
 }
 
-fallible jwe_wrap(const struct key *recipient, json_t *header, const struct secret *cek, struct buf *wrapped)
+fallible jwe_wrap(const struct key *recipient, json_t *header, const struct secret *cek,
+                  struct buf *wrapped)
 {
     return key_kind_of(recipient) == KEY_RSA ? wrap_rsa(recipient, cek, wrapped)
                                              : wrap_ec(recipient, header, cek, wrapped);
 }
 
-fallible jwe_unwrap(const struct key *recipient, const json_t *header, struct span wrapped, struct secret **cek)
+fallible jwe_unwrap(const struct key *recipient, const json_t *header, struct span wrapped,
+                    struct secret **cek)
 {
     return key_kind_of(recipient) == KEY_RSA ? unwrap_rsa(recipient, wrapped, cek)
                                              : unwrap_ec(recipient, header, wrapped, cek);

@@ -24,7 +24,8 @@ static bool is_for_us(const json_t *jwk)
 {
     struct span kty = { 0 }, use = SPAN("sig");
 
-    if (failed(json_get_str(jwk, "kty", "kty", &kty)) || failed(json_opt_str(jwk, "use", "use", &use)))
+    if (failed(json_get_str(jwk, "kty", "kty", &kty)) ||
+        failed(json_opt_str(jwk, "use", "use", &use)))
         return false;
     return (span_equal_str(kty, "EC") || span_equal_str(kty, "RSA")) && span_equal_str(use, "sig");
 }

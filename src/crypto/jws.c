@@ -35,7 +35,8 @@ fallible jws_sign(const struct key *k, const json_t *header, struct span payload
 {
     const struct row *row = row_of(k);
     json_t *protected owned(json_free) = NULL;
-    struct buf text owned(buf_done) = buf_of(JOSE_TEXT_MAX), signature owned(buf_done) = buf_of(SIGNATURE_MAX);
+    struct buf text owned(buf_done) = buf_of(JOSE_TEXT_MAX),
+                    signature owned(buf_done) = buf_of(SIGNATURE_MAX);
 
     TRY(jose_make_header(header, row ? row->alg : NULL, &protected));
     TRY(jose_add_header(protected, &text));

@@ -102,7 +102,8 @@ static fallible point_of(const EVP_PKEY *pkey, const struct curve *c, uint8_t po
         EVP_PKEY_get_bn_param(pkey, OSSL_PKEY_PARAM_EC_PUB_Y, &y) != 1)
         return FAIL(SYSTEM, "the key has no public point");
     point[0] = 4;
-    if (BN_bn2binpad(x, point + 1, (int)c->size) < 0 || BN_bn2binpad(y, point + 1 + c->size, (int)c->size) < 0)
+    if (BN_bn2binpad(x, point + 1, (int)c->size) < 0 ||
+        BN_bn2binpad(y, point + 1 + c->size, (int)c->size) < 0)
         return FAIL(SYSTEM, "the key has no public point");
     return OK;
 }
@@ -172,7 +173,8 @@ fallible key_make_ec(enum key_kind curve, struct key **out)
     if (!c)
         return FAIL(INPUT, "not a curve");
     EVP_PKEY *pkey = NULL, *parameters = curve_parameters(c);
-    EVP_PKEY_CTX *ctx owned(EVP_PKEY_CTX_free) = parameters ? EVP_PKEY_CTX_new_from_pkey(NULL, parameters, NULL) : NULL;
+    EVP_PKEY_CTX *ctx owned(EVP_PKEY_CTX_free) =
+        parameters ? EVP_PKEY_CTX_new_from_pkey(NULL, parameters, NULL) : NULL;
     if (!ctx || EVP_PKEY_keygen_init(ctx) != 1 || EVP_PKEY_generate(ctx, &pkey) != 1)
         return FAIL(SYSTEM, "cannot make an EC key");
     return key_adopt(pkey, true, out);
@@ -241,7 +243,8 @@ fallible key_from_spki(struct span der, struct key **out)
     TRY(reader_end(&r, "SubjectPublicKeyInfo (RFC 5280 4.1)"));
     if (ec) {
         const struct curve *c = curve_by_oid(parameter);
-        return c ? key_from_point(c->kind, bits, out) : FAIL(INPUT, "elliptic curve other than P-256, P-384 or P-521");
+        return c ? key_from_point(c->kind, bits, out)
+                 : FAIL(INPUT, "elliptic curve other than P-256, P-384 or P-521");
     }
     if (!span_equal(oid, rsa_oid) || parameter.len)
         return FAIL(INPUT, "neither an RSA nor an EC key");
@@ -250,7 +253,8 @@ fallible key_from_spki(struct span der, struct key **out)
 
 static fallible put_rsa_bits(struct der_writer *w, const struct key *k)
 {
-    struct buf n owned(buf_done) = buf_of(RSA_BITS_MAX / 8), e owned(buf_done) = buf_of(RSA_BITS_MAX / 8);
+    struct buf n owned(buf_done) = buf_of(RSA_BITS_MAX / 8),
+                 e owned(buf_done) = buf_of(RSA_BITS_MAX / 8);
 
     TRY(key_rsa_public(k, &n, &e));
     size_t all = der_mark(w);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Asymmetric keys. A struct key is public or private; private parts live in OpenSSL's memory, which
- * programs that hold keys lock (crypto_start). Encodings: SPKI and PKCS#8 DER, PEM of any private form
- * (PKCS#8, PKCS#1, SEC1), raw SEC1 points, JWK (RFC 7517).
+ * programs that hold keys lock (crypto_start). Encodings: SPKI and PKCS#8 DER, PEM of any private
+ * form (PKCS#8, PKCS#1, SEC1), raw SEC1 points, JWK (RFC 7517).
  */
 #ifndef CRYPTO_KEY_H
 #define CRYPTO_KEY_H
@@ -34,10 +34,11 @@ fallible key_from_spki(struct span der, struct key **out);
 fallible key_to_spki(const struct key *k, struct buf *out);
 fallible key_from_pkcs8(const struct secret *der, struct key **out); /* private */
 fallible key_to_pkcs8(const struct key *k, struct secret **out);
-fallible key_from_pem(const struct secret *pem, struct key **out); /* private; encrypted PEM is refused */
-fallible key_to_pem(const struct key *k, struct secret **out);     /* PKCS#8 */
-fallible key_load(const char *path, struct key **out);             /* private PEM file of mode 0600 */
-fallible key_save(const char *path, const struct key *k);          /* created 0600 */
+fallible key_from_pem(const struct secret *pem,
+                      struct key **out); /* private; encrypted PEM is refused */
+fallible key_to_pem(const struct key *k, struct secret **out); /* PKCS#8 */
+fallible key_load(const char *path, struct key **out);         /* private PEM file of mode 0600 */
+fallible key_save(const char *path, const struct key *k);      /* created 0600 */
 
 /* EC only. `x || y` of a P-256 key must be a point on the curve other than infinity. */
 fallible key_from_p256_xy(struct span xy, struct key **out);
@@ -46,7 +47,8 @@ fallible key_to_point(const struct key *k, struct buf *out); /* 04 || x || y */
 /* Big-endian without leading zeros: RSA modulus and public exponent. */
 fallible key_rsa_public(const struct key *k, struct buf *modulus, struct buf *exponent);
 
-/* Public JWK: {"kty","crv","x","y"} or {"kty","n","e"}; private members in the input are refused (L50). */
+/* Public JWK: {"kty","crv","x","y"} or {"kty","n","e"}; private members in the input are refused
+ * (L50). */
 fallible key_from_jwk(const json_t *jwk, struct key **out);
 fallible key_to_jwk(const struct key *k, json_t **out);
 /* RFC 7638 SHA-256 thumbprint, base64url: our kid. 43 characters and NUL. */

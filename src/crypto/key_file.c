@@ -39,7 +39,8 @@ fallible key_from_pem(const struct secret *pem, struct key **out)
             continue;
         if (span_find(block.label, SPAN("ENCRYPTED")) < block.label.len ||
             span_find(block.body, SPAN("ENCRYPTED")) < block.body.len)
-            return FAIL(DENIED, "an encrypted private key: give it decrypted, in a file of mode 0600");
+            return FAIL(DENIED,
+                        "an encrypted private key: give it decrypted, in a file of mode 0600");
         if (der || !form_of(block.label, &form))
             return FAIL(INPUT, "PEM: not one private key");
         TRY(pem_decode_secret(&block, &der));

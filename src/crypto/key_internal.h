@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Inside a key. An EC key keeps its public point as bytes, so that encodings, comparison and the
- * thumbprint need no OpenSSL object, and a low-level verification key, because making an EVP_PKEY from
- * a point costs a third of a P-256 verification in OpenSSL 3.0 (measured: 23 of 69 us, against 3). The
- * EVP_PKEY of a public EC key is made when first asked for.
+ * thumbprint need no OpenSSL object, and a low-level verification key, because making an EVP_PKEY
+ * from a point costs a third of a P-256 verification in OpenSSL 3.0 (measured: 23 of 69 us, against
+ * 3). The EVP_PKEY of a public EC key is made when first asked for.
  */
 #ifndef CRYPTO_KEY_INTERNAL_H
 #define CRYPTO_KEY_INTERNAL_H
@@ -37,7 +37,8 @@ fallible key_from_rsa_private(const struct span parts[RSA_PARTS], struct key **o
 enum private_form { PRIVATE_PKCS8, PRIVATE_PKCS1, PRIVATE_SEC1 };
 fallible key_from_private_der(enum private_form form, const struct secret *der, struct key **out);
 
-/* An ephemeral key for one agreement with `peer`, an EC key: its public part, and the shared secret (x of the point). */
+/* An ephemeral key for one agreement with `peer`, an EC key: its public part, and the shared secret
+ * (x of the point). */
 fallible ec_agree_ephemeral(const struct key *peer, struct key **ephemeral, struct secret **out);
 
 /* ec_verifier.c: the one file that uses OpenSSL's low-level interface. */
@@ -45,7 +46,7 @@ fallible ec_verifier_new(const struct curve *c, struct span point, struct ec_ver
 void ec_verifier_free(struct ec_verifier *v);
 OWNED_TYPE(struct ec_verifier, ec_verifier_free)
 /* `hash` is cut to the order's length as ECDSA says; raw r || s of the curve's size. */
-fallible ec_verifier_check(const struct ec_verifier *v, const struct curve *c, struct span hash, struct span signature,
-                           bool *good);
+fallible ec_verifier_check(const struct ec_verifier *v, const struct curve *c, struct span hash,
+                           struct span signature, bool *good);
 
 #endif

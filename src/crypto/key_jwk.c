@@ -68,7 +68,8 @@ fallible key_to_jwk(const struct key *k, json_t **out)
     if (!j)
         return FAIL(SYSTEM, "memory is short");
     if (k->kind == KEY_RSA) {
-        struct buf n owned(buf_done) = buf_of(RSA_BITS_MAX / 8), e owned(buf_done) = buf_of(RSA_BITS_MAX / 8);
+        struct buf n owned(buf_done) = buf_of(RSA_BITS_MAX / 8),
+                     e owned(buf_done) = buf_of(RSA_BITS_MAX / 8);
 
         TRY(key_rsa_public(k, &n, &e));
         json_set_str(j, "kty", "RSA");
@@ -89,11 +90,13 @@ fallible key_to_jwk(const struct key *k, json_t **out)
     return OK;
 }
 
-/* The JWK above has exactly the members of RFC 7638 section 3.2, so its canonical form is the hash input. */
+/* The JWK above has exactly the members of RFC 7638 section 3.2, so its canonical form is the hash
+ * input. */
 fallible key_thumbprint(const struct key *k, char out[THUMBPRINT_TEXT_SIZE])
 {
     json_t *j owned(json_free) = NULL;
-    struct buf text owned(buf_done) = buf_of(4096), encoded owned(buf_done) = buf_of(THUMBPRINT_TEXT_SIZE);
+    struct buf text owned(buf_done) = buf_of(4096),
+                    encoded owned(buf_done) = buf_of(THUMBPRINT_TEXT_SIZE);
     uint8_t hash[SHA256_SIZE];
 
     TRY(key_to_jwk(k, &j));

@@ -30,14 +30,17 @@ fallible key_from_scalar(const struct curve *c, struct span scalar, struct key *
     if (BN_is_zero(d) || BN_cmp(d, EC_GROUP_get0_order(group)) >= 0)
         return FAIL(INPUT, "EC private key outside 1 to n - 1");
     if (EC_POINT_mul(group, q, d, NULL, NULL, NULL) != 1 ||
-        EC_POINT_point2oct(group, q, POINT_CONVERSION_UNCOMPRESSED, point, sizeof point, NULL) != curve_point_size(c))
+        EC_POINT_point2oct(group, q, POINT_CONVERSION_UNCOMPRESSED, point, sizeof point, NULL) !=
+            curve_point_size(c))
         return FAIL(SYSTEM, "cannot compute the public point");
     if (OSSL_PARAM_BLD_push_utf8_string(build, OSSL_PKEY_PARAM_GROUP_NAME, c->name, 0) != 1 ||
-        OSSL_PARAM_BLD_push_octet_string(build, OSSL_PKEY_PARAM_PUB_KEY, point, curve_point_size(c)) != 1 ||
+        OSSL_PARAM_BLD_push_octet_string(build, OSSL_PKEY_PARAM_PUB_KEY, point,
+                                         curve_point_size(c)) != 1 ||
         OSSL_PARAM_BLD_push_BN_pad(build, OSSL_PKEY_PARAM_PRIV_KEY, d, c->size) != 1)
         return FAIL(SYSTEM, "memory is short");
     OSSL_PARAM *params owned(OSSL_PARAM_free) = OSSL_PARAM_BLD_to_param(build);
-    if (!params || EVP_PKEY_fromdata_init(ctx) != 1 || EVP_PKEY_fromdata(ctx, &pkey, EVP_PKEY_KEYPAIR, params) != 1)
+    if (!params || EVP_PKEY_fromdata_init(ctx) != 1 ||
+        EVP_PKEY_fromdata(ctx, &pkey, EVP_PKEY_KEYPAIR, params) != 1)
         return FAIL(SYSTEM, "cannot make the EC key");
     return key_adopt(pkey, true, out);
 }
@@ -102,16 +105,19 @@ fallible key_from_pkcs8(const struct secret *der, struct key **out)
 
     if (der_next_is(&info, DER_CONTEXT_CONSTRUCTED(0))) /* attributes: nothing for us */
         (void)der_value(&info, DER_CONTEXT_CONSTRUCTED(0));
-    if (version == 1 && der_next_is(&info, DER_CONTEXT(1))) /* the public key is computed, not read */
+    if (version == 1 &&
+        der_next_is(&info, DER_CONTEXT(1))) /* the public key is computed, not read */
         (void)der_value(&info, DER_CONTEXT(1));
     TRY(reader_end(&algorithm, "private key of an unknown kind"));
     TRY(reader_end(&info, "PrivateKeyInfo (RFC 5958 section 2)"));
     TRY(reader_end(&r, "PrivateKeyInfo (RFC 5958 section 2)"));
     if (ec) {
         const struct curve *c = curve_by_oid(parameter);
-        return c ? parse_sec1(content, c, out) : FAIL(INPUT, "elliptic curve other than P-256, P-384 or P-521");
+        return c ? parse_sec1(content, c, out)
+                 : FAIL(INPUT, "elliptic curve other than P-256, P-384 or P-521");
     }
-    return span_equal(oid, rsa_oid) ? parse_pkcs1(content, out) : FAIL(INPUT, "neither an RSA nor an EC key");
+    return span_equal(oid, rsa_oid) ? parse_pkcs1(content, out)
+                                    : FAIL(INPUT, "neither an RSA nor an EC key");
 }
 
 fallible key_from_private_der(enum private_form form, const struct secret *der, struct key **out)
@@ -142,9 +148,14 @@ static fallible put_number(struct der_writer *w, const EVP_PKEY *pkey, const cha
 static fallible put_pkcs1(struct der_writer *w, const struct key *k)
 {
     static const char *const backwards[RSA_PARTS] = {
-        OSSL_PKEY_PARAM_RSA_COEFFICIENT1, OSSL_PKEY_PARAM_RSA_EXPONENT2, OSSL_PKEY_PARAM_RSA_EXPONENT1,
-        OSSL_PKEY_PARAM_RSA_FACTOR2,      OSSL_PKEY_PARAM_RSA_FACTOR1,   OSSL_PKEY_PARAM_RSA_D,
-        OSSL_PKEY_PARAM_RSA_E,            OSSL_PKEY_PARAM_RSA_N,
+        OSSL_PKEY_PARAM_RSA_COEFFICIENT1,
+        OSSL_PKEY_PARAM_RSA_EXPONENT2,
+        OSSL_PKEY_PARAM_RSA_EXPONENT1,
+        OSSL_PKEY_PARAM_RSA_FACTOR2,
+        OSSL_PKEY_PARAM_RSA_FACTOR1,
+        OSSL_PKEY_PARAM_RSA_D,
+        OSSL_PKEY_PARAM_RSA_E,
+        OSSL_PKEY_PARAM_RSA_N,
     };
     size_t all = der_mark(w);
 

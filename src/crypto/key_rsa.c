@@ -38,7 +38,8 @@ static BIGNUM *number_of(struct span big_endian, bool secure)
 {
     BIGNUM *to = secure ? BN_secure_new() : BN_new();
 
-    if (big_endian.len > RSA_BITS_MAX / 8 + 1 || !to || !BN_bin2bn(big_endian.at, (int)big_endian.len, to)) {
+    if (big_endian.len > RSA_BITS_MAX / 8 + 1 || !to ||
+        !BN_bin2bn(big_endian.at, (int)big_endian.len, to)) {
         BN_free(to);
         return NULL;
     }
@@ -72,7 +73,8 @@ static void numbers_donep(struct numbers *n)
         BN_clear_free(n->at[i]);
 }
 
-/* p * q = n, and d inverts e modulo both: numbers that do not fit together must not become a key. */
+/* p * q = n, and d inverts e modulo both: numbers that do not fit together must not become a key.
+ */
 static fallible check_private(const struct numbers *n)
 {
     struct numbers t owned(numbers_done) = { 0 };
@@ -97,8 +99,9 @@ static fallible check_private(const struct numbers *n)
 fallible key_from_rsa_private(const struct span parts[RSA_PARTS], struct key **out)
 {
     static const char *const names[RSA_PARTS] = {
-        OSSL_PKEY_PARAM_RSA_N,         OSSL_PKEY_PARAM_RSA_E,         OSSL_PKEY_PARAM_RSA_D,
-        OSSL_PKEY_PARAM_RSA_FACTOR1,   OSSL_PKEY_PARAM_RSA_FACTOR2,   OSSL_PKEY_PARAM_RSA_EXPONENT1,
+        OSSL_PKEY_PARAM_RSA_N,         OSSL_PKEY_PARAM_RSA_E,
+        OSSL_PKEY_PARAM_RSA_D,         OSSL_PKEY_PARAM_RSA_FACTOR1,
+        OSSL_PKEY_PARAM_RSA_FACTOR2,   OSSL_PKEY_PARAM_RSA_EXPONENT1,
         OSSL_PKEY_PARAM_RSA_EXPONENT2, OSSL_PKEY_PARAM_RSA_COEFFICIENT1,
     };
     EVP_PKEY *pkey = NULL;

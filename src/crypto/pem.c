@@ -99,7 +99,8 @@ fallible pem_decode_secret(const struct pem_block *block, struct secret **out)
         return FAIL(LIMIT, "PEM: block too long");
     if (!text)
         return FAIL(SYSTEM, "secure memory is exhausted");
-    struct err e = base64_parse(compact(block->body, secret_fill(text)), &der); /* one allocation, wiped below */
+    struct err e = base64_parse(compact(block->body, secret_fill(text)),
+                                &der); /* one allocation, wiped below */
     struct secret *s = failed(e) ? NULL : secret_copy(buf_span(&der));
     wipe(der.at, der.room);
     TRY(e);
@@ -132,7 +133,8 @@ void pem_add(struct buf *out, const char *label, struct span der)
 
 fallible pem_from_secret(const char *label, const struct secret *der, struct secret **out)
 {
-    struct buf text owned(buf_done) = buf_of(SECRET_MAX), lines owned(buf_done) = buf_of(SECRET_MAX);
+    struct buf text owned(buf_done) = buf_of(SECRET_MAX),
+                    lines owned(buf_done) = buf_of(SECRET_MAX);
 
     /* Room for all first: a buffer that grew would leave its smaller self behind. */
     if (!buf_extend(&lines, secret_len(der) * 3 / 2 + 256))

@@ -99,11 +99,13 @@ fallible secret_load(const char *path, struct secret **out)
     int fd owned(fd_close) = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 
     if (fd < 0)
-        return errno == ENOENT ? FAIL(ABSENT, "no such secret's file") : FAIL(SYSTEM, "cannot open the secret's file");
+        return errno == ENOENT ? FAIL(ABSENT, "no such secret's file")
+                               : FAIL(SYSTEM, "cannot open the secret's file");
     if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
         return FAIL(SYSTEM, "the secret's file is not a regular file");
     if (st.st_mode & 077)
-        return FAIL(DENIED, "a secret's file that others may use: its mode must be 0600 or stricter");
+        return FAIL(DENIED,
+                    "a secret's file that others may use: its mode must be 0600 or stricter");
     if (st.st_size >= SECRET_MAX)
         return FAIL(LIMIT, "the secret's file is too large");
     struct secret *s owned(secret_free) = secret_new((size_t)st.st_size + 1);

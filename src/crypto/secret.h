@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The only home of key bytes: memory that is locked, left out of core dumps and wiped on free
- * (OpenSSL's secure heap where crypto_start() made one). There is no printer, no JSON, no log field;
- * the one way to the bytes is secret_expose(), which a reviewer greps for and which only crypto/ and
- * keys/ (and the agent's key store) call.
+ * (OpenSSL's secure heap where crypto_start() made one). There is no printer, no JSON, no log
+ * field; the one way to the bytes is secret_expose(), which a reviewer greps for and which only
+ * crypto/ and keys/ (and the agent's key store) call.
  */
 #ifndef CRYPTO_SECRET_H
 #define CRYPTO_SECRET_H
@@ -29,7 +29,8 @@ uint8_t *secret_fill(struct secret *s); /* the bytes, to be written */
 void secret_shorten(struct secret *s, size_t len);
 bool secret_equal(const struct secret *a, const struct secret *b);
 
-/* A file of mode 0600 or stricter, whole, at most SECRET_MAX; and its counterpart (created 0600). */
+/* A file of mode 0600 or stricter, whole, at most SECRET_MAX; and its counterpart (created 0600).
+ */
 fallible secret_load(const char *path, struct secret **out);
 fallible secret_save(const char *path, const struct secret *s);
 

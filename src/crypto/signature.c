@@ -23,13 +23,16 @@ static bool set_rsa(EVP_PKEY_CTX *ctx, enum signature_scheme scheme, enum digest
     if (EVP_PKEY_CTX_set_rsa_padding(ctx, padding) != 1 ||
         EVP_PKEY_CTX_set_signature_md(ctx, digest_object(digest)) != 1)
         return false;
-    return scheme != SIGNATURE_RSA_PSS || EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, RSA_PSS_SALTLEN_DIGEST) == 1;
+    return scheme != SIGNATURE_RSA_PSS ||
+           EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, RSA_PSS_SALTLEN_DIGEST) == 1;
 }
 
-static fallible verify_rsa(const struct key *k, enum signature_scheme scheme, enum digest_kind digest, struct span hash,
-                           struct span signature, bool *good)
+static fallible verify_rsa(const struct key *k, enum signature_scheme scheme,
+                           enum digest_kind digest, struct span hash, struct span signature,
+                           bool *good)
 {
-    EVP_PKEY_CTX *ctx owned(EVP_PKEY_CTX_free) = EVP_PKEY_CTX_new_from_pkey(NULL, key_pkey(k), NULL);
+    EVP_PKEY_CTX *ctx owned(EVP_PKEY_CTX_free) =
+        EVP_PKEY_CTX_new_from_pkey(NULL, key_pkey(k), NULL);
 
     if (!ctx || EVP_PKEY_verify_init(ctx) != 1 || !set_rsa(ctx, scheme, digest))
         return FAIL(SYSTEM, "RSA verification failed to run");
@@ -39,8 +42,9 @@ static fallible verify_rsa(const struct key *k, enum signature_scheme scheme, en
     return OK;
 }
 
-fallible signature_verify(const struct key *k, enum signature_scheme scheme, enum digest_kind digest,
-                          struct span message, struct span signature, bool *good)
+fallible signature_verify(const struct key *k, enum signature_scheme scheme,
+                          enum digest_kind digest, struct span message, struct span signature,
+                          bool *good)
 {
     uint8_t hash[DIGEST_MAX];
     struct span h = span_from(hash, digest_size(digest));
@@ -75,8 +79,8 @@ static fallible add_raw(struct span der, const struct curve *c, struct buf *out)
     return buf_check(out);
 }
 
-fallible signature_make_prehashed(const struct key *k, enum signature_scheme scheme, enum digest_kind digest,
-                                  struct span hash, struct buf *out)
+fallible signature_make_prehashed(const struct key *k, enum signature_scheme scheme,
+                                  enum digest_kind digest, struct span hash, struct buf *out)
 {
     uint8_t made[SIGNATURE_MAX > ECDSA_DER_MAX ? SIGNATURE_MAX : ECDSA_DER_MAX];
     size_t len = sizeof made;
@@ -85,8 +89,10 @@ fallible signature_make_prehashed(const struct key *k, enum signature_scheme sch
         return FAIL(INPUT, "the key cannot make this kind of signature");
     if (hash.len != digest_size(digest))
         return FAIL(INPUT, "hash of the wrong length");
-    EVP_PKEY_CTX *ctx owned(EVP_PKEY_CTX_free) = EVP_PKEY_CTX_new_from_pkey(NULL, key_pkey(k), NULL);
-    if (!ctx || EVP_PKEY_sign_init(ctx) != 1 || (scheme != SIGNATURE_ECDSA && !set_rsa(ctx, scheme, digest)) ||
+    EVP_PKEY_CTX *ctx owned(EVP_PKEY_CTX_free) =
+        EVP_PKEY_CTX_new_from_pkey(NULL, key_pkey(k), NULL);
+    if (!ctx || EVP_PKEY_sign_init(ctx) != 1 ||
+        (scheme != SIGNATURE_ECDSA && !set_rsa(ctx, scheme, digest)) ||
         EVP_PKEY_sign(ctx, made, &len, hash.at, hash.len) != 1)
         return FAIL(SYSTEM, "cannot sign");
     if (scheme == SIGNATURE_ECDSA)

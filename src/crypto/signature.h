@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Signatures. A bad signature is a negative answer, not a failure: *good is false. ECDSA signatures
- * are raw r || s of the curve's size (as in quotes, JOSE and PKCS#11); r or s of zero or at least n is
- * "not good"; high s is legal.
+ * are raw r || s of the curve's size (as in quotes, JOSE and PKCS#11); r or s of zero or at least n
+ * is "not good"; high s is legal.
  */
 #ifndef CRYPTO_SIGNATURE_H
 #define CRYPTO_SIGNATURE_H
@@ -13,18 +13,19 @@
 #define SIGNATURE_MAX 512 /* RSA-4096 */
 
 enum signature_scheme {
-    SIGNATURE_ECDSA,    /* raw r || s */
+    SIGNATURE_ECDSA, /* raw r || s */
     SIGNATURE_RSA_PKCS1,
-    SIGNATURE_RSA_PSS   /* salt as long as the digest, MGF1 with the same digest */
+    SIGNATURE_RSA_PSS /* salt as long as the digest, MGF1 with the same digest */
 };
 
-fallible signature_verify(const struct key *k, enum signature_scheme scheme, enum digest_kind digest,
-                          struct span message, struct span signature, bool *good);
+fallible signature_verify(const struct key *k, enum signature_scheme scheme,
+                          enum digest_kind digest, struct span message, struct span signature,
+                          bool *good);
 /* Appends the signature. */
 fallible signature_make(const struct key *k, enum signature_scheme scheme, enum digest_kind digest,
                         struct span message, struct buf *out);
 /* The message is already hashed. */
-fallible signature_make_prehashed(const struct key *k, enum signature_scheme scheme, enum digest_kind digest,
-                                  struct span hash, struct buf *out);
+fallible signature_make_prehashed(const struct key *k, enum signature_scheme scheme,
+                                  enum digest_kind digest, struct span hash, struct buf *out);
 
 #endif

@@ -286,8 +286,8 @@ struct span cert_authority_key_id(const struct cert *c)
 
 bool cert_has_unknown_critical(const struct cert *c)
 {
-    const struct span known[] = { oid_basic_constraints, oid_key_usage, oid_subject_key_id, oid_authority_key_id,
-                                  oid_san, oid_extended_key_usage };
+    const struct span known[] = { oid_basic_constraints, oid_key_usage, oid_subject_key_id,
+                                  oid_authority_key_id,  oid_san,       oid_extended_key_usage };
 
     return extensions_unknown_critical(&c->extensions, known, sizeof known / sizeof *known);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * X.509 certificates: parsing, what evidence verification needs of them, and issuing (for pki/ and the
- * TEE simulator). A parsed certificate owns a copy of its DER; spans point into it.
+ * X.509 certificates: parsing, what evidence verification needs of them, and issuing (for pki/ and
+ * the TEE simulator). A parsed certificate owns a copy of its DER; spans point into it.
  */
 #ifndef CRYPTO_X509_H
 #define CRYPTO_X509_H
@@ -14,8 +14,8 @@
 struct cert;
 
 fallible cert_from_der(struct span der, struct cert **out); /* trailing bytes are refused */
-/* One or more PEM certificates, at most CHAIN_MAX. Between and around them only white space, and NULs at the
- * very end; anything else is FAIL_INPUT (PEM_read_bio would skip it silently). */
+/* One or more PEM certificates, at most CHAIN_MAX. Between and around them only white space, and
+ * NULs at the very end; anything else is FAIL_INPUT (PEM_read_bio would skip it silently). */
 struct chain {
     struct cert *certs[CHAIN_MAX];
     size_t count;
@@ -34,7 +34,8 @@ struct span cert_der(const struct cert *c);
 struct span cert_tbs(const struct cert *c);     /* raw signed bytes */
 struct span cert_subject(const struct cert *c); /* raw DN, DER */
 struct span cert_issuer(const struct cert *c);
-fallible cert_subject_cn(const struct cert *c, struct buf *out); /* exactly one CN, else FAIL_INPUT */
+fallible cert_subject_cn(const struct cert *c,
+                         struct buf *out); /* exactly one CN, else FAIL_INPUT */
 fallible cert_issuer_cn(const struct cert *c, struct buf *out);
 struct span cert_serial(const struct cert *c); /* big-endian, no leading zeros */
 const struct key *cert_key(const struct cert *c);
@@ -44,14 +45,15 @@ bool cert_is_ca(const struct cert *c);
 int cert_path_len(const struct cert *c); /* -1: none */
 bool cert_may_sign_certs(const struct cert *c);
 bool cert_may_sign_crls(const struct cert *c);
-struct span cert_subject_key_id(const struct cert *c);   /* empty when absent */
+struct span cert_subject_key_id(const struct cert *c); /* empty when absent */
 struct span cert_authority_key_id(const struct cert *c);
 bool cert_has_unknown_critical(const struct cert *c);
-/* The extension's content (inside the OCTET STRING), empty span when absent; `oid` is the DER content bytes. */
+/* The extension's content (inside the OCTET STRING), empty span when absent; `oid` is the DER
+ * content bytes. */
 struct span cert_extension(const struct cert *c, struct span oid);
 bool cert_equal(const struct cert *a, const struct cert *b);
-/* Signature by the issuer's key over the raw bytes; ECDSA with SHA-256/384, RSA PKCS#1 and PSS with SHA-256/384.
- * Names are the caller's to compare. */
+/* Signature by the issuer's key over the raw bytes; ECDSA with SHA-256/384, RSA PKCS#1 and PSS with
+ * SHA-256/384. Names are the caller's to compare. */
 fallible cert_signed_by(const struct cert *c, const struct key *issuer, bool *good);
 fallible cert_to_pem(const struct cert *c, struct buf *out);
 
@@ -68,16 +70,17 @@ struct cert_request {
         const char *oid;
         struct span value;
         bool critical;
-    } *extra; /* ends with oid NULL; or NULL */
+    } * extra; /* ends with oid NULL; or NULL */
 };
 /* `issuer` NULL: self-signed. Random 128-bit serial. */
-fallible cert_issue(const struct cert_request *req, const struct cert *issuer, const struct key *issuer_key, struct cert **out);
+fallible cert_issue(const struct cert_request *req, const struct cert *issuer,
+                    const struct key *issuer_key, struct cert **out);
 
 /* Certificate signing requests (PKCS#10). */
 struct csr {
     struct key *key;
     char *common_name;
-    char **san; /* NULL-terminated: "DNS" names and IP addresses as text */
+    char **san;           /* NULL-terminated: "DNS" names and IP addresses as text */
     bool has_other_names; /* e-mail, URI or others are there */
 };
 fallible csr_parse(struct span pem_or_der, struct csr *out); /* the self-signature is checked */
@@ -86,6 +89,7 @@ static inline void csr_donep(struct csr *r)
 {
     csr_done(r);
 }
-fallible csr_make(const struct key *k, const char *common_name, const char *const *san, struct buf *pem);
+fallible csr_make(const struct key *k, const char *common_name, const char *const *san,
+                  struct buf *pem);
 
 #endif

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What certificates, revocation lists and requests share: extensions, names, signature algorithms. */
+/* What certificates, revocation lists and requests share: extensions, names, signature algorithms.
+ */
 #ifndef CRYPTO_X509_INTERNAL_H
 #define CRYPTO_X509_INTERNAL_H
 
@@ -18,22 +19,25 @@ struct extensions {
     size_t count;
 };
 
-extern const struct span oid_subject_key_id, oid_key_usage, oid_san, oid_basic_constraints, oid_crl_number,
-    oid_authority_key_id, oid_extended_key_usage;
+extern const struct span oid_subject_key_id, oid_key_usage, oid_san, oid_basic_constraints,
+    oid_crl_number, oid_authority_key_id, oid_extended_key_usage;
 
 /* SEQUENCE OF Extension; an extension given twice fails the reader (RFC 5280 section 4.2). */
 void extensions_read(struct reader *r, struct extensions *out);
 /* Empty span when absent. */
 struct span extensions_find(const struct extensions *e, struct span oid);
 /* Is one critical that is not in the list? */
-bool extensions_unknown_critical(const struct extensions *e, const struct span *known, size_t count);
+bool extensions_unknown_critical(const struct extensions *e, const struct span *known,
+                                 size_t count);
 fallible key_id_read(struct span value, struct span *out);
 fallible authority_key_id_read(struct span value, struct span *out);
 
-/* Attributes of this type in a name; exactly one, of UTF8String, PrintableString or IA5String, without NULs. */
+/* Attributes of this type in a name; exactly one, of UTF8String, PrintableString or IA5String,
+ * without NULs. */
 fallible name_get_cn(struct span name, struct span *out);
 
-/* SEQUENCE { SET { SEQUENCE { CN, UTF8String } } }; FAIL_INPUT when it is not 1 to 64 bytes without controls. */
+/* SEQUENCE { SET { SEQUENCE { CN, UTF8String } } }; FAIL_INPUT when it is not 1 to 64 bytes without
+ * controls. */
 fallible name_put_cn(struct der_writer *w, const char *common_name);
 
 /* Subject alternative names: DNS names and IP addresses as text; NULL-terminated. */
@@ -51,8 +55,8 @@ fallible key_id_of(const struct key *k, uint8_t out[KEY_ID_SIZE]);
 void authority_key_id_put(struct der_writer *w, struct span id);
 
 /* `algorithm` is the AlgorithmIdentifier, DER; `signature` the BIT STRING's content. */
-fallible signed_check(struct span tbs, struct span algorithm, struct span signature, const struct key *issuer,
-                      bool *good);
+fallible signed_check(struct span tbs, struct span algorithm, struct span signature,
+                      const struct key *issuer, bool *good);
 /* Signs what the writer holds and wraps it: SEQUENCE { tbs, algorithm, signature }. */
 fallible signed_wrap(struct der_writer *w, const struct key *issuer);
 /* The AlgorithmIdentifier with which this key signs. */

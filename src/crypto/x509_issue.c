@@ -117,7 +117,8 @@ static fallible put_names(struct der_writer *w, const struct cert_request *req)
     return OK;
 }
 
-static fallible put_key_ids(struct der_writer *w, const struct cert_request *req, const struct cert *issuer)
+static fallible put_key_ids(struct der_writer *w, const struct cert_request *req,
+                            const struct cert *issuer)
 {
     uint8_t own[KEY_ID_SIZE], id[KEY_ID_SIZE + 2] = { DER_OCTET_STRING, KEY_ID_SIZE };
 
@@ -146,7 +147,8 @@ static void put_constraints(struct der_writer *w, const struct cert_request *req
     extension_put(w, oid_basic_constraints, true, der_written(&value));
 }
 
-static fallible put_extensions(struct der_writer *w, const struct cert_request *req, const struct cert *issuer)
+static fallible put_extensions(struct der_writer *w, const struct cert_request *req,
+                               const struct cert *issuer)
 {
     size_t all = der_mark(w);
 
@@ -169,8 +171,8 @@ static fallible put_serial(struct der_writer *w)
     return OK;
 }
 
-static fallible put_tbs(struct der_writer *w, const struct cert_request *req, const struct cert *issuer,
-                        const struct key *issuer_key)
+static fallible put_tbs(struct der_writer *w, const struct cert_request *req,
+                        const struct cert *issuer, const struct key *issuer_key)
 {
     struct buf spki owned(buf_done) = buf_of(4096);
     size_t all = der_mark(w);
@@ -196,8 +198,8 @@ static fallible put_tbs(struct der_writer *w, const struct cert_request *req, co
     return OK;
 }
 
-fallible cert_issue(const struct cert_request *req, const struct cert *issuer, const struct key *issuer_key,
-                    struct cert **out)
+fallible cert_issue(const struct cert_request *req, const struct cert *issuer,
+                    const struct key *issuer_key, struct cert **out)
 {
     uint8_t *room owned(free) = malloc(CERT_DER_MAX);
 

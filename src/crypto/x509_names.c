@@ -34,7 +34,8 @@ static bool dns_name_valid(struct span name)
         return false;
     for (size_t i = 0; i < name.len; i++) {
         uint8_t c = name.at[i];
-        bool alphanumeric = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        bool alphanumeric =
+            (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 
         if (!alphanumeric && c != '.' && c != '-' && c != '_' && c != '*')
             return false;
@@ -92,7 +93,8 @@ static char *read_one(struct reader *r)
     if (der_next_is(r, DER_CONTEXT(7))) {
         struct span address = der_value(r, DER_CONTEXT(7));
         reader_require(r, address.len == 4 || address.len == 16);
-        if (r->failed || !inet_ntop(address.len == 4 ? AF_INET : AF_INET6, address.at, text, sizeof text))
+        if (r->failed ||
+            !inet_ntop(address.len == 4 ? AF_INET : AF_INET6, address.at, text, sizeof text))
             return NULL;
         return strdup(text);
     }

@@ -20,7 +20,8 @@ static void read_one(struct reader *list, struct extensions *out)
     if (der_next_is(&r, DER_BOOLEAN))
         e.critical = der_bool(&r);
     e.value = der_value(&r, DER_OCTET_STRING);
-    reader_require(list, !r.failed && r.rest.len == 0 && e.oid.len > 0 && out->count < EXTENSIONS_MAX);
+    reader_require(list,
+                   !r.failed && r.rest.len == 0 && e.oid.len > 0 && out->count < EXTENSIONS_MAX);
     for (size_t i = 0; i < out->count; i++)
         reader_require(list, !span_equal(out->at[i].oid, e.oid));
     if (!list->failed)
@@ -93,7 +94,8 @@ static void read_attribute(struct reader *set, struct span *cn, size_t *count)
     struct reader pair = der_enter(set, DER_SEQUENCE);
     struct span oid = der_value(&pair, DER_OID);
     struct reader ahead = pair;
-    bool text = der_next_is(&pair, DER_UTF8) || der_next_is(&pair, DER_PRINTABLE) || der_next_is(&pair, DER_IA5);
+    bool text = der_next_is(&pair, DER_UTF8) || der_next_is(&pair, DER_PRINTABLE) ||
+                der_next_is(&pair, DER_IA5);
 
     (void)der_any(&pair, &tag);
     reader_require(set, !pair.failed && pair.rest.len == 0);

@@ -11,17 +11,24 @@ struct algorithm {
     enum digest_kind digest;
 };
 
-/* Whole AlgorithmIdentifiers, which leaves no room for parameters: RFC 5758 section 3.2, RFC 4055 section 5. */
+/* Whole AlgorithmIdentifiers, which leaves no room for parameters: RFC 5758 section 3.2, RFC 4055
+ * section 5. */
 static const struct {
     struct span der;
     struct algorithm is;
 } rows[] = {
-    { { (const uint8_t *)"\x30\x0a\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x02", 12 }, { SIGNATURE_ECDSA, DIGEST_SHA256 } },
-    { { (const uint8_t *)"\x30\x0a\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x03", 12 }, { SIGNATURE_ECDSA, DIGEST_SHA384 } },
-    { { (const uint8_t *)"\x30\x0a\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x04", 12 }, { SIGNATURE_ECDSA, DIGEST_SHA512 } },
-    { { (const uint8_t *)"\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0b\x05\x00", 15 }, { SIGNATURE_RSA_PKCS1, DIGEST_SHA256 } },
-    { { (const uint8_t *)"\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0c\x05\x00", 15 }, { SIGNATURE_RSA_PKCS1, DIGEST_SHA384 } },
-    { { (const uint8_t *)"\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0d\x05\x00", 15 }, { SIGNATURE_RSA_PKCS1, DIGEST_SHA512 } },
+    { { (const uint8_t *)"\x30\x0a\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x02", 12 },
+      { SIGNATURE_ECDSA, DIGEST_SHA256 } },
+    { { (const uint8_t *)"\x30\x0a\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x03", 12 },
+      { SIGNATURE_ECDSA, DIGEST_SHA384 } },
+    { { (const uint8_t *)"\x30\x0a\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x04", 12 },
+      { SIGNATURE_ECDSA, DIGEST_SHA512 } },
+    { { (const uint8_t *)"\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0b\x05\x00", 15 },
+      { SIGNATURE_RSA_PKCS1, DIGEST_SHA256 } },
+    { { (const uint8_t *)"\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0c\x05\x00", 15 },
+      { SIGNATURE_RSA_PKCS1, DIGEST_SHA384 } },
+    { { (const uint8_t *)"\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0d\x05\x00", 15 },
+      { SIGNATURE_RSA_PKCS1, DIGEST_SHA512 } },
 };
 static const struct span oid_pss = { (const uint8_t *)"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0a", 9 };
 static const struct span oid_mgf1 = { (const uint8_t *)"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x08", 9 };
@@ -108,11 +115,12 @@ static bool raw_of(struct span der, const struct curve *c, uint8_t *raw)
             return false;
         memcpy(raw + i * c->size - part.len, part.at, part.len);
     }
-    return !failed(reader_end(&r, "Ecdsa-Sig-Value")) && !failed(reader_end(&outer, "Ecdsa-Sig-Value"));
+    return !failed(reader_end(&r, "Ecdsa-Sig-Value")) &&
+           !failed(reader_end(&outer, "Ecdsa-Sig-Value"));
 }
 
-fallible signed_check(struct span tbs, struct span algorithm, struct span signature, const struct key *issuer,
-                      bool *good)
+fallible signed_check(struct span tbs, struct span algorithm, struct span signature,
+                      const struct key *issuer, bool *good)
 {
     struct algorithm a = { 0 };
     uint8_t raw[2 * COORDINATE_MAX];

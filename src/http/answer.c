@@ -8,7 +8,6 @@
 #include "http/problem.h"
 #include "http/status_internal.h"
 
-
 static bool header_text_good(const char *s)
 {
     for (; *s; s++)
@@ -30,17 +29,19 @@ void http_answer_header(struct http_exchange *x, const char *name, const char *v
 
 static void add_date(struct buf *out) /* RFC 9110 section 6.6.1 */
 {
-    static const char days[] = "SunMonTueWedThuFriSat", months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    static const char days[] = "SunMonTueWedThuFriSat",
+                      months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
     time_t now = (time_t)clock_now();
     struct tm t;
 
     if (!gmtime_r(&now, &t))
         return;
-    buf_addf(out, "Date: %.3s, %02d %.3s %04d %02d:%02d:%02d GMT\r\n", days + 3 * t.tm_wday, t.tm_mday,
-             months + 3 * t.tm_mon, t.tm_year + 1900, t.tm_hour, t.tm_min, t.tm_sec);
+    buf_addf(out, "Date: %.3s, %02d %.3s %04d %02d:%02d:%02d GMT\r\n", days + 3 * t.tm_wday,
+             t.tm_mday, months + 3 * t.tm_mon, t.tm_year + 1900, t.tm_hour, t.tm_min, t.tm_sec);
 }
 
-static bool write_answer(struct http_exchange *x, int status, const char *content_type, struct span body)
+static bool write_answer(struct http_exchange *x, int status, const char *content_type,
+                         struct span body)
 {
     struct buf *out = x->out;
     bool has_length = status != 204 && status != 304;
@@ -80,11 +81,13 @@ void http_answer(struct http_exchange *x, int status, const char *content_type, 
     x->answered = true;
     if (content_type && !header_text_good(content_type))
         x->headers_bad = true;
-    if (x->headers_bad || failed(buf_check(&x->headers)) || !write_answer(x, status, content_type, body))
+    if (x->headers_bad || failed(buf_check(&x->headers)) ||
+        !write_answer(x, status, content_type, body))
         answer_plain_500(x);
 }
 
-static void answer_json_as(struct http_exchange *x, int status, const char *content_type, json_t *body)
+static void answer_json_as(struct http_exchange *x, int status, const char *content_type,
+                           json_t *body)
 {
     owned(json_free) json_t *mine = body;
     char *text owned(free) = mine ? json_text(mine) : NULL;

@@ -23,7 +23,8 @@
 struct http_client {
     struct http_client_config config; /* strings are copies */
     pthread_mutex_t lock;
-    CURL *pooled[POOLED_MAX]; /* the last one used is the first taken: its connection is the warmest */
+    CURL *pooled[POOLED_MAX]; /* the last one used is the first taken: its connection is the warmest
+                               */
     size_t count;
 };
 
@@ -54,7 +55,8 @@ static void *realloc_wiped(void *at, size_t size)
 
 static void start_curl(void)
 {
-    curl_started = curl_global_init_mem(CURL_GLOBAL_DEFAULT, malloc, free_wiped, realloc_wiped, strdup, calloc);
+    curl_started = curl_global_init_mem(CURL_GLOBAL_DEFAULT, malloc, free_wiped, realloc_wiped,
+                                        strdup, calloc);
 }
 
 static bool copy_text(const char **s)
@@ -145,7 +147,8 @@ static bool handle_setup(CURL *h, const struct http_client_config *f)
         curl_easy_setopt(h, CURLOPT_PROXY, ""), /* also not by the environment */
         curl_easy_setopt(h, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED),
         curl_easy_setopt(h, CURLOPT_PROTOCOLS_STR, f->plain_loopback ? "https,http" : "https"),
-        curl_easy_setopt(h, CURLOPT_SSLVERSION, (long)(f->tls12 ? CURL_SSLVERSION_TLSv1_2 : CURL_SSLVERSION_TLSv1_3)),
+        curl_easy_setopt(h, CURLOPT_SSLVERSION,
+                         (long)(f->tls12 ? CURL_SSLVERSION_TLSv1_2 : CURL_SSLVERSION_TLSv1_3)),
         curl_easy_setopt(h, CURLOPT_SSL_VERIFYPEER, 1L),
         curl_easy_setopt(h, CURLOPT_SSL_VERIFYHOST, 2L),
         curl_easy_setopt(h, CURLOPT_SSL_SESSIONID_CACHE, 0L),
@@ -156,12 +159,15 @@ static bool handle_setup(CURL *h, const struct http_client_config *f)
         curl_easy_setopt(h, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)f->body_max),
         curl_easy_setopt(h, CURLOPT_USERAGENT, "warder"),
         f->ca_file ? curl_easy_setopt(h, CURLOPT_CAINFO, f->ca_file) : CURLE_OK,
-        f->ca_file ? curl_easy_setopt(h, CURLOPT_CAPATH, NULL) : CURLE_OK, /* else the system's folder counts too */
+        f->ca_file ? curl_easy_setopt(h, CURLOPT_CAPATH, NULL)
+                   : CURLE_OK, /* else the system's folder counts too */
         f->certificate ? curl_easy_setopt(h, CURLOPT_SSLCERT, f->certificate) : CURLE_OK,
         f->key ? curl_easy_setopt(h, CURLOPT_SSLKEY, f->key) : CURLE_OK,
-        f->secret_answers ? curl_easy_setopt(h, CURLOPT_SSL_CTX_FUNCTION, cleanse_tls_records) : CURLE_OK,
+        f->secret_answers ? curl_easy_setopt(h, CURLOPT_SSL_CTX_FUNCTION, cleanse_tls_records)
+                          : CURLE_OK,
         /* nghttp2 keeps frames in memory of its own, which is not wiped. */
-        f->secret_answers ? curl_easy_setopt(h, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) : CURLE_OK,
+        f->secret_answers ? curl_easy_setopt(h, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1)
+                          : CURLE_OK,
     };
 
     for (size_t i = 0; i < sizeof(rc) / sizeof(rc[0]); i++)
@@ -205,7 +211,8 @@ static bool is_loopback(const char *host)
     struct in6_addr v6;
     char bare[INET6_ADDRSTRLEN + 2];
 
-    if (strcmp(host, "localhost") == 0) /* curl itself resolves this one, to loopback addresses only */
+    if (strcmp(host, "localhost") ==
+        0) /* curl itself resolves this one, to loopback addresses only */
         return true;
     if (inet_pton(AF_INET, host, &v4) == 1)
         return (ntohl(v4.s_addr) >> 24) == 127;
@@ -228,7 +235,8 @@ static fallible check_scheme(const struct http_client *c, const struct http_call
         else if (strcmp(scheme, "http") == 0)
             e = c->config.plain_loopback && !call->connect_to && is_loopback(host)
                     ? OK
-                    : FAIL(DENIED, "plain HTTP is only for loopback addresses, where it is switched on");
+                    : FAIL(DENIED,
+                           "plain HTTP is only for loopback addresses, where it is switched on");
     }
     curl_free(scheme);
     curl_free(host);
@@ -325,7 +333,8 @@ static void add_header_line(struct buf *headers, struct span line)
     struct span value = span_tail(line, colon + 1);
 
     for (size_t i = 0; i < colon; i++)
-        buf_add_u8(headers, line.at[i] >= 'A' && line.at[i] <= 'Z' ? line.at[i] | 0x20 : line.at[i]);
+        buf_add_u8(headers,
+                   line.at[i] >= 'A' && line.at[i] <= 'Z' ? line.at[i] | 0x20 : line.at[i]);
     while (value.len && (value.at[0] == ' ' || value.at[0] == '\t'))
         value = span_tail(value, 1);
     buf_add(headers, SPAN(": "));
@@ -347,15 +356,18 @@ static size_t on_header(char *at, size_t size, size_t count, void *arg)
     return failed(buf_check(headers)) ? 0 : size * count;
 }
 
-static bool call_setup(CURL *h, const struct http_call *call, const struct lists *l, bool secret, struct http_reply *r)
+static bool call_setup(CURL *h, const struct http_call *call, const struct lists *l, bool secret,
+                       struct http_reply *r)
 {
-    bool get = strcmp(call->method, "GET") == 0, has_body = call->body.len || strcmp(call->method, "POST") == 0;
+    bool get = strcmp(call->method, "GET") == 0,
+         has_body = call->body.len || strcmp(call->method, "POST") == 0;
     CURLcode rc[] = {
         curl_easy_setopt(h, CURLOPT_URL, call->url),
         curl_easy_setopt(h, CURLOPT_HTTPGET, 1L),
         has_body ? curl_easy_setopt(h, CURLOPT_POST, 1L) : CURLE_OK,
         curl_easy_setopt(h, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body.len),
-        has_body ? curl_easy_setopt(h, CURLOPT_POSTFIELDS, call->body.len ? (const char *)call->body.at : "")
+        has_body ? curl_easy_setopt(h, CURLOPT_POSTFIELDS,
+                                    call->body.len ? (const char *)call->body.at : "")
                  : CURLE_OK,
         curl_easy_setopt(h, CURLOPT_CUSTOMREQUEST, get && !has_body ? NULL : call->method),
         curl_easy_setopt(h, CURLOPT_NOBODY, strcmp(call->method, "HEAD") == 0 ? 1L : 0L),

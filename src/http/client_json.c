@@ -15,7 +15,8 @@ static fallible failure_of_status(int status)
     return FAIL(INPUT, "the server does not accept the request");
 }
 
-fallible http_send_json(struct http_client *c, const struct http_call *call, int *status, json_t **out)
+fallible http_send_json(struct http_client *c, const struct http_call *call, int *status,
+                        json_t **out)
 {
     struct http_reply reply owned(http_reply_done) = { 0 };
 

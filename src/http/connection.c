@@ -70,7 +70,8 @@ static void send_output(struct http_connection *c)
 
 static void run_handler(struct job *job)
 {
-    struct http_connection *c = (struct http_connection *)((char *)job - offsetof(struct http_connection, job));
+    struct http_connection *c =
+        (struct http_connection *)((char *)job - offsetof(struct http_connection, job));
     struct http_exchange *x = c->exchange;
 
     x->match.route->handler(x, c->loop->settings->context);
@@ -83,7 +84,8 @@ static void run_handler(struct job *job)
 
 static void linger(struct http_connection *c)
 {
-    /* Closing with unread input would reset the connection and the client might never see the answer. */
+    /* Closing with unread input would reset the connection and the client might never see the
+     * answer. */
     c->state = CONNECTION_LINGERING;
     transport_end_output(&c->transport);
     event_add(&c->read_event, NULL);
@@ -282,7 +284,8 @@ static void time_request(struct http_connection *c)
     arm_timer(c, c->loop->settings->deadline_ms);
 }
 
-/* After an answer: what has come meanwhile is with us, or inside TLS where the kernel does not show it. */
+/* After an answer: what has come meanwhile is with us, or inside TLS where the kernel does not show
+ * it. */
 static void resume(struct http_connection *c)
 {
     time_request(c);

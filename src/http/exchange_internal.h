@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* One request with its answer. The event thread makes and frees it; in between a pool thread has it alone. */
+/* One request with its answer. The event thread makes and frees it; in between a pool thread has it
+ * alone. */
 #ifndef HTTP_EXCHANGE_INTERNAL_H
 #define HTTP_EXCHANGE_INTERNAL_H
 
@@ -26,8 +27,8 @@ struct http_exchange {
     struct buf certificate;
     bool certificate_read;
 
-    struct buf *out;      /* the connection's */
-    struct buf headers;   /* of the answer, given so far */
+    struct buf *out;    /* the connection's */
+    struct buf headers; /* of the answer, given so far */
     bool headers_bad, cacheable;
     bool answered;
     bool last; /* the connection ends after the answer */

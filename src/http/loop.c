@@ -63,7 +63,8 @@ static void on_accept(evutil_socket_t fd, short what, void *arg)
             connection_open(l, s, &from);
         else if (errno == EAGAIN || errno == EWOULDBLOCK)
             return;
-        else if ((errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) && !evict_one(l)) {
+        else if ((errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) &&
+                 !evict_one(l)) {
             pause_accepting(l);
             return;
         }
@@ -107,7 +108,8 @@ static void on_stop_deadline(evutil_socket_t fd, short what, void *arg)
 
 static void take_back(struct loop *l)
 {
-    struct http_connection *c = atomic_exchange_explicit(&l->handed_back, NULL, memory_order_acquire);
+    struct http_connection *c =
+        atomic_exchange_explicit(&l->handed_back, NULL, memory_order_acquire);
 
     while (c) {
         struct http_connection *next = c->next_back;
@@ -166,7 +168,8 @@ static fallible base_new(struct event_base **out)
     return OK;
 }
 
-fallible loop_new(struct loop_settings *settings, int listener, size_t connections, struct loop **out)
+fallible loop_new(struct loop_settings *settings, int listener, size_t connections,
+                  struct loop **out)
 {
     owned(loop_free) struct loop *l = calloc(1, sizeof(*l));
 

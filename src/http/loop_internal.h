@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * An event thread: its listener, its connections, and the connections that pool threads hand back. A
- * connection belongs to its event thread but while its handler runs: then the pool thread has it alone (its
- * exchange, output and transport), so a vanished client is only noticed afterwards and nothing can be freed
- * under a handler.
+ * An event thread: its listener, its connections, and the connections that pool threads hand back.
+ * A connection belongs to its event thread but while its handler runs: then the pool thread has it
+ * alone (its exchange, output and transport), so a vanished client is only noticed afterwards and
+ * nothing can be freed under a handler.
  */
 #ifndef HTTP_LOOP_INTERNAL_H
 #define HTTP_LOOP_INTERNAL_H
@@ -50,7 +50,8 @@ struct loop {
 };
 
 /* Takes the listening descriptor. */
-fallible loop_new(struct loop_settings *settings, int listener, size_t connections, struct loop **out);
+fallible loop_new(struct loop_settings *settings, int listener, size_t connections,
+                  struct loop **out);
 fallible loop_run(struct loop *l); /* in a thread of its own */
 void loop_stop(struct loop *l);    /* drains; returns when the thread has ended */
 void loop_free(struct loop *l);

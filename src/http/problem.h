@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Errors on the wire: RFC 9457 application/problem+json: type, title, status, detail, instance (the request
- * id) and `code`, a stable machine-readable word. The one table that turns a failure's kind into a status:
- * input 400, denied 403, absent 404, conflict 409, limit 413, upstream 503 (with Retry-After), system 500.
+ * Errors on the wire: RFC 9457 application/problem+json: type, title, status, detail, instance (the
+ * request id) and `code`, a stable machine-readable word. The one table that turns a failure's kind
+ * into a status: input 400, denied 403, absent 404, conflict 409, limit 413, upstream 503 (with
+ * Retry-After), system 500.
  */
 #ifndef HTTP_PROBLEM_H
 #define HTTP_PROBLEM_H

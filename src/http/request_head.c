@@ -71,7 +71,8 @@ struct span list_next(struct span *rest)
 
 static bool is_version(struct span s) /* "HTTP/1.1" */
 {
-    return s.len == 8 && span_starts(s, SPAN("HTTP/")) && is_digit(s.at[5]) && s.at[6] == '.' && is_digit(s.at[7]);
+    return s.len == 8 && span_starts(s, SPAN("HTTP/")) && is_digit(s.at[5]) && s.at[6] == '.' &&
+           is_digit(s.at[7]);
 }
 
 static struct refusal parse_request_line(struct span line, struct request_head *h)
@@ -129,8 +130,8 @@ struct span request_head_field(const struct request_head *h, const char *name)
 /* Two values of these would leave open which one counts. */
 static struct refusal check_single(const struct request_head *h)
 {
-    static const char *const single[] = { "host",   "content-length", "transfer-encoding", "content-type",
-                                          "expect", "authorization" };
+    static const char *const single[] = { "host",         "content-length", "transfer-encoding",
+                                          "content-type", "expect",         "authorization" };
 
     for (size_t i = 0; i < sizeof(single) / sizeof(single[0]); i++)
         if (count_of(h, single[i]) > 1)

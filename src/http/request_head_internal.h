@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The head of an HTTP/1.1 request (RFC 9112), strictly: CRLF only, no folding, no white space before a colon,
- * one Host, never both Content-Length and Transfer-Encoding, so that nobody in the path can see another
- * request than we do. Spans point into the text given.
+ * The head of an HTTP/1.1 request (RFC 9112), strictly: CRLF only, no folding, no white space
+ * before a colon, one Host, never both Content-Length and Transfer-Encoding, so that nobody in the
+ * path can see another request than we do. Spans point into the text given.
  */
 #ifndef HTTP_REQUEST_HEAD_INTERNAL_H
 #define HTTP_REQUEST_HEAD_INTERNAL_H

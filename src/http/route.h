@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Which handler a request is for. Literal segments compare as sent; a {name} takes one segment, decoded once,
- * and no value that a file system, a URL of ours or a second decoder could read as a path (lesson L19).
+ * Which handler a request is for. Literal segments compare as sent; a {name} takes one segment,
+ * decoded once, and no value that a file system, a URL of ours or a second decoder could read as a
+ * path (lesson L19).
  */
 #ifndef HTTP_ROUTE_H
 #define HTTP_ROUTE_H

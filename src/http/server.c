@@ -54,7 +54,8 @@ static fallible address_parse(const char *text, uint16_t port, union address *ou
 static fallible listen_on(union address *a, bool shared, int *out)
 {
     socklen_t len = a->any.sa_family == AF_INET ? sizeof(a->v4) : sizeof(a->v6);
-    int fd owned(fd_close) = socket(a->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int fd owned(fd_close) =
+        socket(a->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     int on = 1;
 
     if (fd < 0)

@@ -6,7 +6,8 @@
 
 #include "base/err.h"
 
-/* A thread with every signal blocked: SIGTERM is the main thread's, and SIGPIPE from a socket becomes EPIPE. */
+/* A thread with every signal blocked: SIGTERM is the main thread's, and SIGPIPE from a socket
+ * becomes EPIPE. */
 fallible thread_start(void *(*run)(void *), void *arg, size_t stack, pthread_t *out);
 
 #endif

@@ -11,15 +11,16 @@
 OWNED_TYPE(SSL_CTX, SSL_CTX_free)
 
 /* ALPN list of the client: length-prefixed names. Without ALPN HTTP/1.1 is meant. */
-static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *outlen, const unsigned char *in,
-                           unsigned int inlen, void *arg)
+static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *outlen,
+                           const unsigned char *in, unsigned int inlen, void *arg)
 {
     static const unsigned char ours[] = "\x08http/1.1";
     unsigned char *chosen;
 
     (void)ssl;
     (void)arg;
-    if (SSL_select_next_proto(&chosen, outlen, ours, sizeof(ours) - 1, in, inlen) != OPENSSL_NPN_NEGOTIATED)
+    if (SSL_select_next_proto(&chosen, outlen, ours, sizeof(ours) - 1, in, inlen) !=
+        OPENSSL_NPN_NEGOTIATED)
         return SSL_TLSEXT_ERR_ALERT_FATAL;
     *out = chosen;
     return SSL_TLSEXT_ERR_OK;
@@ -30,7 +31,8 @@ static bool is_self_issued(const X509 *cert)
     return X509_NAME_cmp(X509_get_subject_name(cert), X509_get_issuer_name(cert)) == 0;
 }
 
-/* A client trusts a root that it has, not one that it is sent; but reading it costs each new connection 0.3 ms. */
+/* A client trusts a root that it has, not one that it is sent; but reading it costs each new
+ * connection 0.3 ms. */
 static fallible leave_out_roots(SSL_CTX *ctx)
 {
     STACK_OF(X509) *all = NULL;
@@ -69,7 +71,8 @@ static fallible load_client_ca(SSL_CTX *ctx, const struct tls_server_files *file
     SSL_CTX_set_client_CA_list(ctx, names); /* takes it */
     if (SSL_CTX_load_verify_file(ctx, files->client_ca) != 1)
         return FAIL(INPUT, "the file of client CAs cannot be used");
-    SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | (files->require_client ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0), NULL);
+    SSL_CTX_set_verify(
+        ctx, SSL_VERIFY_PEER | (files->require_client ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0), NULL);
     return OK;
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * TLS settings of servers and clients: TLS 1.3 only (a client toward foreign systems may allow 1.2), no session
- * tickets and no resumption (lesson L13), the peer's chain and name always verified.
+ * TLS settings of servers and clients: TLS 1.3 only (a client toward foreign systems may
+ * allow 1.2), no session tickets and no resumption (lesson L13), the peer's chain and name always
+ * verified.
  */
 #ifndef HTTP_TLS_H
 #define HTTP_TLS_H
@@ -13,7 +14,8 @@
 struct tls_server_files {
     const char *certificate; /* PEM chain, leaf first */
     const char *key;         /* PEM, mode 0600 */
-    const char *client_ca;   /* PEM; NULL: no client certificates. When set they are asked for, verified when sent */
+    const char *client_ca;   /* PEM; NULL: no client certificates. When set they are asked for,
+                                verified when sent */
     bool require_client;     /* a client without certificate is cut */
 };
 fallible tls_server_context(const struct tls_server_files *files, SSL_CTX **out);

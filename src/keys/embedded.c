@@ -18,7 +18,8 @@ struct embedded {
 
 static const struct migration schema[] = {
     { 1, "CREATE TABLE material (tenant TEXT NOT NULL, id TEXT NOT NULL, version INTEGER NOT NULL,"
-         " master_version INTEGER NOT NULL, sealed BLOB NOT NULL, PRIMARY KEY (tenant, id, version))" },
+         " master_version INTEGER NOT NULL, sealed BLOB NOT NULL, PRIMARY KEY (tenant, id, "
+         "version))" },
 };
 
 static struct embedded *self_of(struct keystore *face)
@@ -46,8 +47,11 @@ static fallible put(struct embedded *e, const struct key_ref *ref, const struct 
     TRY(buf_check(&associated));
     TRY(aead_seal(e->master, buf_span(&associated), material, &sealed));
     store_lock(e->store);
-    struct err err = store_query(e->store, "INSERT INTO material (tenant, id, version, master_version, sealed)"
-                                           " VALUES (?1, ?2, ?3, 1, ?4)", &q);
+    struct err err =
+        store_query(e->store,
+                    "INSERT INTO material (tenant, id, version, master_version, sealed)"
+                    " VALUES (?1, ?2, ?3, 1, ?4)",
+                    &q);
     if (!failed(err)) {
         bind_text(q, 1, ref->tenant);
         bind_text(q, 2, ref->id);
@@ -65,7 +69,8 @@ static fallible read_sealed(struct embedded *e, const struct key_ref *ref, struc
     bool row = false;
 
     store_lock(e->store);
-    struct err err = store_query(e->store, "SELECT sealed FROM material WHERE tenant = ?1 AND id = ?2 AND version = ?3", &q);
+    struct err err = store_query(
+        e->store, "SELECT sealed FROM material WHERE tenant = ?1 AND id = ?2 AND version = ?3", &q);
     if (!failed(err)) {
         bind_text(q, 1, ref->tenant);
         bind_text(q, 2, ref->id);
@@ -91,21 +96,23 @@ static fallible get(struct embedded *e, const struct key_ref *ref, struct secret
     return aead_open(e->master, buf_span(&associated), buf_span(&sealed), out);
 }
 
-static struct err embedded_create(struct keystore *self, const struct key_ref *ref, const struct key_spec *spec)
+static struct err embedded_create(struct keystore *self, const struct key_ref *ref,
+                                  const struct key_spec *spec)
 {
     struct secret *material owned(secret_free) = NULL;
     TRY(key_material_make(spec, &material));
     return put(self_of(self), ref, material);
 }
 
-static struct err embedded_import(struct keystore *self, const struct key_ref *ref, const struct key_spec *spec,
-                                  const struct secret *material)
+static struct err embedded_import(struct keystore *self, const struct key_ref *ref,
+                                  const struct key_spec *spec, const struct secret *material)
 {
     TRY(key_spec_check(spec));
     return put(self_of(self), ref, material);
 }
 
-static struct err embedded_describe(struct keystore *self, const struct key_ref *ref, struct key_spec *spec)
+static struct err embedded_describe(struct keystore *self, const struct key_ref *ref,
+                                    struct key_spec *spec)
 {
     struct secret *material owned(secret_free) = NULL, *again owned(secret_free) = NULL;
 
@@ -116,8 +123,9 @@ static struct err embedded_describe(struct keystore *self, const struct key_ref 
     return key_material_parse(material, algorithm, &again, spec);
 }
 
-static struct err embedded_wrap_to(struct keystore *self, const struct key_ref *ref, const struct key_spec *spec,
-                                   const struct key *recipient, const json_t *header, struct buf *jwe)
+static struct err embedded_wrap_to(struct keystore *self, const struct key_ref *ref,
+                                   const struct key_spec *spec, const struct key *recipient,
+                                   const json_t *header, struct buf *jwe)
 {
     struct secret *material owned(secret_free) = NULL;
     TRY(get(self_of(self), ref, &material));
@@ -130,7 +138,8 @@ static struct err embedded_destroy(struct keystore *self, const struct key_ref *
     struct statement *q;
 
     store_lock(e->store);
-    struct err err = store_query(e->store, "DELETE FROM material WHERE tenant = ?1 AND id = ?2 AND version = ?3", &q);
+    struct err err = store_query(
+        e->store, "DELETE FROM material WHERE tenant = ?1 AND id = ?2 AND version = ?3", &q);
     if (!failed(err)) {
         bind_text(q, 1, ref->tenant);
         bind_text(q, 2, ref->id);
@@ -187,9 +196,14 @@ fallible embedded_open(const char *store_url, const char *master_key_file, struc
 
     if (!e)
         return FAIL(SYSTEM, "out of memory");
-    e->face = (struct keystore){ .name = "embedded", .create = embedded_create, .import = embedded_import,
-                                 .describe = embedded_describe, .wrap_to = embedded_wrap_to,
-                                 .destroy = embedded_destroy, .health = embedded_health, .close = embedded_close };
+    e->face = (struct keystore){ .name = "embedded",
+                                 .create = embedded_create,
+                                 .import = embedded_import,
+                                 .describe = embedded_describe,
+                                 .wrap_to = embedded_wrap_to,
+                                 .destroy = embedded_destroy,
+                                 .health = embedded_health,
+                                 .close = embedded_close };
     face = &e->face;
     TRY(load_master(master_key_file, &e->master));
     TRY(store_open(store_url, &e->store));

@@ -13,7 +13,10 @@ static fallible make_asymmetric(const struct key_spec *spec, struct key **out)
     case KEY_ALGORITHM_RSA:
         return key_make_rsa(spec->bits, out);
     case KEY_ALGORITHM_EC:
-        return key_make_ec(spec->bits == 256 ? KEY_P256 : spec->bits == 384 ? KEY_P384 : KEY_P521, out);
+        return key_make_ec(spec->bits == 256   ? KEY_P256
+                           : spec->bits == 384 ? KEY_P384
+                                               : KEY_P521,
+                           out);
     case KEY_ALGORITHM_AES:
         break;
     }
@@ -51,8 +54,8 @@ static struct key_spec spec_of(const struct key *k)
     return spec;
 }
 
-static fallible parse_asymmetric(const struct secret *given, enum key_algorithm algorithm, struct secret **out,
-                                 struct key_spec *spec)
+static fallible parse_asymmetric(const struct secret *given, enum key_algorithm algorithm,
+                                 struct secret **out, struct key_spec *spec)
 {
     struct key *k owned(key_free) = NULL;
     struct span text = secret_expose(given);
@@ -103,14 +106,15 @@ static fallible parse_octets(const struct secret *given, struct secret **out, st
     return OK;
 }
 
-fallible key_material_parse(const struct secret *given, enum key_algorithm algorithm, struct secret **out,
-                            struct key_spec *spec)
+fallible key_material_parse(const struct secret *given, enum key_algorithm algorithm,
+                            struct secret **out, struct key_spec *spec)
 {
-    return algorithm == KEY_ALGORITHM_AES ? parse_octets(given, out, spec) : parse_asymmetric(given, algorithm, out, spec);
+    return algorithm == KEY_ALGORITHM_AES ? parse_octets(given, out, spec)
+                                          : parse_asymmetric(given, algorithm, out, spec);
 }
 
-fallible key_material_wrap(const struct secret *material, const struct key_spec *spec, const struct key *recipient,
-                           const json_t *header, struct buf *jwe)
+fallible key_material_wrap(const struct secret *material, const struct key_spec *spec,
+                           const struct key *recipient, const json_t *header, struct buf *jwe)
 {
     if (spec->algorithm == KEY_ALGORITHM_AES && secret_len(material) * 8 != spec->bits)
         return FAIL(INPUT, "the stored key is not what its description says");

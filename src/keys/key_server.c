@@ -43,7 +43,8 @@ static struct err answer_create(struct question *q, struct buf *out)
     return q->store->create(q->store, &ref, &spec);
 }
 
-static fallible open_import(const struct key *import, bool sealed, struct span text, struct secret **given)
+static fallible open_import(const struct key *import, bool sealed, struct span text,
+                            struct secret **given)
 {
     if (sealed) {
         struct err e = jwe_open(import, text, NULL, given);
@@ -119,8 +120,8 @@ static handler *const handlers[KEY_MESSAGE_COUNT] = {
     [KEY_MESSAGE_DESTROY] = answer_destroy,
 };
 
-void key_server_answer(struct keystore *store, const struct key *import, uint16_t type, struct span question,
-                       struct buf *answer)
+void key_server_answer(struct keystore *store, const struct key *import, uint16_t type,
+                       struct span question, struct buf *answer)
 {
     struct question q = { store, import, reader_of(question) };
     struct buf content owned(buf_done) = buf_of(IPC_BODY_MAX);
@@ -146,7 +147,8 @@ void key_server_run(int fd, struct keystore *store, const struct key *import)
             return;
         key_server_answer(store, import, m.type, buf_span(&m.body), &answer);
         wipe(m.body.at, m.body.len); /* an import may have been in it */
-        if (failed(buf_check(&answer)) || failed(ipc_send(fd, m.type, m.id, buf_span(&answer), IPC_FOREVER)))
+        if (failed(buf_check(&answer)) ||
+            failed(ipc_send(fd, m.type, m.id, buf_span(&answer), IPC_FOREVER)))
             return;
     }
 }

@@ -93,7 +93,8 @@ bool key_service_is_whole(struct key_service *s)
 }
 
 /* A late answer to an earlier question that timed out has another id and is passed over. */
-static fallible exchange(int fd, uint16_t type, uint32_t id, struct span question, int timeout_ms, struct ipc_message *m)
+static fallible exchange(int fd, uint16_t type, uint32_t id, struct span question, int timeout_ms,
+                         struct ipc_message *m)
 {
     TRY(ipc_send(fd, type, id, question, timeout_ms));
     do {
@@ -143,8 +144,8 @@ static fallible read_answer(const struct ipc_message *m, struct reader *r, char 
     return fail_of(kind);
 }
 
-static fallible ask_within(struct key_service *s, uint16_t type, const struct buf *question, int timeout_ms,
-                           struct ipc_message *m, struct reader *r, char *reason)
+static fallible ask_within(struct key_service *s, uint16_t type, const struct buf *question,
+                           int timeout_ms, struct ipc_message *m, struct reader *r, char *reason)
 {
     uint32_t id;
 
@@ -161,8 +162,8 @@ static fallible ask_within(struct key_service *s, uint16_t type, const struct bu
     return read_answer(m, r, reason);
 }
 
-static fallible ask(struct key_service *s, uint16_t type, const struct buf *question, struct ipc_message *m,
-                    struct reader *r, char *reason)
+static fallible ask(struct key_service *s, uint16_t type, const struct buf *question,
+                    struct ipc_message *m, struct reader *r, char *reason)
 {
     return ask_within(s, type, question, TIMEOUT_MS, m, r, reason);
 }
@@ -192,8 +193,8 @@ fallible key_service_import_key(struct key_service *s, struct key **out)
     return key_from_spki(spki, out);
 }
 
-fallible key_service_create(struct key_service *s, const struct key_ref *ref, const struct key_spec *spec,
-                            char reason[KEY_REASON_SIZE])
+fallible key_service_create(struct key_service *s, const struct key_ref *ref,
+                            const struct key_spec *spec, char reason[KEY_REASON_SIZE])
 {
     struct buf question owned(buf_done) = buf_of(IPC_BODY_MAX);
     struct ipc_message m owned(ipc_message_done) = { .body = buf_of(IPC_BODY_MAX) };
@@ -214,14 +215,17 @@ static fallible read_spec_answer(struct reader *r, struct key_spec *spec)
     return OK;
 }
 
-fallible key_service_import(struct key_service *s, const struct key_ref *ref, enum key_algorithm algorithm, bool sealed,
-                            struct span text, struct key_spec *spec, char reason[KEY_REASON_SIZE])
+fallible key_service_import(struct key_service *s, const struct key_ref *ref,
+                            enum key_algorithm algorithm, bool sealed, struct span text,
+                            struct key_spec *spec, char reason[KEY_REASON_SIZE])
 {
     struct buf question owned(buf_done) = buf_of(IPC_BODY_MAX);
     struct ipc_message m owned(ipc_message_done) = { .body = buf_of(IPC_BODY_MAX) };
     struct reader r;
 
-    if (!buf_extend(&question, text.len + 4 * KEY_REFERENCE_MAX)) /* so that a secret is not left behind by growing */
+    if (!buf_extend(&question,
+                    text.len +
+                        4 * KEY_REFERENCE_MAX)) /* so that a secret is not left behind by growing */
         return FAIL(SYSTEM, "out of memory");
     buf_clear(&question);
     write_ref(&question, ref);
@@ -234,8 +238,9 @@ fallible key_service_import(struct key_service *s, const struct key_ref *ref, en
     return read_spec_answer(&r, spec);
 }
 
-fallible key_service_describe(struct key_service *s, const struct key_ref *ref, enum key_algorithm algorithm,
-                              struct key_spec *spec, char reason[KEY_REASON_SIZE])
+fallible key_service_describe(struct key_service *s, const struct key_ref *ref,
+                              enum key_algorithm algorithm, struct key_spec *spec,
+                              char reason[KEY_REASON_SIZE])
 {
     struct buf question owned(buf_done) = buf_of(IPC_BODY_MAX);
     struct ipc_message m owned(ipc_message_done) = { .body = buf_of(IPC_BODY_MAX) };
@@ -247,10 +252,12 @@ fallible key_service_describe(struct key_service *s, const struct key_ref *ref, 
     return read_spec_answer(&r, spec);
 }
 
-fallible key_service_wrap_to(struct key_service *s, const struct key_ref *ref, const struct key_spec *spec,
-                             const struct key *recipient, const json_t *header, struct buf *jwe)
+fallible key_service_wrap_to(struct key_service *s, const struct key_ref *ref,
+                             const struct key_spec *spec, const struct key *recipient,
+                             const json_t *header, struct buf *jwe)
 {
-    struct buf question owned(buf_done) = buf_of(IPC_BODY_MAX), to owned(buf_done) = buf_of(KEY_TEXT_MAX);
+    struct buf question owned(buf_done) = buf_of(IPC_BODY_MAX),
+                        to owned(buf_done) = buf_of(KEY_TEXT_MAX);
     struct ipc_message m owned(ipc_message_done) = { .body = buf_of(IPC_BODY_MAX) };
     struct reader r;
     char *text owned(free) = json_text(header);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The key manager as keyd sees it: another process behind a few socket pairs, shared by all threads. A channel
- * that breaks is not used again; when none is left every call is FAIL_UPSTREAM.
+ * The key manager as keyd sees it: another process behind a few socket pairs, shared by all
+ * threads. A channel that breaks is not used again; when none is left every call is FAIL_UPSTREAM.
  */
 #ifndef KEYS_KEY_SERVICE_H
 #define KEYS_KEY_SERVICE_H
@@ -24,15 +24,19 @@ bool key_service_is_whole(struct key_service *s);
 /* `reason` (may be NULL) gets the manager's own words where a call fails; they hold no secrets. */
 fallible key_service_health(struct key_service *s, struct buf *name);
 fallible key_service_import_key(struct key_service *s, struct key **out);
-fallible key_service_create(struct key_service *s, const struct key_ref *ref, const struct key_spec *spec,
-                            char reason[KEY_REASON_SIZE]);
-/* `text`: what key_string holds: PEM, base64 of an AES key, or, with `sealed`, a JWE to the import key. */
-fallible key_service_import(struct key_service *s, const struct key_ref *ref, enum key_algorithm algorithm, bool sealed,
-                            struct span text, struct key_spec *spec, char reason[KEY_REASON_SIZE]);
-fallible key_service_describe(struct key_service *s, const struct key_ref *ref, enum key_algorithm algorithm,
-                              struct key_spec *spec, char reason[KEY_REASON_SIZE]);
-fallible key_service_wrap_to(struct key_service *s, const struct key_ref *ref, const struct key_spec *spec,
-                             const struct key *recipient, const json_t *header, struct buf *jwe);
+fallible key_service_create(struct key_service *s, const struct key_ref *ref,
+                            const struct key_spec *spec, char reason[KEY_REASON_SIZE]);
+/* `text`: what key_string holds: PEM, base64 of an AES key, or, with `sealed`, a JWE to the import
+ * key. */
+fallible key_service_import(struct key_service *s, const struct key_ref *ref,
+                            enum key_algorithm algorithm, bool sealed, struct span text,
+                            struct key_spec *spec, char reason[KEY_REASON_SIZE]);
+fallible key_service_describe(struct key_service *s, const struct key_ref *ref,
+                              enum key_algorithm algorithm, struct key_spec *spec,
+                              char reason[KEY_REASON_SIZE]);
+fallible key_service_wrap_to(struct key_service *s, const struct key_ref *ref,
+                             const struct key_spec *spec, const struct key *recipient,
+                             const json_t *header, struct buf *jwe);
 fallible key_service_destroy(struct key_service *s, const struct key_ref *ref);
 
 #endif

@@ -71,7 +71,9 @@ fallible key_spec_check(const struct key_spec *spec)
     for (size_t i = 0; i < COUNT(allowed); i++)
         if (key_spec_equal(spec, &allowed[i]))
             return OK;
-    return FAIL(INPUT, "key_length is not supported: RSA 2048, 3072, 4096; EC P-256, P-384, P-521; AES 128, 256");
+    return FAIL(
+        INPUT,
+        "key_length is not supported: RSA 2048, 3072, 4096; EC P-256, P-384, P-521; AES 128, 256");
 }
 
 bool key_spec_equal(const struct key_spec *a, const struct key_spec *b)

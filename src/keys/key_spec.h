@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What kind of key: algorithm and size, with the spellings of the wire. And key material in its one stored form:
- * PKCS#8 DER for RSA and EC, the bare octets for AES.
+ * What kind of key: algorithm and size, with the spellings of the wire. And key material in its one
+ * stored form: PKCS#8 DER for RSA and EC, the bare octets for AES.
  */
 #ifndef KEYS_KEY_SPEC_H
 #define KEYS_KEY_SPEC_H
@@ -30,12 +30,13 @@ const char *key_content_type(const struct key_spec *spec);
 
 /* A new key of this kind. */
 fallible key_material_make(const struct key_spec *spec, struct secret **out);
-/* From what an administrator or a foreign manager gives: PEM (PKCS#8, PKCS#1, SEC1), PKCS#8 DER, or for AES
- * 16 or 32 octets or their base64. The size is told by the content; `algorithm` says what is expected. */
-fallible key_material_parse(const struct secret *given, enum key_algorithm algorithm, struct secret **out,
-                            struct key_spec *spec);
+/* From what an administrator or a foreign manager gives: PEM (PKCS#8, PKCS#1, SEC1), PKCS#8 DER, or
+ * for AES 16 or 32 octets or their base64. The size is told by the content; `algorithm` says what
+ * is expected. */
+fallible key_material_parse(const struct secret *given, enum key_algorithm algorithm,
+                            struct secret **out, struct key_spec *spec);
 /* Seals stored material to the recipient after checking that it is of this kind. */
-fallible key_material_wrap(const struct secret *material, const struct key_spec *spec, const struct key *recipient,
-                           const json_t *header, struct buf *jwe);
+fallible key_material_wrap(const struct secret *material, const struct key_spec *spec,
+                           const struct key *recipient, const json_t *header, struct buf *jwe);
 
 #endif

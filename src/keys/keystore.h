@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Key managers: one struct of functions, shaped by the strongest of them, an HSM that wraps inside. So nothing
- * here hands out key bytes: a key leaves only by wrap_to(), sealed to a recipient. The broker keeps metadata and
- * policy, a key manager keeps the secret. All functions may be called by several threads at once.
+ * Key managers: one struct of functions, shaped by the strongest of them, an HSM that wraps inside.
+ * So nothing here hands out key bytes: a key leaves only by wrap_to(), sealed to a recipient. The
+ * broker keeps metadata and policy, a key manager keeps the secret. All functions may be called by
+ * several threads at once.
  *
- * FAIL_UPSTREAM: the manager is down or sealed, ask again later. FAIL_ABSENT: it does not hold this key.
+ * FAIL_UPSTREAM: the manager is down or sealed, ask again later. FAIL_ABSENT: it does not hold this
+ * key.
  */
 #ifndef KEYS_KEYSTORE_H
 #define KEYS_KEYSTORE_H
@@ -16,22 +18,26 @@
 struct key_ref {
     struct span tenant, id;
     uint64_t version;
-    struct span external; /* the manager's own name of a key that existed before; empty for keys of ours */
+    struct span
+        external; /* the manager's own name of a key that existed before; empty for keys of ours */
 };
 
 struct keystore {
     const char *name; /* "embedded" */
     /* Makes a new key. FAIL_CONFLICT: this reference exists. */
-    struct err (*create)(struct keystore *self, const struct key_ref *ref, const struct key_spec *spec);
+    struct err (*create)(struct keystore *self, const struct key_ref *ref,
+                         const struct key_spec *spec);
     /* Takes a key made elsewhere; `material` as key_material_parse gives it. */
-    struct err (*import)(struct keystore *self, const struct key_ref *ref, const struct key_spec *spec,
-                         const struct secret *material);
-    /* What is there under this reference; reads the key itself, so that a wrong reference shows now. */
+    struct err (*import)(struct keystore *self, const struct key_ref *ref,
+                         const struct key_spec *spec, const struct secret *material);
+    /* What is there under this reference; reads the key itself, so that a wrong reference shows
+     * now. */
     struct err (*describe)(struct keystore *self, const struct key_ref *ref, struct key_spec *spec);
-    /* Appends a JWE to `recipient` whose protected header carries `header` besides the algorithms. The key found
-     * must be what `spec` says. */
-    struct err (*wrap_to)(struct keystore *self, const struct key_ref *ref, const struct key_spec *spec,
-                          const struct key *recipient, const json_t *header, struct buf *jwe);
+    /* Appends a JWE to `recipient` whose protected header carries `header` besides the algorithms.
+     * The key found must be what `spec` says. */
+    struct err (*wrap_to)(struct keystore *self, const struct key_ref *ref,
+                          const struct key_spec *spec, const struct key *recipient,
+                          const json_t *header, struct buf *jwe);
     /* Ours only: a key with an external reference stays. Absent is fine. */
     struct err (*destroy)(struct keystore *self, const struct key_ref *ref);
     struct err (*health)(struct keystore *self);

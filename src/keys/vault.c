@@ -11,7 +11,8 @@ static struct vault *self_of(struct keystore *face)
 }
 
 /* MOUNT/PATH, MOUNT/data/PATH or MOUNT/metadata/PATH. */
-static fallible full_path(const struct vault *v, const struct vault_place *place, const char *part, struct buf *out)
+static fallible full_path(const struct vault *v, const struct vault_place *place, const char *part,
+                          struct buf *out)
 {
     buf_addf(out, "%s/%s%s", v->mount, part, buf_str(&place->path));
     return buf_check(out);
@@ -22,7 +23,9 @@ static fallible name_agrees(struct span reply, unsigned version, const struct va
     struct secret *name owned(secret_free) = NULL;
 
     TRY(vault_value_parse(reply, version, SPAN(VAULT_NAME_FIELD), &name));
-    return span_equal(secret_expose(name), buf_span(&place->name)) ? OK : FAIL(INPUT, "the secret in Vault is of another key");
+    return span_equal(secret_expose(name), buf_span(&place->name))
+               ? OK
+               : FAIL(INPUT, "the secret in Vault is of another key");
 }
 
 static fallible read_text(struct vault *v, const struct key_ref *ref, struct secret **out)
@@ -42,14 +45,18 @@ static fallible read_text(struct vault *v, const struct key_ref *ref, struct sec
 }
 
 /* `spec` has the algorithm that is expected, and gets the size. */
-static fallible read_material(struct vault *v, const struct key_ref *ref, struct secret **material, struct key_spec *spec)
+static fallible read_material(struct vault *v, const struct key_ref *ref, struct secret **material,
+                              struct key_spec *spec)
 {
     struct secret *text owned(secret_free) = NULL;
 
     TRY(read_text(v, ref, &text));
     enum key_algorithm algorithm = spec->algorithm;
     struct err e = key_material_parse(text, algorithm, material, spec);
-    return e.kind == FAIL_INPUT ? FAIL(INPUT, "the field in Vault is not a key of this algorithm: PEM, or base64 for AES") : e;
+    return e.kind == FAIL_INPUT
+               ? FAIL(INPUT,
+                      "the field in Vault is not a key of this algorithm: PEM, or base64 for AES")
+               : e;
 }
 
 /* After a conflict with a write that was tried twice: was it the first try that got there? */
@@ -74,7 +81,8 @@ static fallible refuse_existing(struct vault *v, const char *path)
     return failed(e) ? e : FAIL(CONFLICT, "Vault holds a key under this reference");
 }
 
-static fallible put(struct vault *v, const struct key_ref *ref, const struct key_spec *spec, const struct secret *material)
+static fallible put(struct vault *v, const struct key_ref *ref, const struct key_spec *spec,
+                    const struct secret *material)
 {
     struct vault_place place owned(vault_place_done) = { 0 };
     struct buf path owned(buf_done) = buf_of(VAULT_PATH_MAX);
@@ -90,14 +98,19 @@ static fallible put(struct vault *v, const struct key_ref *ref, const struct key
     TRY(vault_value_write(material, spec, buf_span(&place.name), version, &body));
     if (version == 1)
         TRY(refuse_existing(v, buf_str(&path)));
-    struct vault_ask ask = { .method = "POST", .path = buf_str(&path), .body = secret_expose(body) };
+    struct vault_ask ask = { .method = "POST",
+                             .path = buf_str(&path),
+                             .body = secret_expose(body) };
     struct err e = vault_ask(v, &ask, &reply);
     if (e.kind == FAIL_CONFLICT && ask.repeated)
         return settle(v, ref, spec, material, e);
-    return e.kind == FAIL_ABSENT ? FAIL(UPSTREAM, "Vault has no KV store of this version at the mount") : e;
+    return e.kind == FAIL_ABSENT
+               ? FAIL(UPSTREAM, "Vault has no KV store of this version at the mount")
+               : e;
 }
 
-static struct err store_create(struct keystore *self, const struct key_ref *ref, const struct key_spec *spec)
+static struct err store_create(struct keystore *self, const struct key_ref *ref,
+                               const struct key_spec *spec)
 {
     struct secret *material owned(secret_free) = NULL;
 
@@ -105,21 +118,23 @@ static struct err store_create(struct keystore *self, const struct key_ref *ref,
     return put(self_of(self), ref, spec, material);
 }
 
-static struct err store_import(struct keystore *self, const struct key_ref *ref, const struct key_spec *spec,
-                               const struct secret *material)
+static struct err store_import(struct keystore *self, const struct key_ref *ref,
+                               const struct key_spec *spec, const struct secret *material)
 {
     TRY(key_spec_check(spec));
     return put(self_of(self), ref, spec, material);
 }
 
-static struct err store_describe(struct keystore *self, const struct key_ref *ref, struct key_spec *spec)
+static struct err store_describe(struct keystore *self, const struct key_ref *ref,
+                                 struct key_spec *spec)
 {
     struct secret *material owned(secret_free) = NULL;
     return read_material(self_of(self), ref, &material, spec);
 }
 
-static struct err store_wrap_to(struct keystore *self, const struct key_ref *ref, const struct key_spec *spec,
-                                const struct key *recipient, const json_t *header, struct buf *jwe)
+static struct err store_wrap_to(struct keystore *self, const struct key_ref *ref,
+                                const struct key_spec *spec, const struct key *recipient,
+                                const json_t *header, struct buf *jwe)
 {
     struct secret *material owned(secret_free) = NULL;
     struct key_spec found = *spec;
@@ -142,7 +157,8 @@ static struct err store_destroy(struct keystore *self, const struct key_ref *ref
         return OK;
     TRY(vault_place_of(v, ref, &place));
     TRY(vault_version(v, &version));
-    TRY(full_path(v, &place, version == 2 ? "metadata/" : "", &path)); /* the metadata goes with all versions */
+    TRY(full_path(v, &place, version == 2 ? "metadata/" : "",
+                  &path)); /* the metadata goes with all versions */
     struct vault_ask ask = { .method = "DELETE", .path = buf_str(&path) };
     struct err e = vault_ask(v, &ask, &reply);
     return e.kind == FAIL_ABSENT ? OK : e;
@@ -185,7 +201,8 @@ static fallible config_check(const struct vault_config *config)
     if (!span_starts(url, SPAN("https://")) && !span_starts(url, SPAN("http://")))
         return FAIL(INPUT, "Vault's url must begin with https://");
     if (!config->allow_plain_http && !span_starts(url, SPAN("https://")))
-        return FAIL(INPUT, "plain HTTP to Vault is only for loopback addresses, and must be switched on");
+        return FAIL(INPUT,
+                    "plain HTTP to Vault is only for loopback addresses, and must be switched on");
     if (config->kv_version > 2)
         return FAIL(INPUT, "Vault's KV version is 1 or 2, or 0 to ask the server");
     TRY(vault_path_check(span_str(config->mount)));
@@ -195,17 +212,25 @@ static fallible config_check(const struct vault_config *config)
 fallible vault_open(const struct vault_config *config, struct keystore **out)
 {
     struct keystore *face owned(keystore_close) = NULL;
-    const struct http_client_config http = { .ca_file = config->ca_file, .plain_loopback = config->allow_plain_http,
-                                             .tls12 = true, .timeout_ms = TIMEOUT_MS, .body_max = VAULT_REPLY_MAX,
+    const struct http_client_config http = { .ca_file = config->ca_file,
+                                             .plain_loopback = config->allow_plain_http,
+                                             .tls12 = true,
+                                             .timeout_ms = TIMEOUT_MS,
+                                             .body_max = VAULT_REPLY_MAX,
                                              .secret_answers = true };
 
     TRY(config_check(config));
     struct vault *v = calloc(1, sizeof *v);
     if (!v)
         return FAIL(SYSTEM, "out of memory");
-    v->face = (struct keystore){ .name = "vault", .create = store_create, .import = store_import,
-                                 .describe = store_describe, .wrap_to = store_wrap_to, .destroy = store_destroy,
-                                 .health = store_health, .close = store_close };
+    v->face = (struct keystore){ .name = "vault",
+                                 .create = store_create,
+                                 .import = store_import,
+                                 .describe = store_describe,
+                                 .wrap_to = store_wrap_to,
+                                 .destroy = store_destroy,
+                                 .health = store_health,
+                                 .close = store_close };
     v->kv_version = config->kv_version;
     v->gave_up_at = INT64_MIN / 2;
     face = &v->face;
@@ -213,7 +238,9 @@ fallible vault_open(const struct vault_config *config, struct keystore **out)
     TRY(http_client_new(&http, &v->http));
     TRY(vault_token_check(v));
     struct err e = vault_health(v);
-    if (failed(e) && e.kind != FAIL_UPSTREAM) /* a configuration that never works: an address that is not called */
+    if (failed(e) &&
+        e.kind !=
+            FAIL_UPSTREAM) /* a configuration that never works: an address that is not called */
         return e;
     *out = TAKE(face);
     return OK;

@@ -27,11 +27,14 @@ struct trouble {
 };
 
 static const struct trouble troubles[] = {
-    { "cannot connect to the server", FAIL(UPSTREAM, "Vault is down: nothing answers at its address"), true },
+    { "cannot connect to the server",
+      FAIL(UPSTREAM, "Vault is down: nothing answers at its address"), true },
     { "the connection to the server broke", FAIL(UPSTREAM, "the connection to Vault broke"), true },
     { "the server did not answer in time", FAIL(UPSTREAM, "Vault did not answer in time"), false },
-    { "the server's name does not resolve", FAIL(UPSTREAM, "the name of Vault's host does not resolve"), false },
-    { "the TLS handshake with the server failed", FAIL(UPSTREAM, "the TLS handshake with Vault failed"), false },
+    { "the server's name does not resolve",
+      FAIL(UPSTREAM, "the name of Vault's host does not resolve"), false },
+    { "the TLS handshake with the server failed",
+      FAIL(UPSTREAM, "the TLS handshake with Vault failed"), false },
     { "the server's certificate is not trusted, or not for its name",
       FAIL(UPSTREAM, "Vault's certificate is not trusted, or not for its name"), false },
     { "the answer is too large", FAIL(UPSTREAM, "Vault's answer is too large"), false },
@@ -61,7 +64,8 @@ static fallible token_load(const struct vault *v, struct secret **out)
     struct err e = secret_load(v->token_file, &file);
 
     if (e.kind == FAIL_DENIED)
-        return FAIL(UPSTREAM, "the file with Vault's token may be read by others: its mode must be 0600");
+        return FAIL(UPSTREAM,
+                    "the file with Vault's token may be read by others: its mode must be 0600");
     if (failed(e))
         return FAIL(UPSTREAM, "the file with Vault's token cannot be read");
     struct span text = secret_expose(file);
@@ -87,7 +91,8 @@ fallible vault_token_check(const struct vault *v)
     return token_load(v, &token);
 }
 
-static fallible send_to(struct vault *v, const char *base, const struct vault_ask *ask, struct http_reply *reply)
+static fallible send_to(struct vault *v, const char *base, const struct vault_ask *ask,
+                        struct http_reply *reply)
 {
     struct secret *token owned(secret_free) = NULL;
     struct buf url owned(buf_done) = buf_of(VAULT_PATH_MAX * 2);
@@ -96,7 +101,9 @@ static fallible send_to(struct vault *v, const char *base, const struct vault_as
     buf_addf(&url, "%s/v1/%s", base, ask->path);
     TRY(buf_check(&url));
     return http_send(v->http,
-                     &(struct http_call){ .method = ask->method, .url = buf_str(&url), .body = ask->body,
+                     &(struct http_call){ .method = ask->method,
+                                          .url = buf_str(&url),
+                                          .body = ask->body,
                                           .bearer = (const char *)secret_expose(token).at },
                      reply);
 }
@@ -128,14 +135,17 @@ static fallible refused(struct vault *v)
     struct http_reply reply owned(http_reply_done) = { 0 };
 
     return status_of(v, "auth/token/lookup-self", &reply) == STATUS_OK
-               ? FAIL(UPSTREAM, "Vault's policy of the token does not allow this path, or there is no such mount")
+               ? FAIL(UPSTREAM, "Vault's policy of the token does not allow this path, or there is "
+                                "no such mount")
                : FAIL(UPSTREAM, "Vault refuses the token: wrong or expired");
 }
 
 static bool status_passes(int status)
 {
-    return status == STATUS_STANDBY || status == 502 || status == STATUS_UNAVAILABLE || status == 504 ||
-           (status >= 300 && status < 400); /* to the leader before this one: redirects are not followed */
+    return status == STATUS_STANDBY || status == 502 || status == STATUS_UNAVAILABLE ||
+           status == 504 ||
+           (status >= 300 &&
+            status < 400); /* to the leader before this one: redirects are not followed */
 }
 
 static fallible meaning_of(struct vault *v, const struct http_reply *reply)
@@ -162,7 +172,8 @@ static void nap(int64_t us)
 }
 
 /* One answer, or why there is none; whether it is worth another try. */
-static fallible try_once(struct vault *v, const struct vault_ask *ask, struct http_reply *reply, bool *passing)
+static fallible try_once(struct vault *v, const struct vault_ask *ask, struct http_reply *reply,
+                         bool *passing)
 {
     struct err e = send_to(v, v->url, ask, reply);
 
@@ -215,7 +226,8 @@ static fallible find_leader(struct vault *v, struct buf *address)
     return buf_check(address);
 }
 
-static fallible get_from_leader(struct vault *v, const struct vault_ask *ask, struct http_reply *reply)
+static fallible get_from_leader(struct vault *v, const struct vault_ask *ask,
+                                struct http_reply *reply)
 {
     struct buf address owned(buf_done) = buf_of(VAULT_PATH_MAX);
     struct http_reply again owned(http_reply_done) = { 0 };
@@ -286,7 +298,9 @@ fallible vault_health(struct vault *v)
 {
     struct http_reply reply owned(http_reply_done) = { 0 }, probe owned(http_reply_done) = { 0 };
     struct buf path owned(buf_done) = buf_of(VAULT_PATH_MAX);
-    struct vault_ask health = { .method = "GET", .path = "sys/health?standbyok=true", .impatient = true };
+    struct vault_ask health = { .method = "GET",
+                                .path = "sys/health?standbyok=true",
+                                .impatient = true };
     unsigned version;
 
     struct err e = vault_ask(v, &health, &reply);

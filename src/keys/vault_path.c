@@ -5,7 +5,8 @@
 
 static bool plain(uint8_t c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c && strchr("-_.~@:=", c));
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           (c && strchr("-_.~@:=", c));
 }
 
 static bool segment_good(struct span s)
@@ -23,7 +24,8 @@ fallible vault_path_check(struct span path)
         size_t end = span_find(path, SPAN("/"));
 
         if (!segment_good(span_head(path, end)))
-            return FAIL(INPUT, "a path in Vault has letters, digits and -_.~@:= between single slashes");
+            return FAIL(INPUT,
+                        "a path in Vault has letters, digits and -_.~@:= between single slashes");
         if (end == path.len)
             return OK;
         path = span_tail(path, end + 1);
@@ -35,7 +37,8 @@ static bool is_below(struct span path, struct span folder)
     return span_starts(path, folder) && (path.len == folder.len || path.at[folder.len] == '/');
 }
 
-static fallible external_place(const struct vault *v, const struct key_ref *ref, struct vault_place *out)
+static fallible external_place(const struct vault *v, const struct key_ref *ref,
+                               struct vault_place *out)
 {
     size_t end = span_find(ref->external, SPAN("#"));
     struct span path = span_head(ref->external, end);
@@ -56,7 +59,8 @@ static fallible external_place(const struct vault *v, const struct key_ref *ref,
 
 fallible vault_place_of(const struct vault *v, const struct key_ref *ref, struct vault_place *out)
 {
-    struct vault_place place owned(vault_place_done) = { .path = buf_of(VAULT_PATH_MAX), .name = buf_of(VAULT_PATH_MAX) };
+    struct vault_place place owned(vault_place_done) = { .path = buf_of(VAULT_PATH_MAX),
+                                                         .name = buf_of(VAULT_PATH_MAX) };
 
     if (!segment_good(ref->tenant) || !segment_good(ref->id))
         return FAIL(INPUT, "a tenant or key id that cannot be a name in Vault");

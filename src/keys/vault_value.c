@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A strict reader of the one JSON text that holds a key. jansson would leave its copies in the heap. */
+/* A strict reader of the one JSON text that holds a key. jansson would leave its copies in the
+ * heap. */
 #include "keys/vault_internal.h"
 
 #include "base/base64.h"
@@ -285,7 +286,8 @@ static fallible copy_text(struct span raw, struct secret **out)
     return OK;
 }
 
-fallible vault_value_parse(struct span reply, unsigned level, struct span field, struct secret **out)
+fallible vault_value_parse(struct span reply, unsigned level, struct span field,
+                           struct secret **out)
 {
     struct reader r = reader_of(reply);
     struct search s = { .level = level, .wanted = field };
@@ -332,10 +334,11 @@ static void buf_wipep(struct buf *b)
     buf_done(b);
 }
 
-fallible vault_value_write(const struct secret *material, const struct key_spec *spec, struct span name, unsigned version,
-                           struct secret **out)
+fallible vault_value_write(const struct secret *material, const struct key_spec *spec,
+                           struct span name, unsigned version, struct secret **out)
 {
-    struct buf base64 owned(buf_wipe) = buf_of(SECRET_MAX), body owned(buf_wipe) = buf_of(SECRET_MAX);
+    struct buf base64 owned(buf_wipe) = buf_of(SECRET_MAX),
+                      body owned(buf_wipe) = buf_of(SECRET_MAX);
     size_t len = secret_len(material) * 4 / 3 + 4;
 
     TRY(room_for(&base64, len));

@@ -136,9 +136,7 @@ fallible register_revoked_mark(struct store *s, int64_t *out)
     struct statement *q;
     bool row = false;
 
-    TRY(store_query(
-        s, "SELECT COUNT(*) FROM certificates WHERE revoked_at IS NOT NULL",
-        &q));
+    TRY(store_query(s, "SELECT COUNT(*) FROM certificates WHERE revoked_at IS NOT NULL", &q));
     TRY(store_step(q, &row));
     if (!row)
         return FAIL(SYSTEM, "store: no count");

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What a database driver gives to store.c. A driver knows its library's types; store.c knows the statement
- * cache, the order of calls and the transaction words. Values bound stay the caller's until the last step.
+ * What a database driver gives to store.c. A driver knows its library's types; store.c knows the
+ * statement cache, the order of calls and the transaction words. Values bound stay the caller's
+ * until the last step.
  */
 #ifndef STORE_DRIVER_INTERNAL_H
 #define STORE_DRIVER_INTERNAL_H

@@ -31,7 +31,8 @@ static fallible apply(struct store *s, const struct migration *m)
     return store_run(q);
 }
 
-/* The version is read under the write lock: two programs that start at once apply each step once. */
+/* The version is read under the write lock: two programs that start at once apply each step once.
+ */
 static fallible apply_next(struct store *s, const struct migration *list, size_t count, bool *done)
 {
     int64_t version;

@@ -49,7 +49,8 @@ static fallible failure_of(int rc)
     }
 }
 
-/* A statement that SQLite does not understand is our own mistake: say which, for whoever wrote it. */
+/* A statement that SQLite does not understand is our own mistake: say which, for whoever wrote it.
+ */
 static fallible sql_failure_of(sqlite3 *db, int rc)
 {
     if ((rc & 0xff) == SQLITE_ERROR)
@@ -93,8 +94,8 @@ static fallible sqlite_open(const char *address, struct connection **out)
     if (!memory)
         TRY(create_private(address));
     /* NOMUTEX: one thread at a time by contract (store_lock). */
-    int rc = sqlite3_open_v2(address, &c->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
-                             NULL);
+    int rc = sqlite3_open_v2(
+        address, &c->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
     if (rc != SQLITE_OK)
         return failure_of(rc);
     sqlite3_busy_timeout(c->db, BUSY_MS);
@@ -102,13 +103,14 @@ static fallible sqlite_open(const char *address, struct connection **out)
     sqlite3_db_config(c->db, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0, NULL);
     sqlite3_db_config(c->db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
     sqlite3_db_config(c->db, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
-    TRY(sqlite_execute(c, "PRAGMA journal_mode = WAL;"
-                          "PRAGMA synchronous = FULL;"
-                          "PRAGMA foreign_keys = ON;"
-                          "PRAGMA trusted_schema = OFF;"
-                          "PRAGMA cell_size_check = ON;"
-                          "PRAGMA secure_delete = FAST;"
-                          "PRAGMA temp_store = MEMORY;")); /* no files elsewhere: the sandbox has none */
+    TRY(sqlite_execute(
+        c, "PRAGMA journal_mode = WAL;"
+           "PRAGMA synchronous = FULL;"
+           "PRAGMA foreign_keys = ON;"
+           "PRAGMA trusted_schema = OFF;"
+           "PRAGMA cell_size_check = ON;"
+           "PRAGMA secure_delete = FAST;"
+           "PRAGMA temp_store = MEMORY;")); /* no files elsewhere: the sandbox has none */
     *out = TAKE(c);
     return OK;
 }
@@ -162,12 +164,13 @@ static fallible sqlite_bind(struct prepared *p, int at, const struct value *v)
         rc = sqlite3_bind_int64(stmt_of(p), at, v->number);
         break;
     case VALUE_TEXT: /* a NULL pointer would bind SQL NULL, not the empty text */
-        rc = sqlite3_bind_text64(stmt_of(p), at, v->bytes.len ? (const char *)v->bytes.at : "", v->bytes.len,
-                                 SQLITE_STATIC, SQLITE_UTF8);
+        rc = sqlite3_bind_text64(stmt_of(p), at, v->bytes.len ? (const char *)v->bytes.at : "",
+                                 v->bytes.len, SQLITE_STATIC, SQLITE_UTF8);
         break;
     case VALUE_BLOB:
-        rc = v->bytes.len ? sqlite3_bind_blob64(stmt_of(p), at, v->bytes.at, v->bytes.len, SQLITE_STATIC)
-                          : sqlite3_bind_zeroblob(stmt_of(p), at, 0);
+        rc = v->bytes.len
+                 ? sqlite3_bind_blob64(stmt_of(p), at, v->bytes.at, v->bytes.len, SQLITE_STATIC)
+                 : sqlite3_bind_zeroblob(stmt_of(p), at, 0);
         break;
     }
     return rc == SQLITE_OK ? OK : failure_of(rc);
