@@ -48,6 +48,7 @@ static json_t *value_of(const struct claim_row *row, struct span text)
     case CLAIM_HEX:
     case CLAIM_TIME:
     case CLAIM_TEXT_LIST:
+    case CLAIM_EVENT_LIST:
         return json_stringn((const char *)text.at, text.len);
     }
     return NULL;

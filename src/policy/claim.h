@@ -4,20 +4,29 @@
  * linted, docs/claims.md is checked, and verifiers are held to what they may say. Claims are one
  * flat JSON object; names are those of the hardware's own structures in lower case.
  *
- * Canonical forms: bytes are lower-case hex of fixed length; times RFC 3339 in UTC; numbers unsigned.
+ * Canonical forms: bytes are lower-case hex, mostly of fixed length; times RFC 3339 in UTC; numbers unsigned.
  */
 #ifndef POLICY_CLAIM_H
 #define POLICY_CLAIM_H
 
 #include "base/span.h"
 
-enum claim_type { CLAIM_BOOL, CLAIM_NUMBER, CLAIM_TEXT, CLAIM_HEX, CLAIM_TIME, CLAIM_TEXT_LIST };
+enum claim_type {
+    CLAIM_BOOL,
+    CLAIM_NUMBER,
+    CLAIM_TEXT,
+    CLAIM_HEX,
+    CLAIM_TIME,
+    CLAIM_TEXT_LIST,
+    CLAIM_EVENT_LIST /* flat objects of texts, numbers and bools */
+};
 
 struct claim_row {
     const char *name;
     enum claim_type type;
-    uint32_t size;       /* CLAIM_HEX: bytes; CLAIM_NUMBER: bits; else 0 */
-    const char *values;  /* CLAIM_TEXT with a closed set: "sgx tdx"; else NULL */
+    uint32_t size;       /* CLAIM_HEX: bytes, 0 where they vary; CLAIM_NUMBER: bits; else 0 */
+    const char *values;  /* CLAIM_TEXT with a closed set: "sgx tdx"; CLAIM_EVENT_LIST: the members
+                            that an event may have: "register type digest"; else NULL */
     const char *tees;    /* "sgx tdx": where it appears */
     const char *meaning; /* one line */
 };

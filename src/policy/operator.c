@@ -9,6 +9,7 @@
 #define ON(type) (1U << CLAIM_##type)
 #define SCALARS (ON(BOOL) | ON(NUMBER) | ON(TEXT) | ON(HEX) | ON(TIME))
 #define ORDERED (ON(NUMBER) | ON(TIME))
+#define LISTS (ON(TEXT_LIST) | ON(EVENT_LIST))
 #define LISTED (ON(NUMBER) | ON(TEXT) | ON(HEX) | ON(TIME))
 #define DAY 86400
 #define CLOCK_SLACK 60
@@ -22,11 +23,13 @@ static const struct operator_row operators[] = {
     { "greaterOrEquals", OPERATOR_GREATER_OR_EQUALS, OPERAND_VALUE, ORDERED },
     { "min", OPERATOR_GREATER_OR_EQUALS, OPERAND_VALUE, ORDERED },
     { "max", OPERATOR_LESS_OR_EQUALS, OPERAND_VALUE, ORDERED },
-    { "exists", OPERATOR_EXISTS, OPERAND_BOOL, SCALARS | ON(TEXT_LIST) },
+    { "exists", OPERATOR_EXISTS, OPERAND_BOOL, SCALARS | LISTS },
     { "in", OPERATOR_IN, OPERAND_SET, LISTED },
     { "notIn", OPERATOR_NOT_IN, OPERAND_SET, LISTED },
-    { "contains_all", OPERATOR_CONTAINS_ALL, OPERAND_SET, ON(TEXT_LIST) },
-    { "subset_of", OPERATOR_SUBSET_OF, OPERAND_SET, ON(TEXT_LIST) },
+    { "contains_all", OPERATOR_CONTAINS_ALL, OPERAND_SET, LISTS },
+    { "contains_any", OPERATOR_CONTAINS_ANY, OPERAND_SET, LISTS },
+    { "contains_none", OPERATOR_CONTAINS_NONE, OPERAND_SET, LISTS },
+    { "subset_of", OPERATOR_SUBSET_OF, OPERAND_SET, LISTS },
     { "within_days", OPERATOR_WITHIN_DAYS, OPERAND_DAYS, ON(TIME) },
 };
 
@@ -45,7 +48,7 @@ static struct span text_of(const json_t *j)
 
 static bool is_hex(struct span s, size_t bytes)
 {
-    if (s.len != 2 * bytes)
+    if (bytes ? s.len != 2 * bytes : !s.len || s.len % 2)
         return false;
     for (size_t i = 0; i < s.len; i++)
         if (!strchr("0123456789abcdefABCDEF", s.at[i]) || !s.at[i])
@@ -53,8 +56,7 @@ static bool is_hex(struct span s, size_t bytes)
     return true;
 }
 
-/* `word` is one of the words of `list`. */
-static bool listed(struct span word, const char *list)
+bool word_listed(struct span word, const char *list)
 {
     struct span rest = span_str(list);
     while (rest.len) {
@@ -76,6 +78,25 @@ static const char *number_check(const struct claim_row *claim, const json_t *v)
     return NULL;
 }
 
+/* An event, or a pattern of events: each is told by its members. */
+static const char *event_check(const struct claim_row *claim, const json_t *v)
+{
+    const char *name;
+    json_t *member;
+    if (!json_is_object(v) || !json_object_size(v))
+        return "the claim is a list of events: the value must list objects, none of them empty";
+    if (json_object_size(v) > EVENT_MEMBERS_MAX)
+        return "an event has fewer members";
+    json_object_foreach((json_t *)v, name, member)
+    {
+        if (claim->values && !word_listed(span_str(name), claim->values))
+            return "events of this claim have no such member";
+        if (!json_is_string(member) && !json_is_integer(member) && !json_is_boolean(member))
+            return "members of events are texts, numbers, true or false";
+    }
+    return NULL;
+}
+
 static const char *value_check(const struct claim_row *claim, const json_t *v)
 {
     int64_t at;
@@ -93,13 +114,15 @@ static const char *value_check(const struct claim_row *claim, const json_t *v)
         return json_is_string(v) && !failed(clock_parse_rfc3339(text_of(v), &at))
                    ? NULL
                    : "the claim is a time: the value must be one in RFC 3339 form";
+    case CLAIM_EVENT_LIST:
+        return event_check(claim, v);
     case CLAIM_TEXT:
     case CLAIM_TEXT_LIST:
         break;
     }
     if (!json_is_string(v) || !json_string_length(v))
         return "the claim is text: the value must be text, not empty";
-    if (claim->values && !listed(text_of(v), claim->values))
+    if (claim->values && !word_listed(text_of(v), claim->values))
         return "the claim can never have this value";
     return NULL;
 }
@@ -110,8 +133,6 @@ static const char *set_check(const struct claim_row *claim, const json_t *set, b
         return "the value must be a list";
     if (!json_array_size(set) && !may_be_empty)
         return "empty set";
-    if (json_array_size(set) > POLICY_SET_MAX)
-        return "too many values";
     for (size_t i = 0; i < json_array_size(set); i++) {
         const char *wrong = value_check(claim, json_array_get(set, i));
         if (wrong)
@@ -125,6 +146,8 @@ const char *operand_check(const struct operator_row *op, const struct claim_row 
 {
     if (!(op->types & (1U << claim->type)))
         return "the operator does not take claims of this type";
+    if (json_array_size(expected) > POLICY_SET_MAX)
+        return "too many values";
     switch (op->shape) {
     case OPERAND_VALUE:
         return claim->type == CLAIM_TEXT_LIST ? set_check(claim, expected, true)
@@ -158,12 +181,14 @@ int claim_compare(const struct claim_row *claim, const json_t *a, const json_t *
         return sign_of(json_is_true(a), json_is_true(b));
     case CLAIM_NUMBER:
         return sign_of(json_integer_value(a), json_integer_value(b));
-    case CLAIM_HEX: /* either case; both have the claim's length */
-        return strncasecmp(json_string_value(a), json_string_value(b), 2 * (size_t)claim->size);
+    case CLAIM_HEX: /* in either case */
+        return sign_of(strcasecmp(json_string_value(a), json_string_value(b)), 0);
     case CLAIM_TIME:
         *comparable = !failed(clock_parse_rfc3339(text_of(a), &ta)) &&
                       !failed(clock_parse_rfc3339(text_of(b), &tb));
         return *comparable ? sign_of(ta, tb) : 1;
+    case CLAIM_EVENT_LIST:
+        return json_equal(a, b) ? 0 : 1;
     case CLAIM_TEXT:
     case CLAIM_TEXT_LIST:
         break;
@@ -171,17 +196,41 @@ int claim_compare(const struct claim_row *claim, const json_t *a, const json_t *
     return span_equal(text_of(a), text_of(b)) ? 0 : 1;
 }
 
+/* Texts are the same to the letter; digests are written in either case. */
+static bool member_same(const char *name, const json_t *a, const json_t *b)
+{
+    if (!strcmp(name, "digest") && json_is_string(a) && json_is_string(b))
+        return !strcasecmp(json_string_value(a), json_string_value(b));
+    return json_equal(a, b);
+}
+
+/* Does the event have every member of the pattern, with this value? */
+static bool event_matches(const json_t *pattern, const json_t *event)
+{
+    const char *name;
+    json_t *wanted;
+    json_object_foreach((json_t *)pattern, name, wanted)
+    {
+        if (!member_same(name, wanted, json_object_get(event, name)))
+            return false;
+    }
+    return true;
+}
+
 static bool set_has(const struct claim_row *claim, const json_t *set, const json_t *one)
 {
     for (size_t i = 0; i < json_array_size(set); i++) {
         bool comparable;
-        if (!claim_compare(claim, json_array_get(set, i), one, &comparable) && comparable)
+        const json_t *member = json_array_get(set, i);
+        if (claim->type == CLAIM_EVENT_LIST
+                ? event_matches(member, one)
+                : !claim_compare(claim, member, one, &comparable) && comparable)
             return true;
     }
     return false;
 }
 
-static bool set_covers(const struct claim_row *claim, const json_t *outer, const json_t *inner)
+bool set_covers(const struct claim_row *claim, const json_t *outer, const json_t *inner)
 {
     for (size_t i = 0; i < json_array_size(inner); i++)
         if (!set_has(claim, outer, json_array_get(inner, i)))
@@ -189,20 +238,40 @@ static bool set_covers(const struct claim_row *claim, const json_t *outer, const
     return true;
 }
 
+/* Of the expected members (patterns, of events), how many does the list have? */
+static size_t members_found(const struct claim_row *claim, const json_t *expected,
+                            const json_t *actual)
+{
+    size_t found = 0;
+    for (size_t i = 0; i < json_array_size(expected); i++) {
+        const json_t *wanted = json_array_get(expected, i);
+        bool has = claim->type != CLAIM_EVENT_LIST && set_has(claim, actual, wanted);
+        for (size_t j = 0; claim->type == CLAIM_EVENT_LIST && !has && j < json_array_size(actual);
+             j++)
+            has = event_matches(wanted, json_array_get(actual, j));
+        found += has;
+    }
+    return found;
+}
+
 static bool list_holds(const struct operator_row *op, const struct claim_row *claim,
                        const json_t *expected, const json_t *actual)
 {
-    bool has_all = set_covers(claim, actual, expected);
-    bool no_other = set_covers(claim, expected, actual);
+    size_t found = members_found(claim, expected, actual);
+    bool has_all = found == json_array_size(expected);
     switch (op->kind) {
     case OPERATOR_EQUALS:
-        return has_all && no_other;
+        return has_all && set_covers(claim, expected, actual);
     case OPERATOR_NOT_EQUALS:
-        return !has_all || !no_other;
+        return !has_all || !set_covers(claim, expected, actual);
     case OPERATOR_CONTAINS_ALL:
         return has_all;
+    case OPERATOR_CONTAINS_ANY:
+        return found > 0;
+    case OPERATOR_CONTAINS_NONE:
+        return !found;
     case OPERATOR_SUBSET_OF:
-        return no_other;
+        return set_covers(claim, expected, actual);
     case OPERATOR_LESS:
     case OPERATOR_LESS_OR_EQUALS:
     case OPERATOR_GREATER:
@@ -253,18 +322,24 @@ static bool scalar_holds(const struct operator_row *op, const struct claim_row *
         return within_days(expected, actual, now);
     case OPERATOR_EXISTS:
     case OPERATOR_CONTAINS_ALL:
+    case OPERATOR_CONTAINS_ANY:
+    case OPERATOR_CONTAINS_NONE:
     case OPERATOR_SUBSET_OF:
         break;
     }
     return false;
 }
 
+static bool is_list(const struct claim_row *claim)
+{
+    return claim->type == CLAIM_TEXT_LIST || claim->type == CLAIM_EVENT_LIST;
+}
+
 static bool is_value_of(const struct claim_row *claim, const json_t *actual)
 {
     if (!actual)
         return false;
-    return !(claim->type == CLAIM_TEXT_LIST ? set_check(claim, actual, true)
-                                            : value_check(claim, actual));
+    return !(is_list(claim) ? set_check(claim, actual, true) : value_check(claim, actual));
 }
 
 bool operator_holds(const struct operator_row *op, const struct claim_row *claim,
@@ -274,7 +349,7 @@ bool operator_holds(const struct operator_row *op, const struct claim_row *claim
         return json_is_true(expected) == (actual != NULL);
     if (!is_value_of(claim, actual))
         return false;
-    if (claim->type == CLAIM_TEXT_LIST)
+    if (is_list(claim))
         return list_holds(op, claim, expected, actual);
     return scalar_holds(op, claim, expected, actual, now);
 }

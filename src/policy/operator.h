@@ -17,6 +17,8 @@ enum operator_kind {
     OPERATOR_IN,
     OPERATOR_NOT_IN,
     OPERATOR_CONTAINS_ALL,
+    OPERATOR_CONTAINS_ANY,
+    OPERATOR_CONTAINS_NONE,
     OPERATOR_SUBSET_OF,
     OPERATOR_WITHIN_DAYS
 };
@@ -31,6 +33,7 @@ struct operator_row {
 };
 
 #define OPERATOR_DAYS_MAX 36500
+#define EVENT_MEMBERS_MAX 16
 
 const struct operator_row *operator_find(struct span name);
 /* NULL when `expected` is a value that the operator takes for this claim; else what is wrong with
@@ -41,6 +44,11 @@ const char *operand_check(const struct operator_row *op, const struct claim_row 
  * exists:false aside. */
 bool operator_holds(const struct operator_row *op, const struct claim_row *claim,
                     const json_t *expected, const json_t *actual, int64_t now);
+
+/* The text is one of the words of a list that is separated by spaces. */
+bool word_listed(struct span word, const char *list);
+/* Every member of `inner` is in `outer`: of values of the claim, or of patterns of events. */
+bool set_covers(const struct claim_row *claim, const json_t *outer, const json_t *inner);
 
 /* -1, 0, 1 of two values of a type; *comparable is false where either is not a value of it. */
 int claim_compare(const struct claim_row *claim, const json_t *a, const json_t *b,

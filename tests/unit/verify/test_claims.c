@@ -36,13 +36,20 @@ static void type_add(struct buf *b, const struct claim_row *row)
             comma_list(b, row->values);
         break;
     case CLAIM_HEX:
-        buf_addf(b, "hex, %u bytes", row->size);
+        if (row->size)
+            buf_addf(b, "hex, %u bytes", row->size);
+        else
+            buf_add_str(b, "hex");
         break;
     case CLAIM_TIME:
         buf_add_str(b, "time");
         break;
     case CLAIM_TEXT_LIST:
         buf_add_str(b, "list of texts");
+        break;
+    case CLAIM_EVENT_LIST:
+        buf_add_str(b, "list of events: ");
+        comma_list(b, row->values);
         break;
     }
 }
@@ -95,11 +102,14 @@ static bool form_fits(const struct claim_row *row, const json_t *value)
     case CLAIM_TEXT:
         return text && (!row->values || among(row->values, text));
     case CLAIM_HEX:
+        if (text && !row->size)
+            return strlen(text) % 2 == 0 && !text[strspn(text, "0123456789abcdef")];
         return text && row->size <= sizeof(bytes) && !failed(hex_parse_exact(span_str(text), bytes, row->size)) &&
                !strpbrk(text, "ABCDEF");
     case CLAIM_TIME:
         return text && strlen(text) == 20 && !failed(clock_parse_rfc3339(span_str(text), &at));
     case CLAIM_TEXT_LIST:
+    case CLAIM_EVENT_LIST:
         return json_is_array(value);
     }
     return false;
