@@ -6,6 +6,9 @@
  *
  *   evidence + collateral + time -> verdict, with every check, the clause that it enforces, and verified claims.
  *
+ * OpenSSL reads its own configuration file when a process uses it for the first time; where that is here, it happens
+ * in warder_verifier_new. Nothing else opens anything: a sandbox may be closed after it.
+ *
  * Link with -lwarder-verify (pkg-config warder-verify); warder-verify(3). Who gets an object frees it by its _free
  * function, which takes NULL; texts returned through char ** are JSON, ended by NUL, and freed by free(3).
  * Out parameters change only with WARDER_OK, but for `json` of warder_verify, which is always set.

@@ -2,10 +2,30 @@
 /* The installed face of verify/: plain C types in, nothing of ours out. */
 #include "warder/verify.h"
 
+#include <pthread.h>
+#include <sys/random.h>
+
+#include "crypto/crypto.h"
 #include "verify/verify.h"
 
 #define ROOTS_MAX 16
 #define EXPORTED __attribute__((visibility("default")))
+
+/* jansson would open a file for the seed of its hash tables; the first seed stays. */
+static void start(void)
+{
+    size_t seed = 0;
+
+    (void)crypto_start_embedded().kind;
+    if (getrandom(&seed, sizeof(seed), 0) == sizeof(seed) && seed)
+        json_object_seed(seed);
+}
+
+static void started(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    (void)pthread_once(&once, start);
+}
 
 static struct span span_of(struct warder_bytes b)
 {
@@ -24,6 +44,7 @@ EXPORTED enum warder_status warder_verifier_new(const struct warder_bytes *roots
     struct span extra[ROOTS_MAX];
     struct verifier *v = NULL;
 
+    started();
     if (count > ROOTS_MAX || (count && !roots))
         return WARDER_BAD_ARGUMENT;
     for (size_t i = 0; i < count; i++)
@@ -91,6 +112,8 @@ static enum warder_status text_of(const json_t *document, char **out)
 EXPORTED enum warder_status warder_evidence_needs(struct warder_bytes evidence, char **json)
 {
     struct collateral_key key;
+
+    started();
     enum warder_status status = status_of(evidence_needs(span_of(evidence), &key));
 
     if (status != WARDER_OK)

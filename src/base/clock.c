@@ -165,12 +165,25 @@ fallible clock_parse(struct span text, int64_t *out)
     return OK;
 }
 
+/* The inverse of days_of(). */
+static void date_of(int64_t days, int64_t *year, int64_t *month, int64_t *day)
+{
+    int64_t shifted = days + 719468, era = shifted / 146097, of_era = shifted - era * 146097;
+    int64_t y = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+    int64_t of_year = of_era - (365 * y + y / 4 - y / 100), m = (5 * of_year + 2) / 153;
+
+    *day = of_year - (153 * m + 2) / 5 + 1;
+    *month = m < 10 ? m + 3 : m - 9;
+    *year = y + era * 400 + (*month <= 2);
+}
+
+/* Not gmtime_r(): that opens the file of the local time zone. */
 char *clock_format(int64_t at, char *out)
 {
-    struct tm parts = { 0 };
-    time_t t = at < 0 ? 0 : at > LAST_SECOND ? LAST_SECOND : at;
+    int64_t t = at < 0 ? 0 : at > LAST_SECOND ? LAST_SECOND : at, year, month, day;
 
-    (void)gmtime_r(&t, &parts);
-    (void)strftime(out, CLOCK_TEXT_MAX, "%Y-%m-%dT%H:%M:%SZ", &parts);
+    date_of(t / 86400, &year, &month, &day);
+    (void)snprintf(out, CLOCK_TEXT_MAX, "%04u-%02u-%02uT%02u:%02u:%02uZ", (unsigned)year, (unsigned)month, (unsigned)day,
+                   (unsigned)(t % 86400 / 3600), (unsigned)(t % 3600 / 60), (unsigned)(t % 60));
     return out;
 }

@@ -17,7 +17,7 @@ static const struct curve rows[] = {
 };
 #define CURVES (sizeof rows / sizeof *rows)
 
-static pthread_once_t once = PTHREAD_ONCE_INIT;
+static pthread_once_t groups_once = PTHREAD_ONCE_INIT, parameters_once = PTHREAD_ONCE_INIT;
 static EC_GROUP *groups[CURVES];
 static EVP_PKEY *parameters[CURVES];
 
@@ -34,10 +34,14 @@ static EVP_PKEY *make_parameters(const struct curve *c)
 
 static void make_groups(void)
 {
-    for (size_t i = 0; i < CURVES; i++) {
+    for (size_t i = 0; i < CURVES; i++)
         groups[i] = EC_GROUP_new_by_curve_name(rows[i].nid);
+}
+
+static void make_all_parameters(void)
+{
+    for (size_t i = 0; i < CURVES; i++)
         parameters[i] = make_parameters(&rows[i]);
-    }
 }
 
 const struct curve *curve_of(enum key_kind kind)
@@ -69,12 +73,12 @@ const struct curve *curve_by_name(struct span name)
 
 const EC_GROUP *curve_group(const struct curve *c)
 {
-    (void)pthread_once(&once, make_groups);
+    (void)pthread_once(&groups_once, make_groups);
     return groups[c - rows];
 }
 
 EVP_PKEY *curve_parameters(const struct curve *c)
 {
-    (void)pthread_once(&once, make_groups);
+    (void)pthread_once(&parameters_once, make_all_parameters);
     return parameters[c - rows];
 }

@@ -6,6 +6,7 @@
 #include <pthread.h>
 
 #include "base/hex.h"
+#include "crypto/context_internal.h"
 #include "crypto/digest_internal.h"
 #include "crypto/openssl_internal.h"
 
@@ -28,8 +29,8 @@ static EVP_MAC *hmac;
 static void fetch(void)
 {
     for (size_t i = 0; i < KINDS; i++)
-        objects[i] = EVP_MD_fetch(NULL, rows[i].name, NULL);
-    hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+        objects[i] = EVP_MD_fetch(crypto_context(), rows[i].name, NULL);
+    hmac = EVP_MAC_fetch(crypto_context(), "HMAC", NULL);
 }
 
 const EVP_MD *digest_object(enum digest_kind kind)

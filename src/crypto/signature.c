@@ -4,6 +4,7 @@
 #include <openssl/err.h>
 #include <openssl/rsa.h>
 
+#include "crypto/context_internal.h"
 #include "crypto/der_internal.h"
 #include "crypto/digest_internal.h"
 #include "crypto/key_internal.h"
@@ -32,7 +33,7 @@ static fallible verify_rsa(const struct key *k, enum signature_scheme scheme,
                            bool *good)
 {
     EVP_PKEY_CTX *ctx owned(EVP_PKEY_CTX_free) =
-        EVP_PKEY_CTX_new_from_pkey(NULL, key_pkey(k), NULL);
+        EVP_PKEY_CTX_new_from_pkey(crypto_context(), key_pkey(k), NULL);
 
     if (!ctx || EVP_PKEY_verify_init(ctx) != 1 || !set_rsa(ctx, scheme, digest))
         return FAIL(SYSTEM, "RSA verification failed to run");

@@ -86,6 +86,17 @@ def test_the_module_loads(prefix):
     run(sys.executable, "-c", code, prefix / "lib/libpkcs11-api.so")
 
 
+def test_the_library_exports_its_interface_and_nothing_else(prefix):
+    exported = set(re.findall(r" [TDBRVW] (\S+)$", run("nm", "-D", "--defined-only", prefix / "lib/libwarder-verify.so"), re.M))
+    in_map = re.findall(r"^ {8}(warder_\w+);", (ROOT / "programs/libwarder-verify/verify.map").read_text(), re.M)
+    header = (prefix / "include/warder/verify.h").read_text()
+    declared = {name for name in re.findall(r"\b(warder_\w+)\(", header)}
+    assert exported == {f"{name}@@WARDER_VERIFY_0" for name in in_map} and declared == set(in_map)
+    page = (ROOT / "docs/man/warder-verify.3").read_text()
+    assert all(f".Fn {name} " in page for name in declared)
+    assert "libwarder-verify.so.0" in run("readelf", "-d", prefix / "lib/libwarder-verify.so")
+
+
 def pkg_config(prefix, what):
     return run("pkg-config", what, "warder-verify", env={**os.environ, "PKG_CONFIG_PATH": str(prefix / "lib/pkgconfig")}).split()
 
