@@ -35,7 +35,7 @@ static const char *place_check(const struct chain *c, size_t place, const struct
         return cert_is_ca(cert) ? "the first certificate of the chain is a CA" : NULL;
     if (!cert_is_ca(cert) || !cert_may_sign_certs(cert))
         return "a certificate that issues another is not a CA";
-    if (!last && (cert_path_len(cert) != 0 || !cert_may_sign_crls(cert)))
+    if (!last && (cert_path_len(cert) != 0 || (!rule->crl_by_root && !cert_may_sign_crls(cert))))
         return "the intermediate CA may issue more than leaf certificates, or no CRL";
     return NULL;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The rules of Intel's certificate chains, whose length and order are fixed: leaf first, root last and
+ * The rules of the vendors' certificate chains, whose length and order are fixed: leaf first, root last and
  * equal to one that is trusted, nothing besides. Dates are the caller's: a chain is checked once and
  * its window is compared with each verification's time.
  */
@@ -23,6 +23,7 @@ struct window chain_window(const struct chain *c);
 struct chain_rule {
     size_t length;       /* 3: leaf, intermediate, root; 2: signer or CA, root */
     bool leaf_is_ca;     /* of a CRL's issuer chain, which starts with the CA */
+    bool crl_by_root;    /* the intermediate signs certificates only: AMD's */
     const char *leaf_cn; /* words that the first certificate's common name contains; NULL: any */
 };
 

@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "collateral/crl_set.h"
 
+void crl_item_done(struct crl_item *item)
+{
+    crl_free(item->crl);
+    *item = (struct crl_item){ 0 };
+}
+
 void crl_set_done(struct crl_set *s)
 {
     crl_free(s->root.crl);
@@ -9,7 +15,7 @@ void crl_set_done(struct crl_set *s)
     *s = (struct crl_set){ 0 };
 }
 
-static fallible item_parse(struct span text, struct crl_item *item)
+fallible crl_item_parse(struct span text, struct crl_item *item)
 {
     if (!text.len) {
         item->wrong = "the revocation list is missing";
@@ -28,7 +34,7 @@ static fallible item_parse(struct span text, struct crl_item *item)
 }
 
 /* RFC 5280 section 5, and what Intel's profile makes mandatory. */
-static const char *content_check(const struct crl *c, const struct cert *issuer)
+static const char *content_check(const struct crl *c, const struct cert *issuer, bool numbered)
 {
     struct span key_id = crl_authority_key_id(c);
 
@@ -36,9 +42,9 @@ static const char *content_check(const struct crl *c, const struct cert *issuer)
         return "the revocation list is another issuer's";
     if (!cert_may_sign_crls(issuer))
         return "the issuer of the revocation list may not sign such lists";
-    if (!crl_number(c).len || !key_id.len)
+    if (numbered && (!crl_number(c).len || !key_id.len))
         return "the revocation list has no number or no authority key identifier";
-    if (!span_equal(key_id, cert_subject_key_id(issuer)))
+    if (key_id.len && !span_equal(key_id, cert_subject_key_id(issuer)))
         return "the revocation list names another key of its issuer";
     if (crl_has_unknown_critical(c))
         return "the revocation list has an unknown critical extension";
@@ -47,13 +53,13 @@ static const char *content_check(const struct crl *c, const struct cert *issuer)
     return NULL;
 }
 
-static fallible item_authenticate(struct crl_item *item, const struct cert *issuer)
+fallible crl_item_authenticate(struct crl_item *item, const struct cert *issuer, bool numbered)
 {
     bool good = false;
 
     if (item->wrong)
         return OK;
-    item->wrong = content_check(item->crl, issuer);
+    item->wrong = content_check(item->crl, issuer, numbered);
     if (item->wrong)
         return OK;
     TRY(crl_signed_by(item->crl, cert_key(issuer), &good));
@@ -84,8 +90,8 @@ static fallible issuer_load(struct span text, const struct root_set *roots, stru
 static fallible set_fill(struct span root_crl, struct span pck_crl, struct span issuer_chain, const struct root_set *roots,
                          struct crl_set *s)
 {
-    TRY(item_parse(root_crl, &s->root));
-    TRY(item_parse(pck_crl, &s->pck));
+    TRY(crl_item_parse(root_crl, &s->root));
+    TRY(crl_item_parse(pck_crl, &s->pck));
     TRY(issuer_load(issuer_chain, roots, s));
     if (s->pck.wrong)
         return OK;
@@ -93,7 +99,7 @@ static fallible set_fill(struct span root_crl, struct span pck_crl, struct span 
         s->pck.wrong = s->issuer_wrong;
         return OK;
     }
-    return item_authenticate(&s->pck, s->issuer.certs[0]);
+    return crl_item_authenticate(&s->pck, s->issuer.certs[0], true);
 }
 
 fallible crl_set_load(struct span root_crl, struct span pck_crl, struct span issuer_chain, const struct root_set *roots,
@@ -116,5 +122,5 @@ fallible crl_set_authenticate_root(struct crl_set *s, const struct cert *root)
         s->root.wrong = s->root.wrong ? s->root.wrong : "there is no trusted root to check the revocation list with";
         return OK;
     }
-    return item_authenticate(&s->root, root);
+    return crl_item_authenticate(&s->root, root, true);
 }

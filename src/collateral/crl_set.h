@@ -16,6 +16,13 @@ struct crl_item {
     struct window window;
 };
 
+/* What is wrong is remembered, not returned. */
+fallible crl_item_parse(struct span text, struct crl_item *item);
+void crl_item_done(struct crl_item *item);
+/* `numbered`: it must have a number and name its issuer's key, as Intel's profile demands; a name that is there
+ * must be right in any case. */
+fallible crl_item_authenticate(struct crl_item *item, const struct cert *issuer, bool numbered);
+
 struct crl_set {
     struct crl_item root, pck;
     struct chain issuer;      /* of the PCK CRL: intermediate, root */

@@ -19,6 +19,10 @@ static const struct {
     PART("pck_crl_issuer_chain.pem", pck_crl_issuer_chain),
     PART("root_ca_crl.der", root_ca_crl),
     PART("pck_cert_chain.pem", pck_cert_chain),
+    PART("vcek.der", vcek),
+    PART("vlek.der", vlek),
+    PART("cert_chain.pem", snp_chain),
+    PART("crl.der", snp_crl),
 };
 
 static_assert(sizeof(struct collateral_raw) == COLLATERAL_PARTS * sizeof(struct span), "every part has a row");

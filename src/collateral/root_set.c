@@ -31,7 +31,7 @@ static fallible root_add(struct root_set *s, struct span text, bool pinned)
 {
     struct cert *c owned(cert_free) = NULL;
 
-    if (s->count == ROOTS_MAX)
+    if (s->count == s->pinned + ROOTS_FURTHER_MAX && !pinned)
         return FAIL(LIMIT, "more than 7 further roots of trust");
     TRY(root_parse(text, &c));
     if (!pinned) /* ours is a constant, which a test checks */
@@ -41,19 +41,39 @@ static fallible root_add(struct root_set *s, struct span text, bool pinned)
     return OK;
 }
 
-fallible root_set_init(struct root_set *s, const struct span *extra, size_t count)
+static fallible set_fill(struct root_set *s, const struct span *pinned, size_t pinned_count, const struct span *extra,
+                         size_t count)
+{
+    for (size_t i = 0; i < pinned_count; i++)
+        TRY(root_add(s, pinned[i], true));
+    s->pinned = s->count;
+    for (size_t i = 0; i < count; i++)
+        TRY(root_add(s, extra[i], false));
+    return OK;
+}
+
+static fallible set_init(struct root_set *s, const struct span *pinned, size_t pinned_count, const struct span *extra,
+                         size_t count)
 {
     struct root_set set = { 0 };
-    struct err e = root_add(&set, intel_root_der, true);
+    struct err e = set_fill(&set, pinned, pinned_count, extra, count);
 
-    for (size_t i = 0; i < count && !failed(e); i++)
-        e = root_add(&set, extra[i], false);
     if (failed(e)) {
         root_set_done(&set);
         return e;
     }
     *s = set;
     return OK;
+}
+
+fallible root_set_init(struct root_set *s, const struct span *extra, size_t count)
+{
+    return set_init(s, &intel_root_der, 1, extra, count);
+}
+
+fallible root_set_init_amd(struct root_set *s, const struct span *extra, size_t count)
+{
+    return set_init(s, amd_root_ders, AMD_ROOTS, extra, count);
 }
 
 void root_set_done(struct root_set *s)
@@ -69,4 +89,9 @@ size_t root_set_find(const struct root_set *s, const struct cert *c)
         if (cert_equal(s->certs[i], c))
             return i;
     return ROOT_NONE;
+}
+
+const char *root_set_origin(const struct root_set *s, size_t root)
+{
+    return root < s->pinned ? "vendor" : "configured";
 }

@@ -172,6 +172,7 @@ static fallible set_fill(const struct verifier *v, const struct collateral_raw *
 {
     bool own_signer = raw->qe_identity_chain.len && !span_equal(raw->qe_identity_chain, raw->tcb_signing_chain);
 
+    c->for_intel = raw->tcb_info.len || raw->qe_identity.len || raw->tcb_signing_chain.len || raw->pck_crl.len;
     TRY(digest_make(raw, c->digest));
     TRY(text_keep(raw->pck_cert_chain, &c->pck_chain));
     TRY(text_keep(raw->pck_crl_issuer_chain, &c->pck_issuers));
@@ -186,7 +187,7 @@ static fallible set_fill(const struct verifier *v, const struct collateral_raw *
     TRY(tcb_info_load(raw->tcb_info, c));
     TRY(identity_load(raw->qe_identity, c));
     window_make(c);
-    return OK;
+    return amd_collateral_load(&((struct verifier *)v)->platforms, &v->amd_roots, raw, &c->amd);
 }
 
 fallible collateral_set_load(const struct verifier *v, const struct collateral_raw *raw, struct collateral_set **out)
@@ -223,6 +224,7 @@ void collateral_set_free(struct collateral_set *c)
     chain_done(&c->tcb_part.chain);
     chain_done(&c->identity_part.chain);
     crl_set_done(&c->crls);
+    amd_collateral_done(&c->amd);
     buf_done(&c->pck_chain);
     buf_done(&c->pck_issuers);
     free(c);
@@ -235,11 +237,15 @@ static bool set_usable(const struct collateral_set *c)
 
 int64_t collateral_set_expires(const struct collateral_set *c)
 {
+    if (c->amd.there && !c->for_intel)
+        return amd_collateral_usable(&c->amd) ? c->amd.window.to : 0;
     return set_usable(c) ? c->window.to : 0;
 }
 
 int64_t collateral_set_issued(const struct collateral_set *c)
 {
+    if (c->amd.there && !c->for_intel)
+        return amd_collateral_usable(&c->amd) ? c->amd.window.from : 0;
     return set_usable(c) ? c->window.from : 0;
 }
 

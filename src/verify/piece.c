@@ -5,6 +5,7 @@ static const struct evidence_type *const types[] = {
     &quote_evidence[0],
     &quote_evidence[1],
     &quote_evidence[2],
+    &snp_evidence,
 };
 
 const struct evidence_type *evidence_type_of(enum piece_kind kind)

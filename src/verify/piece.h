@@ -48,5 +48,6 @@ const struct evidence_type *evidence_type_of(enum piece_kind kind);
 
 /* The rows' functions. */
 extern const struct evidence_type quote_evidence[3]; /* bare, SGX, TDX */
+extern const struct evidence_type snp_evidence;
 
 #endif

@@ -24,8 +24,20 @@ void platform_free(struct platform *p)
     if (!p || atomic_fetch_sub(&p->refs, 1) != 1)
         return;
     chain_done(&p->chain);
+    buf_done(&p->bytes);
     buf_done(&p->pem);
     free(p);
+}
+
+struct platform *platform_ref(struct platform *p)
+{
+    atomic_fetch_add(&p->refs, 1);
+    return p;
+}
+
+struct span platform_pem(const struct platform *p)
+{
+    return buf_span(p->vendor == PLATFORM_INTEL ? &p->bytes : &p->pem);
 }
 
 bool platform_authentic(const struct platform *p)
@@ -39,9 +51,9 @@ const struct cert *platform_leaf(const struct platform *p)
 }
 
 /* FNV-1a over samples: chooses slots only, the bytes decide. */
-static uint32_t chain_hash(struct span pem)
+static uint32_t chain_hash(struct span bytes)
 {
-    struct reader r = reader_of(pem);
+    struct reader r = reader_of(bytes);
     uint32_t h = 2166136261U;
 
     while (r.rest.len > HASH_STRIDE) {
@@ -51,14 +63,14 @@ static uint32_t chain_hash(struct span pem)
     return h;
 }
 
-static struct platform *map_find(struct platform_map *m, uint32_t hash, struct span pem)
+static struct platform *map_find(struct platform_map *m, uint32_t hash, enum platform_vendor vendor, struct span bytes)
 {
     struct platform *found = NULL;
 
     pthread_mutex_lock(&m->lock);
     for (unsigned way = 0; way < WAYS && !found; way++) {
         struct platform *p = m->slots[(hash + way) % PLATFORMS_MAX];
-        if (p && p->hash == hash && span_equal(buf_span(&p->pem), pem))
+        if (p && p->hash == hash && p->vendor == vendor && span_equal(buf_span(&p->bytes), bytes))
             found = p;
     }
     if (found)
@@ -112,9 +124,9 @@ static fallible chain_verify(struct platform *p, const struct root_set *roots, c
     return OK;
 }
 
-static fallible platform_fill(struct platform *p, const struct root_set *roots, const struct crl_set *issuers)
+static fallible platform_fill(struct platform *p, const struct platform_reader *by)
 {
-    struct err e = chain_from_pem(buf_span(&p->pem), &p->chain);
+    struct err e = chain_from_pem(buf_span(&p->bytes), &p->chain);
     if (e.kind == FAIL_SYSTEM)
         return e;
     if (failed(e)) {
@@ -122,7 +134,7 @@ static fallible platform_fill(struct platform *p, const struct root_set *roots, 
         return OK;
     }
     p->window = chain_window(&p->chain);
-    TRY(chain_verify(p, roots, issuers));
+    TRY(chain_verify(p, by->roots, by->issuers));
     if (p->chain_wrong)
         return OK;
     e = pck_extension_parse(cert_extension(p->chain.certs[0], pck_extension_oid), &p->extension);
@@ -130,11 +142,10 @@ static fallible platform_fill(struct platform *p, const struct root_set *roots, 
     return OK;
 }
 
-fallible platform_of(struct platform_map *m, struct span pem, const struct root_set *roots, const struct crl_set *issuers,
-                     struct platform **out)
+fallible platform_recall(struct platform_map *m, struct span bytes, const struct platform_reader *by, struct platform **out)
 {
-    uint32_t hash = chain_hash(pem);
-    struct platform *known = map_find(m, hash, pem);
+    uint32_t hash = chain_hash(bytes);
+    struct platform *known = map_find(m, hash, by->vendor, bytes);
 
     if (known) {
         *out = known;
@@ -144,14 +155,22 @@ fallible platform_of(struct platform_map *m, struct span pem, const struct root_
     if (!p)
         return FAIL(SYSTEM, "out of memory");
     atomic_init(&p->refs, 1);
+    p->vendor = by->vendor;
     p->hash = hash;
     p->root = ROOT_NONE;
-    p->pem = buf_of(CHAIN_TEXT_MAX);
-    buf_add(&p->pem, pem);
-    TRY(buf_check(&p->pem));
-    TRY(platform_fill(p, roots, issuers));
+    p->bytes = buf_of(CHAIN_TEXT_MAX);
+    buf_add(&p->bytes, bytes);
+    TRY(buf_check(&p->bytes));
+    TRY(by->fill(p, by));
     if (platform_authentic(p))
         map_add(m, p);
     *out = TAKE(p);
     return OK;
+}
+
+fallible platform_of(struct platform_map *m, struct span pem, const struct root_set *roots, const struct crl_set *issuers,
+                     struct platform **out)
+{
+    const struct platform_reader by = { PLATFORM_INTEL, platform_fill, roots, issuers, NULL };
+    return platform_recall(m, pem, &by, out);
 }

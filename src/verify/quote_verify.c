@@ -321,7 +321,7 @@ static void state_done(void *state)
 static struct span state_platform(const struct piece *p)
 {
     const struct quote_state *r = p->state;
-    return platform_authentic(r->platform) ? buf_span(&r->platform->pem) : (struct span){ 0 };
+    return platform_authentic(r->platform) ? platform_pem(r->platform) : (struct span){ 0 };
 }
 
 static bool signatures_good(const struct check_list *l)

@@ -9,6 +9,8 @@ fallible verifier_new(const struct span *extra, size_t count, struct verifier **
         return FAIL(SYSTEM, "out of memory");
     platform_map_init(&v->platforms);
     struct err e = root_set_init(&v->roots, extra, count);
+    if (!failed(e))
+        e = root_set_init_amd(&v->amd_roots, extra, count);
     if (failed(e)) {
         verifier_free(v);
         return e;
@@ -23,13 +25,28 @@ void verifier_free(struct verifier *v)
         return;
     platform_map_done(&v->platforms);
     root_set_done(&v->roots);
+    root_set_done(&v->amd_roots);
     free(v);
+}
+
+static fallible remember_amd(struct verifier *v, struct span pem, struct platform **out)
+{
+    struct chain chain owned(chain_done) = { 0 };
+    struct err e = chain_from_pem(pem, &chain);
+
+    if (failed(e) || chain.count != 3)
+        return e.kind == FAIL_SYSTEM ? e : FAIL(DENIED, "platform is not three certificates");
+    const struct span ders[3] = { cert_der(chain.certs[0]), cert_der(chain.certs[1]), cert_der(chain.certs[2]) };
+    return platform_of_amd(&v->platforms, ders, &v->amd_roots, out);
 }
 
 fallible verifier_remember(struct verifier *v, struct span pck_chain)
 {
-    struct platform *p owned(platform_free) = NULL;
+    struct platform *p owned(platform_free) = NULL, *amd owned(platform_free) = NULL;
 
     TRY(platform_of(&v->platforms, pck_chain, &v->roots, NULL, &p));
-    return platform_authentic(p) ? OK : FAIL(DENIED, "PCK chain is not authentic");
+    if (platform_authentic(p))
+        return OK;
+    TRY(remember_amd(v, pck_chain, &amd));
+    return platform_authentic(amd) ? OK : FAIL(DENIED, "the platform's certificates are not authentic");
 }

@@ -23,8 +23,8 @@ fallible verifier_new(const struct span *extra, size_t count, struct verifier **
 void verifier_free(struct verifier *v);
 OWNED_TYPE(struct verifier, verifier_free)
 
-/* Makes a platform known beforehand, for a process that is forked for each request: `pck_chain` is the PEM of a verified
- * quote (verify_result_pck_chain). It is verified here again; a chain that is not authentic is FAIL_DENIED. */
+/* Makes a platform known beforehand, for a process that is forked for each request: `pck_chain` is the PEM of verified
+ * evidence (verify_result_pck_chain). It is verified here again; a chain that is not authentic is FAIL_DENIED. */
 fallible verifier_remember(struct verifier *v, struct span pck_chain);
 
 /* A set belongs to the verifier that it was loaded for, which must outlive it.
@@ -64,7 +64,7 @@ const char *verify_result_status(const struct verify_result *r); /* tcb_status o
 size_t verify_result_checks(const struct verify_result *r, const struct check **out);
 /* Flat object, names of policy/claim.h; made at the first call, NULL when memory is short. */
 const json_t *verify_result_claims(const struct verify_result *r);
-/* PEM as in the quote, when the chain is authentic; else empty. */
+/* The certificates of the platform in PEM, when they came with the evidence and are authentic; else empty. */
 struct span verify_result_pck_chain(const struct verify_result *r);
 /* verdict, type, version, tcb_status, advisory_ids, claims, checks, reason: the JSON of `warder verify`. */
 fallible verify_result_json(const struct verify_result *r, json_t **out);

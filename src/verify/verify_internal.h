@@ -7,13 +7,15 @@
 #include "collateral/tcb_info.h"
 #include "crypto/digest.h"
 #include "evidence/quote.h"
+#include "verify/amd_collateral.h"
 #include "verify/piece.h"
 #include "verify/platform.h"
 #include "verify/quote_checks.h"
 #include "verify/tcb_rule.h"
 
 struct verifier {
-    struct root_set roots;
+    struct root_set roots;     /* of Intel's evidence */
+    struct root_set amd_roots; /* of AMD's */
     struct platform_map platforms;
 };
 
@@ -37,6 +39,8 @@ struct collateral_set {
     struct qe_identity *qe_identity; /* likewise */
     struct crl_set crls;
     struct window window; /* of everything */
+    bool for_intel;       /* any part of it is */
+    struct amd_collateral amd;
     struct buf pck_chain, pck_issuers; /* PEM, unverified: for quotes that carry no chain, or the leaf alone */
 };
 struct collateral_set *collateral_set_ref(const struct collateral_set *c);

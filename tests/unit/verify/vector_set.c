@@ -39,6 +39,8 @@ bool vector_set_load(const char *folder, const char *name, struct vector_set *ou
     out->verify_at = json_integer_value(json_object_get(out->meta, "verify_at"));
     out->quote = buf_of(FILE_MAX);
     snprintf(path, sizeof(path), "%s/%s/quote.bin", folder, name);
+    if (!file_exists(path))
+        snprintf(path, sizeof(path), "%s/%s/report.bin", folder, name);
     assert_ok(file_read(path, &out->quote));
     snprintf(path, sizeof(path), "%s/%s", folder, name);
     assert_ok(collateral_dir_load(path, &out->collateral));
