@@ -41,6 +41,11 @@ const struct operator_row *operator_find(struct span name)
     return NULL;
 }
 
+const char *operator_name(size_t at)
+{
+    return at < sizeof(operators) / sizeof(operators[0]) ? operators[at].name : NULL;
+}
+
 static struct span text_of(const json_t *j)
 {
     return span_from(json_string_value(j), json_string_length(j));

@@ -36,10 +36,15 @@ struct operator_row {
 #define EVENT_MEMBERS_MAX 16
 
 const struct operator_row *operator_find(struct span name);
+const char *operator_name(size_t at); /* by number; NULL past the last */
 /* NULL when `expected` is a value that the operator takes for this claim; else what is wrong with
  * it (literal). */
 const char *operand_check(const struct operator_row *op, const struct claim_row *claim,
                           const json_t *expected);
+#define ADVICE_MAX 256
+/* What such a value looks like. */
+void operand_advice(const struct operator_row *op, const struct claim_row *claim,
+                    char out[ADVICE_MAX]);
 /* False for an absent claim (actual NULL) or one of the wrong type, whatever the operator;
  * exists:false aside. */
 bool operator_holds(const struct operator_row *op, const struct claim_row *claim,

@@ -34,12 +34,14 @@ fallible policy_canonical(const struct policy *p, struct buf *out);
 /* The document, borrowed. */
 const json_t *policy_document(const struct policy *p);
 
-/* What parsing cannot say: alternatives that can never be true (errors: do not store such a policy)
- * and conditions without effect (warnings). */
+/* What parsing cannot say: alternatives that can never be true (errors: do not store such a
+ * policy), and what has no effect or is covered by something else (warnings). */
 struct policy_remark {
     bool error;
     const char *path;    /* "anyOf[0].allOf[2]", lives as long as the policy */
     const char *message; /* literal */
+    const char *advice;  /* what to do; literal */
+    const char *other;   /* path of what it is about besides; NULL: nothing */
 };
 struct policy_remarks {
     struct policy_remark *at; /* owned */
@@ -52,6 +54,14 @@ static inline void policy_remarks_donep(struct policy_remarks *r)
     policy_remarks_done(r);
 }
 bool policy_remarks_has_error(const struct policy_remarks *r);
+
+/* Parsing and lint in one, for those who write policies: every place that is wrong, not only the
+ * first. *remarks: [{"level":"error"|"warning","path","message","advice"?,"other"?}]. *out is NULL
+ * where the document has an error; `out` may be NULL. A failure is of memory alone. */
+fallible policy_check(const json_t *document, struct policy **out, json_t **remarks);
+/* The same of its text: JSON that cannot be read is an error among the remarks. */
+fallible policy_check_text(struct span text, struct policy **out, json_t **remarks);
+bool policy_check_good(const json_t *remarks); /* no error among them */
 
 /* One condition with what was found. Borrows from the policy and from the claims. */
 struct policy_finding {

@@ -1,98 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "policy/policy_internal.h"
-
-#define COMPARISONS_MAX 2000000U
+#include "policy/implication_internal.h"
 
 struct lint {
     const struct policy *policy;
     struct policy_remarks *out;
     const struct node **required; /* conditions that must hold together, along the way down */
     size_t required_count;
-    size_t comparisons;
+    size_t budget;
+    size_t errors;
 };
 
-static fallible remark(struct lint *l, bool error, const char *path, const char *message)
+static fallible add(struct lint *l, struct policy_remark r)
 {
     struct policy_remark *grown = realloc(l->out->at, (l->out->count + 1) * sizeof(*grown));
     if (!grown)
         return FAIL(SYSTEM, "memory for remarks");
+    if (!*r.path)
+        r.path = "policy";
     l->out->at = grown;
-    grown[l->out->count++] = (struct policy_remark){ .error = error,
-                                                     .path = *path ? path : "policy",
-                                                     .message = message };
+    grown[l->out->count++] = r;
+    l->errors += r.error;
     return OK;
 }
 
-static bool is_lower_bound(const struct node *n)
-{
-    return n->op->kind == OPERATOR_GREATER || n->op->kind == OPERATOR_GREATER_OR_EQUALS;
-}
-
-static bool is_upper_bound(const struct node *n)
-{
-    return n->op->kind == OPERATOR_LESS || n->op->kind == OPERATOR_LESS_OR_EQUALS;
-}
-
-static bool bounds_cross(const struct node *low, const struct node *high)
-{
-    if (!is_lower_bound(low) || !is_upper_bound(high))
-        return false;
-    bool comparable;
-    int order = claim_compare(low->claim, low->expected, high->expected, &comparable);
-    bool strict = low->op->kind == OPERATOR_GREATER || high->op->kind == OPERATOR_LESS;
-    return comparable && (order > 0 || (strict && order == 0));
-}
-
-static bool wants_absence(const struct node *n)
-{
-    return n->op->kind == OPERATOR_EXISTS && json_is_false(n->expected);
-}
-
-/* `a` lists every value that the claim may have: does none of them satisfy `b`? within_days depends
- * on the time. */
-static bool excludes(struct lint *l, const struct node *a, const struct node *b)
-{
-    if (b->op->kind == OPERATOR_WITHIN_DAYS)
-        return false;
-    if (a->op->kind == OPERATOR_EQUALS)
-        return !operator_holds(b->op, b->claim, b->expected, a->expected, 0);
-    if (a->op->kind != OPERATOR_IN)
-        return false;
-    size_t each = 1 + (json_is_array(b->expected) ? json_array_size(b->expected) : 0);
-    l->comparisons += each * json_array_size(a->expected);
-    if (l->comparisons > COMPARISONS_MAX)
-        return false;
-    for (size_t i = 0; i < json_array_size(a->expected); i++)
-        if (operator_holds(b->op, b->claim, b->expected, json_array_get(a->expected, i), 0))
-            return false;
-    return true;
-}
-
-static bool contradict(struct lint *l, const struct node *a, const struct node *b)
-{
-    if (a->claim != b->claim)
-        return false;
-    if (wants_absence(a) != wants_absence(b))
-        return true;
-    if (wants_absence(a))
-        return false;
-    return excludes(l, a, b) || excludes(l, b, a) || bounds_cross(a, b) || bounds_cross(b, a);
-}
-
-static bool tee_named(const char *list, const char *tee)
-{
-    return strstr(list, tee) != NULL;
-}
-
 /* A kind of TEE under which all of the required conditions can hold. */
-static bool possible_under(const struct lint *l, const char *tee)
+static bool possible_under(const struct lint *l, struct span tee)
 {
-    owned(json_free) json_t *name = json_string(tee);
+    owned(json_free) json_t *name = json_stringn((const char *)tee.at, tee.len);
     for (size_t i = 0; i < l->required_count; i++) {
         const struct node *n = l->required[i];
-        if (wants_absence(n))
+        if (condition_wants_absence(n))
             continue;
-        if (!tee_named(n->claim->tees, tee))
+        if (!word_listed(tee, n->claim->tees))
             return false;
         if (!strcmp(n->claim->name, "tee") && n->op->kind != OPERATOR_EXISTS &&
             !operator_holds(n->op, n->claim, n->expected, name, 0))
@@ -101,15 +40,67 @@ static bool possible_under(const struct lint *l, const char *tee)
     return true;
 }
 
+static bool possible(const struct lint *l)
+{
+    struct span rest = span_str(claim_find(SPAN("tee"))->values);
+    while (rest.len) {
+        struct span tee = span_head(rest, span_find(rest, SPAN(" ")));
+        if (possible_under(l, tee))
+            return true;
+        rest = span_tail(rest, tee.len + 1);
+    }
+    return false;
+}
+
+/* One value given twice, in either case of its digits. */
+static bool repeats_value(const struct node *n)
+{
+    for (size_t i = 1; n->op->shape == OPERAND_SET && i < json_array_size(n->expected); i++)
+        for (size_t j = 0; j < i; j++) {
+            bool comparable;
+            if (n->claim->type != CLAIM_EVENT_LIST &&
+                !claim_compare(n->claim, json_array_get(n->expected, i),
+                               json_array_get(n->expected, j), &comparable) &&
+                comparable)
+                return true;
+        }
+    return false;
+}
+
 static fallible check_alone(struct lint *l, const struct node *n)
 {
     bool zero = n->claim->type == CLAIM_NUMBER && json_is_integer(n->expected) &&
                 !json_integer_value(n->expected);
     if (zero && n->op->kind == OPERATOR_LESS)
-        return remark(l, true, n->path, "never true: no number is less than zero");
-    if (zero && n->op->kind == OPERATOR_GREATER_OR_EQUALS)
-        return remark(l, false, n->path,
-                      "always true where the claim exists: zero is the least number");
+        return add(l,
+                   (struct policy_remark){ true, n->path, "never true: no number is less than zero",
+                                           "take the condition out, or write the number that "
+                                           "is meant",
+                                           NULL });
+    if ((zero && n->op->kind == OPERATOR_GREATER_OR_EQUALS) || condition_is_idle(n))
+        return add(l, (struct policy_remark){
+                          false, n->path,
+                          zero ? "always true where the claim exists: zero is the least number"
+                               : "always true where the claim exists: no value of it is left out",
+                          "if that it exists is all that is meant, write \"exists\": true", NULL });
+    if (repeats_value(n))
+        return add(l, (struct policy_remark){ false, n->path, "a value stands in the set twice",
+                                              "take one of them out", NULL });
+    return OK;
+}
+
+static fallible compare(struct lint *l, const struct node *n, const struct node *other)
+{
+    if (other->claim == n->claim && other->op->kind == n->op->kind &&
+        json_equal(other->expected, n->expected))
+        return add(l,
+                   (struct policy_remark){ false, n->path, "the same condition stands here twice",
+                                           "take one of them out", other->path });
+    if (conditions_contradict(n, other, &l->budget))
+        return add(
+            l, (struct policy_remark){
+                   true, n->path, "never true: contradicts another condition that must hold too",
+                   "take one of them out, or make them alternatives in an anyOf", other->path });
     return OK;
 }
 
@@ -117,16 +108,44 @@ static fallible check_alone(struct lint *l, const struct node *n)
 static fallible require(struct lint *l, const struct node *n)
 {
     TRY(check_alone(l, n));
-    for (size_t i = 0; i < l->required_count; i++) {
-        const struct node *other = l->required[i];
-        if (other->claim == n->claim && other->op == n->op &&
-            json_equal(other->expected, n->expected))
-            TRY(remark(l, false, n->path, "the same condition stands here twice"));
-        else if (contradict(l, n, other))
-            TRY(remark(l, true, n->path,
-                       "never true: contradicts another condition that must hold too"));
-    }
+    for (size_t i = 0; i < l->required_count; i++)
+        TRY(compare(l, n, l->required[i]));
     l->required[l->required_count++] = n;
+    return OK;
+}
+
+/* Conditions that go together two by two, and yet leave a claim no value. */
+static fallible check_together(struct lint *l, size_t first)
+{
+    for (size_t i = first; i < l->required_count; i++) {
+        const struct node *n = l->required[i];
+        if (conditions_exhaust(l->required, l->required_count, n->claim, &l->budget))
+            return add(l, (struct policy_remark){
+                              true, n->path,
+                              "never true: the conditions on this claim leave no value together",
+                              "loosen one of the conditions on this claim", NULL });
+    }
+    return OK;
+}
+
+/* Alternatives whose every case is covered by another: the earlier of two that mean the same stays.
+ */
+static fallible check_shadows(struct lint *l, size_t index)
+{
+    const struct policy *p = l->policy;
+    const struct node *nodes = p->nodes;
+    for (size_t i = index + 1; i < nodes[index].end; i = nodes[i].end) {
+        for (size_t j = index + 1; j < nodes[index].end; j = nodes[j].end) {
+            if (i == j || !node_implies(p, i, p, j, &l->budget) ||
+                (j > i && node_implies(p, j, p, i, &l->budget)))
+                continue;
+            TRY(add(l, (struct policy_remark){
+                           false, nodes[i].path,
+                           "shadowed: whatever this alternative accepts, another one accepts too",
+                           "take it out, or tighten the other one", nodes[j].path }));
+            break;
+        }
+    }
     return OK;
 }
 
@@ -150,6 +169,8 @@ static fallible descend(struct lint *l, size_t index)
     const struct node *nodes = l->policy->nodes, *n = &nodes[index];
     if (n->kind == NODE_CONDITION)
         return OK;
+    if (n->kind == NODE_ANY)
+        TRY(check_shadows(l, index));
     for (size_t i = index + 1; i < n->end; i = nodes[i].end) {
         if (n->kind == NODE_ANY)
             TRY(lint_node(l, i));
@@ -161,11 +182,16 @@ static fallible descend(struct lint *l, size_t index)
 
 static fallible lint_node(struct lint *l, size_t index)
 {
-    size_t outer = l->required_count;
+    size_t outer = l->required_count, errors = l->errors;
     TRY(gather(l, index));
-    if (l->required_count > outer && !possible_under(l, "sgx") && !possible_under(l, "tdx"))
-        TRY(remark(l, true, l->policy->nodes[index].path,
-                   "never true: no TEE has all of these claims"));
+    if (errors == l->errors)
+        TRY(check_together(l, outer));
+    if (errors == l->errors && l->required_count > outer && !possible(l))
+        TRY(add(l, (struct policy_remark){ true, l->policy->nodes[index].path,
+                                           "never true: no TEE has all of these claims",
+                                           "write an alternative for each kind of TEE: "
+                                           "docs/claims.md says which claims each has",
+                                           NULL }));
     TRY(descend(l, index));
     l->required_count = outer;
     return OK;
@@ -177,14 +203,20 @@ fallible policy_lint(const struct policy *p, struct policy_remarks *out)
     const struct node **required owned(free) = calloc(p->count, sizeof(*required));
     if (!required)
         return FAIL(SYSTEM, "memory for remarks");
-    struct lint l = { .policy = p, .out = &found, .required = required };
+    struct lint l = {
+        .policy = p, .out = &found, .required = required, .budget = IMPLICATION_BUDGET
+    };
     if (p->has_authority)
-        TRY(remark(&l, false, "",
-                   "\"authority\" has no effect: whose tokens count is said by the configuration, "
-                   "not by policies"));
+        TRY(add(&l, (struct policy_remark){
+                        false, "",
+                        "\"authority\" has no effect: whose tokens count is said by the "
+                        "configuration, not by policies",
+                        "take it out, or leave it for other readers of the file", NULL }));
     TRY(lint_node(&l, 0));
-    if (l.comparisons > COMPARISONS_MAX)
-        TRY(remark(&l, true, "", "too many values to be checked for contradictions"));
+    if (!l.budget)
+        TRY(add(&l, (struct policy_remark){ true, "",
+                                            "too many values to be checked for contradictions",
+                                            "split the policy", NULL }));
     *out = found;
     found = (struct policy_remarks){ 0 };
     return OK;

@@ -294,54 +294,6 @@ static void test_canonical(void **state)
     (void)state;
 }
 
-static void test_lint(void **state)
-{
-    static const struct {
-        const char *text, *message;
-        bool error;
-    } rows[] = {
-        { ALL("{\"claim\":\"seamsvn\",\"min\":5},{\"claim\":\"seamsvn\",\"max\":4}"),
-          "never true: contradicts", true },
-        { ALL("{\"claim\":\"seamsvn\",\"greater\":5},{\"claim\":\"seamsvn\",\"max\":5}"),
-          "never true", true },
-        { ALL("{\"claim\":\"debug\",\"equals\":true},{\"claim\":\"debug\",\"equals\":false}"),
-          "never true", true },
-        { ALL("{\"claim\":\"debug\",\"equals\":true},{\"claim\":\"debug\",\"notEquals\":true}"),
-          "never true", true },
-        { ALL("{\"claim\":\"seamsvn\",\"in\":[1,2]},{\"claim\":\"seamsvn\",\"min\":3}"),
-          "never true", true },
-        { ALL("{\"claim\":\"seamsvn\",\"exists\":false},{\"claim\":\"seamsvn\",\"min\":3}"),
-          "never true", true },
-        { ALL("{\"claim\":\"seamsvn\",\"less\":0}"), "less than zero", true },
-        { ALL("{\"claim\":\"mrenclave\",\"exists\":true},{\"claim\":\"mrtd\",\"exists\":true}"),
-          "no TEE", true },
-        { ALL("{\"claim\":\"tee\",\"equals\":\"sgx\"},{\"anyOf\":[{\"claim\":\"mrtd\",\"exists\":"
-              "true}]}"),
-          "no TEE", true },
-        { ALL("{\"claim\":\"seamsvn\",\"min\":0}"), "always true", false },
-        { ALL("{\"claim\":\"debug\",\"equals\":false},{\"claim\":\"debug\",\"equals\":false}"),
-          "twice", false },
-        { two_ways, "authority", false },
-    };
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        owned(policy_free) struct policy *p = parse_good(rows[i].text);
-        struct policy_remarks remarks owned(policy_remarks_done) = { 0 };
-        assert_false(failed(policy_lint(p, &remarks)));
-        if (remarks.count != 1 || remarks.at[0].error != rows[i].error ||
-            !strstr(remarks.at[0].message, rows[i].message))
-            fail_msg("%s: %zu remarks, %s", rows[i].text, remarks.count,
-                     remarks.count ? remarks.at[0].message : "-");
-        assert_int_equal(policy_remarks_has_error(&remarks), rows[i].error);
-    }
-    owned(policy_free) struct policy *clean =
-        parse_good(ALL("{\"claim\":\"seamsvn\",\"min\":3},{\"claim\":\"seamsvn\",\"max\":9},{"
-                       "\"claim\":\"seamsvn\",\"notIn\":[4]}"));
-    struct policy_remarks none owned(policy_remarks_done) = { 0 };
-    assert_false(failed(policy_lint(clean, &none)));
-    assert_int_equal(none.count, 0);
-    (void)state;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -353,7 +305,6 @@ int main(void)
         cmocka_unit_test(test_any_alternative_is_enough),
         cmocka_unit_test(test_blames_only_what_blocks),
         cmocka_unit_test(test_canonical),
-        cmocka_unit_test(test_lint),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
