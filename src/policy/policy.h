@@ -63,6 +63,17 @@ fallible policy_check(const json_t *document, struct policy **out, json_t **rema
 fallible policy_check_text(struct span text, struct policy **out, json_t **remarks);
 bool policy_check_good(const json_t *remarks); /* no error among them */
 
+/* The policy in plain words, one line each: [{"path","depth","text"}]. */
+fallible policy_words(const struct policy *p, json_t **out);
+
+/* What `after` changes, in meaning and not in form:
+ * {"effect":"same"|"looser"|"tighter"|"different",
+ * "identical","changes":[{"kind":"added"|"removed"|"tightened"|"loosened"|"changed"|
+ * "alternative added"|"alternative
+ * removed","claim","before","after","text","alternatives":[path]}]}. FAIL_LIMIT: more than 64
+ * alternatives in one of them. */
+fallible policy_diff(const struct policy *before, const struct policy *after, json_t **out);
+
 /* One condition with what was found. Borrows from the policy and from the claims. */
 struct policy_finding {
     const char *path;
@@ -73,6 +84,9 @@ struct policy_finding {
     bool passed;
     bool blocks; /* it did not pass, and nothing around it passed without it: a reason for the
                     refusal */
+    const char *alternative; /* path of the top group's member that it belongs to, "allOf" where the
+                                top group has no alternatives */
+    bool nearest;            /* of a refusal: it is part of the smallest change that would pass */
 };
 struct policy_result {
     bool met;
@@ -91,8 +105,13 @@ static inline void policy_result_donep(struct policy_result *r)
 
 /* {"met","findings":[{path,claim,operator,expected,actual,passed}],
  *  "alternatives":[{"path","met","failed":[finding]}]}. The alternatives are the top group's
- * members, with what blocks each; "nearest" names the one that the fewest changed conditions would
- * make pass. Copies. */
+ * members, with what blocks each. Of a refusal also "nearest", the alternative that the fewest
+ * changed conditions would make pass, and "smallest_change":[{"path","claim","needed"}], in words.
+ * Copies. */
 fallible policy_explain(const struct policy *p, const struct policy_result *r, json_t **out);
+
+/* The condition that would accept what was found, loosened no further than that:
+ * {"claim",operator}; NULL where nothing was found, or nothing sensible accepts it. */
+json_t *policy_finding_loosened(const struct policy_finding *f, int64_t now);
 
 #endif

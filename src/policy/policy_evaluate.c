@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "policy/policy_internal.h"
+#include "policy/words_internal.h"
 
 struct walk {
     const struct policy *policy;
@@ -44,6 +44,62 @@ static bool node_holds(struct walk *w, size_t index)
     return held;
 }
 
+/* How many conditions must change, at the least, for the node to hold; `*next` is the finding of
+ * the next condition in document order. */
+static size_t node_cost(const struct policy *p, const struct policy_result *r, size_t index,
+                        size_t *next)
+{
+    const struct node *n = &p->nodes[index];
+    if (n->kind == NODE_CONDITION)
+        return r->findings[(*next)++].passed ? 0 : 1;
+    size_t least = SIZE_MAX, sum = 0;
+    for (size_t i = index + 1; i < n->end; i = p->nodes[i].end) {
+        size_t cost = node_cost(p, r, i, next);
+        least = cost < least ? cost : least;
+        sum += cost;
+    }
+    return n->kind == NODE_ANY ? least : sum;
+}
+
+/* Which findings those are: `*next` as above. */
+static void mark_nearest(const struct policy *p, struct policy_result *r, size_t index,
+                         size_t *next, bool chosen)
+{
+    const struct node *n = &p->nodes[index];
+    if (n->kind == NODE_CONDITION) {
+        struct policy_finding *f = &r->findings[(*next)++];
+        f->nearest = chosen && !f->passed;
+        return;
+    }
+    size_t least = SIZE_MAX, best = 0, ahead = *next;
+    for (size_t i = index + 1; n->kind == NODE_ANY && i < n->end; i = p->nodes[i].end) {
+        size_t cost = node_cost(p, r, i, &ahead);
+        if (cost < least) {
+            least = cost;
+            best = i;
+        }
+    }
+    for (size_t i = index + 1; i < n->end; i = p->nodes[i].end)
+        mark_nearest(p, r, i, next, chosen && (n->kind == NODE_ALL || i == best));
+}
+
+static size_t conditions_inside(const struct policy *p, size_t index)
+{
+    size_t count = 0;
+    for (size_t i = index; i < p->nodes[index].end; i++)
+        count += p->nodes[i].kind == NODE_CONDITION;
+    return count;
+}
+
+static void name_alternatives(const struct policy *p, struct policy_result *r)
+{
+    size_t next = 0;
+    bool each = p->nodes[0].kind == NODE_ANY;
+    for (size_t i = each ? 1 : 0; i < p->nodes[0].end; i = p->nodes[i].end)
+        for (size_t left = conditions_inside(p, i); left; left--)
+            r->findings[next++].alternative = each ? p->nodes[i].path : "allOf";
+}
+
 fallible policy_evaluate(const struct policy *p, const json_t *claims, int64_t now,
                          struct policy_result *out)
 {
@@ -52,6 +108,10 @@ fallible policy_evaluate(const struct policy *p, const json_t *claims, int64_t n
         return FAIL(SYSTEM, "memory for a decision");
     struct walk w = { .policy = p, .claims = claims, .now = now, .result = &result };
     result.met = node_holds(&w, 0);
+    size_t next = 0;
+    name_alternatives(p, &result);
+    if (!result.met)
+        mark_nearest(p, &result, 0, &next, true);
     *out = result;
     return OK;
 }
@@ -90,23 +150,6 @@ static json_t *failed_inside(const struct policy_result *r, const char *group)
     return list;
 }
 
-/* How many conditions must change, at the least, for the node to hold; `*next` is the finding of
- * the next condition in document order. */
-static size_t node_cost(const struct policy *p, const struct policy_result *r, size_t index,
-                        size_t *next)
-{
-    const struct node *n = &p->nodes[index];
-    if (n->kind == NODE_CONDITION)
-        return r->findings[(*next)++].passed ? 0 : 1;
-    size_t least = SIZE_MAX, sum = 0;
-    for (size_t i = index + 1; i < n->end; i = p->nodes[i].end) {
-        size_t cost = node_cost(p, r, i, next);
-        least = cost < least ? cost : least;
-        sum += cost;
-    }
-    return n->kind == NODE_ANY ? least : sum;
-}
-
 static json_t *alternatives_json(const struct policy *p, const struct policy_result *r,
                                  const char **nearest)
 {
@@ -129,6 +172,29 @@ static json_t *alternatives_json(const struct policy *p, const struct policy_res
     return list;
 }
 
+/* "tcb_status is OutOfDate: the policy accepts it when it is one of: ..." */
+static json_t *smallest_change(const struct policy *p, const struct policy_result *r)
+{
+    json_t *list = json_array();
+    size_t at = 0;
+    for (size_t i = 0; i < p->count; i++) {
+        const struct node *n = &p->nodes[i];
+        if (n->kind != NODE_CONDITION || !r->findings[at++].nearest)
+            continue;
+        struct buf words owned(buf_done) = buf_of(WORDS_MAX);
+        json_t *one = json_object();
+        buf_addf(&words, "%s ", n->claim->name);
+        condition_words(n->op, n->claim, n->expected, &words);
+        buf_add_str(&words, "; found: ");
+        value_words(r->findings[at - 1].actual, &words);
+        json_set_str(one, "path", n->path);
+        json_set_str(one, "claim", n->claim->name);
+        json_set_str(one, "needed", failed(buf_check(&words)) ? n->claim->name : buf_str(&words));
+        json_array_append_new(list, one);
+    }
+    return list;
+}
+
 fallible policy_explain(const struct policy *p, const struct policy_result *r, json_t **out)
 {
     json_t *j = json_object(), *findings = json_array();
@@ -138,8 +204,10 @@ fallible policy_explain(const struct policy *p, const struct policy_result *r, j
     json_set_bool(j, "met", r->met);
     json_object_set_new(j, "findings", findings);
     json_object_set_new(j, "alternatives", alternatives_json(p, r, &nearest));
-    if (!r->met)
+    if (!r->met) {
         json_set_str(j, "nearest", nearest);
+        json_object_set_new(j, "smallest_change", smallest_change(p, r));
+    }
     if (!j || !json_object_get(j, "alternatives") || !json_object_get(j, "findings")) {
         json_free(j);
         return FAIL(SYSTEM, "memory for an explanation");

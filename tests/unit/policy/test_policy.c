@@ -244,6 +244,63 @@ static void test_explains_refusal(void **state)
                      2);
     assert_true(json_is_false(json_object_get(json_array_get(alternatives, 1), "met")));
     assert_string_equal(json_string_value(json_object_get(why, "nearest")), "anyOf[1]");
+
+    /* the smallest change: one of the two that either would do */
+    const json_t *change = json_object_get(why, "smallest_change");
+    assert_int_equal(json_array_size(change), 1);
+    assert_string_equal(json_string_value(json_object_get(json_array_get(change, 0), "needed")),
+                        "seamsvn is at least 9; found: 5");
+    assert_false(r.findings[1].nearest);
+    assert_true(r.findings[4].nearest);
+    assert_false(r.findings[5].nearest);
+    assert_string_equal(r.findings[0].alternative, "anyOf[0]");
+    assert_string_equal(r.findings[5].alternative, "anyOf[1]");
+    (void)state;
+}
+
+/* The condition that would accept what was found: it does, and what was accepted before still is.
+ */
+static void test_loosened(void **state)
+{
+    static const struct {
+        const char *condition, *loosened;
+    } rows[] = {
+        { "{\"claim\":\"seamsvn\",\"min\":9}", "{\"claim\":\"seamsvn\",\"min\":5}" },
+        { "{\"claim\":\"seamsvn\",\"less\":5}", "{\"claim\":\"seamsvn\",\"max\":5}" },
+        { "{\"claim\":\"seamsvn\",\"equals\":4}", "{\"claim\":\"seamsvn\",\"in\":[4,5]}" },
+        { "{\"claim\":\"tcb_status\",\"in\":[\"UpToDate\"]}",
+          "{\"claim\":\"tcb_status\",\"in\":[\"UpToDate\",\"OutOfDate\"]}" },
+        { "{\"claim\":\"seamsvn\",\"notIn\":[4,5]}", "{\"claim\":\"seamsvn\",\"notIn\":[4]}" },
+        { "{\"claim\":\"seamsvn\",\"notIn\":[5]}", NULL },
+        { "{\"claim\":\"tcb_date\",\"within_days\":3}",
+          "{\"claim\":\"tcb_date\",\"within_days\":10}" },
+        { "{\"claim\":\"advisory_ids\",\"subset_of\":[\"INTEL-SA-00001\"]}",
+          "{\"claim\":\"advisory_ids\",\"subset_of\":[\"INTEL-SA-00001\",\"INTEL-SA-00002\"]}" },
+        { "{\"claim\":\"advisory_ids\",\"contains_none\":[\"INTEL-SA-00001\",\"X\"]}",
+          "{\"claim\":\"advisory_ids\",\"contains_none\":[\"X\"]}" },
+        { "{\"claim\":\"debug\",\"equals\":true}", NULL },
+        { "{\"claim\":\"xfam\",\"exists\":true}", NULL },
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct buf text owned(buf_done) = buf_of(4096);
+        buf_addf(&text, ALL("%s"), rows[i].condition);
+        owned(policy_free) struct policy *p = parse_good(buf_str(&text));
+        owned(json_free) json_t *claims = NULL, *wanted = NULL;
+        struct policy_result r owned(policy_result_done) = { 0 };
+        assert_false(failed(json_parse_object(span_str(tdx_claims), &claims)));
+        assert_false(failed(policy_evaluate(p, claims, NOW, &r)));
+        assert_false(r.met);
+        owned(json_free) json_t *loosened = policy_finding_loosened(&r.findings[0], NOW);
+        if (rows[i].loosened)
+            assert_false(failed(json_parse_object(span_str(rows[i].loosened), &wanted)));
+        if (!loosened != !wanted || (wanted && !json_equal(loosened, wanted)))
+            fail_msg("%s", rows[i].condition);
+        if (!wanted)
+            continue;
+        struct buf again owned(buf_done) = buf_of(4096);
+        buf_addf(&again, ALL("%s"), rows[i].loosened);
+        assert_true(met(buf_str(&again), tdx_claims));
+    }
     (void)state;
 }
 
@@ -302,6 +359,7 @@ int main(void)
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_prefixes_fail),
         cmocka_unit_test(test_explains_refusal),
+        cmocka_unit_test(test_loosened),
         cmocka_unit_test(test_any_alternative_is_enough),
         cmocka_unit_test(test_blames_only_what_blocks),
         cmocka_unit_test(test_canonical),
