@@ -38,7 +38,8 @@ fallible release_client_new(const struct release_config *config, struct release_
     c->line = buf_of(TEXT_MAX);
     snprintf(c->path, sizeof(c->path), "/kbs/v1/keys/%s/transfer", config->key_id);
     TRY(tls_client_new(config->broker, config->fresh, &c->broker));
-    TRY(tls_client_new(config->echo, config->fresh, &c->echo));
+    if (config->echo)
+        TRY(tls_client_new(config->echo, config->fresh, &c->echo));
     *out = TAKE(c);
     return OK;
 }

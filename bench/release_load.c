@@ -72,7 +72,8 @@ static void *run_client(void *context)
 
     for (int i = 0; i < WARM_UP; i++) {
         must(release_once(c->client, i == 0), "first releases");
-        must(echo_once(c->client), "first echoes");
+        if (c->load->config.echo)
+            must(echo_once(c->client), "first echoes");
     }
     for (;;) {
         pthread_barrier_wait(&c->load->barrier);
@@ -88,7 +89,7 @@ static void conduct(struct load *l)
 {
     for (uint64_t i = 0; i < l->seconds * 2 * 1000000 / SLICE_US; i++) {
         int64_t start = clock_monotonic_us();
-        l->side = i % 2 ? ECHOES : RELEASES;
+        l->side = i % 2 && l->config.echo ? ECHOES : RELEASES;
         l->until_us = start + SLICE_US;
         pthread_barrier_wait(&l->barrier);
         pthread_barrier_wait(&l->barrier);
@@ -119,7 +120,7 @@ static void report(const struct load *l, const char *name, enum side side, const
     }
     qsort(all, count, sizeof(*all), order);
     printf("\"%s\":{\"count\":%zu,\"per_second\":%.1f,\"p50_ms\":%.3f,\"p99_ms\":%.3f}%s", name, count,
-           (double)count / l->elapsed_s[side], count ? (double)all[count / 2] : 0, count ? (double)all[count * 99 / 100] : 0, end);
+           l->elapsed_s[side] > 0 ? (double)count / l->elapsed_s[side] : 0, count ? (double)all[count / 2] : 0, count ? (double)all[count * 99 / 100] : 0, end);
     free(all);
 }
 
@@ -162,7 +163,7 @@ int main(int argc, char **argv)
     const struct option_row rows[] = {
         { "ca", 0, OPTION_TEXT, "FILE", "CA of both servers", &ca },
         { "port", 0, OPTION_NUMBER, "PORT", "of kbsd on this machine", &port },
-        { "echo-port", 0, OPTION_NUMBER, "PORT", "of tls_echo", &echo_port },
+        { "echo-port", 0, OPTION_NUMBER, "PORT", "of tls_echo (default: releases only)", &echo_port },
         { "key", 0, OPTION_TEXT, "ID", "the key to release", &key },
         { "release-keys", 0, OPTION_TEXT, "FILE", "JWKS that answers are signed by", &release_keys },
         { "evidence", 0, OPTION_TEXT, "SOCKET", "where quotes come from", &evidence },
@@ -186,7 +187,8 @@ int main(int argc, char **argv)
     must(crypto_start(CRYPTO_MEMORY_PLAIN), "crypto");
     json_start();
     must(tls_place_open(ca, (uint16_t)port, &broker), ca);
-    must(tls_place_open(ca, (uint16_t)echo_port, &echo), ca);
+    if (echo_port)
+        must(tls_place_open(ca, (uint16_t)echo_port, &echo), ca);
     read_release_keys(release_keys, &keys);
     load.config.broker = broker;
     load.config.echo = echo;
