@@ -45,7 +45,7 @@ static bool get_statement(struct http_exchange *x, struct kbs *k, const json_t *
     case APPRAISAL_POLICY_UNKNOWN:
         if (plan_says(plan, "observe"))
             return true;
-        http_answer_problem(x, 404, "policy_not_found", "the key's policy names an appraisal policy that does not exist");
+        kbs_forward(x, k, OPERATION_RELEASE_WITHOUT_POLICY, q, 200); /* keyd puts its refusal on record */
         return false;
     }
     return false;

@@ -21,6 +21,7 @@
 #define CONNECTIONS_MAX 1024
 #define LOOK_SECONDS 2 /* how often the key manager's channels are looked at */
 #define SWEEP_LOOKS 30
+#define REMOVAL_LOOKS 3
 #define DRAIN_MS 5000
 #define ACCEPT_PAUSE_US 20000
 #define JWKS_MAX (16U << 10)
@@ -210,9 +211,22 @@ static fallible confine(const struct keyd_settings *s, const char *folder)
     return daemon_confine(readable, writable, SANDBOX_STORE);
 }
 
+/* What is the same trouble as before has been told. */
+static void finish_deletions(struct broker *b, struct err *trouble)
+{
+    struct err e = broker_finish_deletions(b);
+
+    if (failed(e) && e.what != trouble->what)
+        log_err(e, "secrets of deleted keys are still with the key manager");
+    if (!failed(e) && failed(*trouble))
+        log_info("secrets of deleted keys are removed");
+    *trouble = e;
+}
+
 /* Until told to stop, or until a key manager that hangs must be started anew: the supervisor does that. */
 static fallible wait_for_end(struct core *c)
 {
+    struct err trouble = OK;
     const struct timespec pause = { .tv_sec = LOOK_SECONDS };
     sigset_t set;
 
@@ -225,6 +239,8 @@ static fallible wait_for_end(struct core *c)
         struct err e = looks % SWEEP_LOOKS ? OK : broker_sweep(&c->broker, clock_now());
         if (failed(e))
             log_err(e, "remove expired challenges");
+        if (looks % REMOVAL_LOOKS == 0)
+            finish_deletions(&c->broker, &trouble);
     }
     return OK;
 }

@@ -40,12 +40,14 @@ struct broker {
 
 typedef struct err broker_operation(struct broker *b, const struct broker_request *q, struct outcome *o);
 
-broker_operation broker_challenge, broker_release, broker_release_appraised;
+broker_operation broker_challenge, broker_release, broker_release_appraised, broker_release_without_policy;
 broker_operation broker_key_create, broker_key_list, broker_key_show, broker_key_delete;
 broker_operation broker_policy_create, broker_policy_list, broker_policy_show, broker_policy_update, broker_policy_delete;
 broker_operation broker_audit_list, broker_audit_show, broker_public_keys, broker_health;
 
 /* Removes spent challenges that have expired; called now and then. */
 fallible broker_sweep(struct broker *b, int64_t now);
+/* Has the key manager remove the secrets of deleted keys that it could not remove at once; called now and then. */
+fallible broker_finish_deletions(struct broker *b);
 
 #endif

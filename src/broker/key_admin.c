@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Keys: create, import, register, list, show, delete. */
+/* Keys: create, import, register, list, show. */
 #include "base/clock.h"
 #include "broker/admit.h"
 #include "broker/audit.h"
@@ -307,45 +307,4 @@ struct err broker_key_list(struct broker *b, const struct broker_request *q, str
         return outcome_refuse(o, CODE_RECORD_TAMPERED, "a stored record was changed outside of the broker");
     TRY(e);
     return outcome_answer(o, TAKE(list));
-}
-
-struct deleting {
-    struct broker *b;
-    const struct broker_request *q;
-    const struct key_entry *key;
-    json_t *record;
-};
-
-static struct err delete_key(struct transaction *t, void *context)
-{
-    struct deleting *d = context;
-    TRY(row_delete(t->store, ROW_KEYS, span_str(d->key->row.tenant), span_str(d->key->row.id)));
-    return audit_append(t, d->record, d->q->now);
-}
-
-/* The row first: from its commit on nothing is released, whatever happens to the key manager. */
-struct err broker_key_delete(struct broker *b, const struct broker_request *q, struct outcome *o)
-{
-    struct bearer who owned(bearer_done) = { 0 };
-    struct key_entry key owned(key_entry_done) = { 0 };
-    json_t *record owned(json_free) = NULL;
-    bool good;
-
-    TRY(admit(b, q, "keys:delete", &who, o, &good));
-    if (!good)
-        return OK;
-    TRY(read_key(b, q, &who, &key, o));
-    if (o->code != CODE_OK)
-        return OK;
-    TRY(record_new(q, who.tenant, "key_delete", CODE_OK, NULL, &record));
-    record_client(record, &who);
-    record_key(record, &key);
-    struct deleting d = { b, q, &key, record };
-    struct err e = commit_run(b->committer, delete_key, &d);
-    if (e.kind == FAIL_ABSENT)
-        return outcome_refuse(o, CODE_KEY_NOT_FOUND, "no such key");
-    TRY(e);
-    struct key_ref ref = key_entry_ref(&key);
-    TRY(key_service_destroy(b->manager, &ref));
-    return OK;
 }

@@ -16,6 +16,7 @@ static const struct {
     [OPERATION_CHALLENGE] = { "challenge", broker_challenge, NULL },
     [OPERATION_RELEASE] = { "release", broker_release, NULL },
     [OPERATION_RELEASE_APPRAISED] = { "release", broker_release_appraised, NULL },
+    [OPERATION_RELEASE_WITHOUT_POLICY] = { "release", broker_release_without_policy, NULL },
     [OPERATION_KEY_CREATE] = { "create key", broker_key_create, "key_create" },
     [OPERATION_KEY_LIST] = { "list keys", broker_key_list, "key_list" },
     [OPERATION_KEY_SHOW] = { "show key", broker_key_show, "key_show" },

@@ -28,6 +28,7 @@ enum operation {
     OPERATION_POLICY_DELETE,
     OPERATION_AUDIT_LIST,
     OPERATION_AUDIT_SHOW,
+    OPERATION_RELEASE_WITHOUT_POLICY, /* the same request: the attestation service lacks a policy that the key's names */
     OPERATION_COUNT
 };
 

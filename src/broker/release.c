@@ -236,9 +236,22 @@ static fallible decide_and_answer(struct release *r)
 
     for (int i = 1; i < ATTEMPTS && e.kind == FAIL_CONFLICT; i++)
         e = attempt(r);
+    if (e.kind == FAIL_CONFLICT) {
+        TRY(outcome_refuse(r->o, CODE_CHANGED_MEANWHILE, "the key or its policy keeps changing: try again"));
+        e = release_record_refusal(r);
+    }
     TRY(e);
     explain_to_caller(r);
     return OK;
+}
+
+/* What the front end says here can refuse a key, never release one. */
+static fallible refuse_without_policy(struct release *r)
+{
+    TRY(release_look_up(r));
+    if (r->o->code == CODE_OK)
+        TRY(outcome_refuse(r->o, CODE_POLICY_NOT_FOUND, "the key's policy names an appraisal policy that does not exist"));
+    return release_record_refusal(r);
 }
 
 static struct err run(struct release *r)
@@ -247,6 +260,8 @@ static struct err run(struct release *r)
     TRY(release_authenticate(r));
     if (r->o->code != CODE_OK)
         return release_record_refusal(r);
+    if (r->without_policy)
+        return refuse_without_policy(r);
     return r->evidence_sent && !r->appraised ? plan(r) : decide_and_answer(r);
 }
 
@@ -261,5 +276,13 @@ struct err broker_release(struct broker *b, const struct broker_request *q, stru
 struct err broker_release_appraised(struct broker *b, const struct broker_request *q, struct outcome *o)
 {
     struct release r owned(release_done) = { .b = b, .q = q, .o = o, .appraised = true };
+    return run(&r);
+}
+
+struct err broker_release_without_policy(struct broker *b, const struct broker_request *q, struct outcome *o)
+{
+    struct broker_request unappraised = *q;
+    unappraised.attestation = unappraised.refusal = (struct span){ 0 };
+    struct release r owned(release_done) = { .b = b, .q = &unappraised, .o = o, .appraised = true, .without_policy = true };
     return run(&r);
 }

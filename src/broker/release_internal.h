@@ -21,6 +21,7 @@ struct release {
     struct key *signing, *encryption;
     char signing_jkt[THUMBPRINT_TEXT_SIZE], encryption_jkt[THUMBPRINT_TEXT_SIZE];
     bool evidence_sent, appraised; /* appraised: the front end has asked the attestation service */
+    bool without_policy;           /* which does not have a policy that it was asked for */
     /* verified */
     struct challenge challenge;
     struct bearer client;

@@ -17,6 +17,8 @@ const struct migration broker_schema[] = {
          "CREATE TABLE audit (seq INTEGER NOT NULL PRIMARY KEY, id TEXT NOT NULL UNIQUE, tenant TEXT NOT NULL,"
          " key_id TEXT NOT NULL, record TEXT NOT NULL, hash BLOB NOT NULL);"
          "CREATE INDEX audit_key ON audit (tenant, key_id, seq);" },
+    { 2, "CREATE TABLE removals (tenant TEXT NOT NULL, id TEXT NOT NULL, version INTEGER NOT NULL, link TEXT NOT NULL,"
+         " content TEXT NOT NULL, mac BLOB NOT NULL, PRIMARY KEY (tenant, id));" },
 };
 const size_t broker_schema_count = sizeof broker_schema / sizeof broker_schema[0];
 
@@ -24,7 +26,7 @@ const size_t broker_schema_count = sizeof broker_schema / sizeof broker_schema[0
 
 /* SQL must be literals: a row of them for each table. */
 static const struct {
-    const char *name, *read, *read_linked, *insert, *update, *remove, *version, *list;
+    const char *name, *read, *read_linked, *insert, *update, *remove, *version, *list, *list_all;
 } tables[] = {
 #define TABLE(t)                                                                                          \
     {                                                                                                     \
@@ -35,10 +37,12 @@ static const struct {
             " WHERE tenant = ?1 AND id = ?2 AND version = ?3 - 1",                                        \
             "DELETE FROM " t " WHERE tenant = ?1 AND id = ?2",                                            \
             "SELECT version FROM " t " WHERE tenant = ?1 AND id = ?2",                                    \
-            "SELECT " COLUMNS " FROM " t " WHERE tenant = ?1 AND id > ?2 ORDER BY id LIMIT 1000"          \
+            "SELECT " COLUMNS " FROM " t " WHERE tenant = ?1 AND id > ?2 ORDER BY id LIMIT 1000",         \
+            "SELECT " COLUMNS " FROM " t " ORDER BY tenant, id LIMIT 1000"                                \
     }
     [ROW_KEYS] = TABLE("keys"),
     [ROW_POLICIES] = TABLE("transfer_policies"),
+    [ROW_REMOVALS] = TABLE("removals"),
 #undef TABLE
 };
 
@@ -180,15 +184,11 @@ fallible row_version(struct store *s, enum row_table table, struct span tenant, 
     return OK;
 }
 
-fallible row_list(struct store *s, const struct secret *integrity, enum row_table table, struct span tenant,
-                  struct span after, row_visitor *visit, void *context)
+static fallible visit_all(struct statement *q, const struct secret *integrity, enum row_table table, row_visitor *visit,
+                          void *context)
 {
-    struct statement *q;
     struct err e = OK;
 
-    TRY(store_query(s, tables[table].list, &q));
-    bind_text(q, 1, tenant);
-    bind_text(q, 2, after);
     for (bool more = true; more && !failed(e);) {
         struct row r owned(row_done) = { .content = buf_of(0) };
         e = store_step(q, &more);
@@ -199,4 +199,24 @@ fallible row_list(struct store *s, const struct secret *integrity, enum row_tabl
     }
     store_reset(q);
     return e;
+}
+
+fallible row_list(struct store *s, const struct secret *integrity, enum row_table table, struct span tenant,
+                  struct span after, row_visitor *visit, void *context)
+{
+    struct statement *q;
+
+    TRY(store_query(s, tables[table].list, &q));
+    bind_text(q, 1, tenant);
+    bind_text(q, 2, after);
+    return visit_all(q, integrity, table, visit, context);
+}
+
+fallible row_list_all(struct store *s, const struct secret *integrity, enum row_table table, row_visitor *visit,
+                      void *context)
+{
+    struct statement *q;
+
+    TRY(store_query(s, tables[table].list_all, &q));
+    return visit_all(q, integrity, table, visit, context);
 }

@@ -16,7 +16,8 @@
 #define ROW_LINK_MAX 160
 #define ROW_LIST_MAX 1000
 
-enum row_table { ROW_KEYS, ROW_POLICIES };
+/* ROW_REMOVALS: keys that are deleted, until their secrets are. */
+enum row_table { ROW_KEYS, ROW_POLICIES, ROW_REMOVALS };
 
 struct row {
     char tenant[TENANT_MAX + 1], id[UUID_TEXT_SIZE], link[ROW_LINK_MAX + 1]; /* keys: policy id; policies: name or "" */
@@ -55,5 +56,8 @@ typedef struct err row_visitor(const struct row *r, void *context);
  * with FAIL_DENIED. */
 fallible row_list(struct store *s, const struct secret *integrity, enum row_table table, struct span tenant,
                   struct span after, row_visitor *visit, void *context);
+/* Of all tenants, at most ROW_LIST_MAX. */
+fallible row_list_all(struct store *s, const struct secret *integrity, enum row_table table, row_visitor *visit,
+                      void *context);
 
 #endif

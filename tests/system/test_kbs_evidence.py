@@ -89,6 +89,8 @@ def test_unknown_appraisal_policy(attested, simulator):
     challenge = client.challenge(key_id)
     r = client.request(key_id, challenge, evidence=cmw(simulator.quote(client.report_data(challenge))))
     refused(r, 404, "policy_not_found")
+    record = attested.audit(key=key_id, limit=1)[0]
+    assert (record["decision"], record["code"]) == ("refused", "policy_not_found")
 
 
 def test_attestation_service_down(kbs, key, simulator):  # L33

@@ -3,6 +3,7 @@
 import base64
 import json
 import subprocess
+import time
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -104,6 +105,29 @@ def test_vault_sealed_and_down(bao, tmp_path):  # L26, L52
         bao.start()
         bao.unseal()
         assert Client(k).fetch(key_id)[0].status == 200
+    finally:
+        k.stop()
+
+
+@needs_bao
+def test_delete_while_vault_is_down(bao, tmp_path):
+    """Deleted at once for everybody; its secret goes when Vault answers again."""
+    k = Kbs(tmp_path, manager=bao.settings())
+    try:
+        key_id, kept = (k.make_key()["key_information"]["id"] for _ in range(2))
+        path = f"keybroker/warder/default/{key_id}/1"
+        assert bao.call("GET", path)[0] == 200
+        bao.stop()
+        assert k.call("DELETE", f"/kbs/v1/keys/{key_id}", bearer=k.token()).status == 204
+        refused(k.call("GET", f"/kbs/v1/keys/{key_id}", bearer=k.token()), 404, "key_not_found")
+        refused(k.call("POST", f"/kbs/v1/keys/{key_id}/transfer", {}), 404, "key_not_found")
+        bao.start()
+        bao.unseal()
+        until = time.monotonic() + 30
+        while bao.call("GET", path)[0] != 404 and time.monotonic() < until:
+            time.sleep(0.2)
+        assert bao.call("GET", path)[0] == 404
+        assert Client(k).fetch(kept)[0].status == 200
     finally:
         k.stop()
 

@@ -542,6 +542,142 @@ static void pinned_key_that_is_gone_counts_no_more(void **state)
     client_done(&c);
 }
 
+/* The manager at work, while somebody else changes the key's policy or the manager is out of reach. */
+static struct keystore plain;
+
+static struct err touch_policy(struct transaction *t, void *context)
+{
+    struct row key owned(row_done) = { 0 }, policy owned(row_done) = { 0 };
+    const struct secret *integrity = broker.secrets.integrity;
+    (void)context;
+    TRY(row_read(t->store, integrity, ROW_KEYS, SPAN("default"), span_str(key_id), &key));
+    TRY(row_read(t->store, integrity, ROW_POLICIES, SPAN("default"), span_str(key.link), &policy));
+    policy.version++;
+    return row_update(t->store, integrity, ROW_POLICIES, &policy);
+}
+
+static struct err wrap_and_touch(struct keystore *self, const struct key_ref *ref, const struct key_spec *spec,
+                                 const struct key *recipient, const json_t *header, struct buf *jwe)
+{
+    TRY(commit_run(broker.committer, touch_policy, NULL));
+    return plain.wrap_to(self, ref, spec, recipient, header, jwe);
+}
+
+static struct err destroy_fails(struct keystore *self, const struct key_ref *ref)
+{
+    (void)self;
+    (void)ref;
+    return FAIL(UPSTREAM, "down");
+}
+
+static void a_race_lost_three_times_is_on_record(void **state)
+{
+    struct client c;
+    (void)state;
+    key_under("{}");
+    client_start(&c);
+    char *token owned(free) = token_for(&c, as_key, "tdx");
+    client_write(&c, token);
+    plain = *servers[0].store;
+    servers[0].store->wrap_to = wrap_and_touch;
+    (void)ask(OPERATION_RELEASE, request_of(&c), CODE_CHANGED_MEANWHILE);
+    servers[0].store->wrap_to = plain.wrap_to;
+    json_t *record owned(json_free) = last_record();
+    assert_string_equal(text_of(record, "decision"), "refused");
+    assert_string_equal(text_of(record, "code"), "changed_meanwhile");
+    assert_string_equal(text_of(record, "key_id"), key_id);
+    client_done(&c);
+}
+
+static void a_policy_that_the_service_lacks_is_on_record(void **state)
+{
+    struct client c;
+    (void)state;
+    key_under("{}");
+    client_start(&c);
+    client_write_with(&c, NULL, json_pack("[s,s]", "application/vnd.warder.tdx-quote", "AAAA"));
+    (void)ask(OPERATION_RELEASE, request_of(&c), CODE_APPRAISE);
+    (void)ask(OPERATION_RELEASE_WITHOUT_POLICY, request_of(&c), CODE_POLICY_NOT_FOUND);
+    json_t *record owned(json_free) = last_record();
+    assert_string_equal(text_of(record, "decision"), "refused");
+    assert_string_equal(text_of(record, "code"), "policy_not_found");
+    assert_string_equal(text_of(record, "key_id"), key_id);
+    /* It releases nothing, with no token and with a good one. */
+    client_start(&c);
+    char *token owned(free) = token_for(&c, as_key, "tdx");
+    client_write(&c, token);
+    struct broker_request q = request_of(&c);
+    q.attestation = span_str(token);
+    (void)ask(OPERATION_RELEASE_WITHOUT_POLICY, q, CODE_POLICY_NOT_FOUND);
+    client_done(&c);
+}
+
+static size_t count_removals(void)
+{
+    struct borrowed_store s owned(store_give) = store_borrow(broker.readers);
+    struct statement *q;
+    bool found;
+    assert_ok(store_query(s.store, "SELECT count(*) FROM removals", &q));
+    assert_ok(store_step(q, &found));
+    size_t count = (size_t)column_int(q, 0);
+    store_reset(q);
+    return count;
+}
+
+static void a_deleted_keys_secret_goes_when_the_manager_answers(void **state)
+{
+    char *token owned(free) = admin_token();
+    struct key_spec found;
+    char reason[KEY_REASON_SIZE];
+    (void)state;
+    key_under("{}");
+    struct key_ref ref = { SPAN("default"), span_str(key_id), 1, { 0 } };
+    struct broker_request q = { .bearer = span_str(token), .id = span_str(key_id) };
+    plain = *servers[0].store;
+    servers[0].store->destroy = destroy_fails;
+    (void)ask(OPERATION_KEY_DELETE, q, CODE_OK);
+    (void)ask(OPERATION_KEY_DELETE, q, CODE_KEY_NOT_FOUND);
+    (void)ask(OPERATION_CHALLENGE, q, CODE_KEY_NOT_FOUND);
+    assert_fails(broker_finish_deletions(&broker), FAIL_UPSTREAM);
+    assert_ok(key_service_describe(broker.manager, &ref, KEY_ALGORITHM_AES, &found, reason)); /* still there */
+    assert_int_equal(count_removals(), 1);
+    servers[0].store->destroy = plain.destroy;
+    assert_ok(broker_finish_deletions(&broker));
+    assert_int_equal(count_removals(), 0);
+    assert_fails(key_service_describe(broker.manager, &ref, KEY_ALGORITHM_AES, &found, reason), FAIL_ABSENT);
+    assert_ok(broker_finish_deletions(&broker));
+}
+
+static struct err forge_removal(struct transaction *t, void *context)
+{
+    struct statement *q;
+    (void)context;
+    TRY(store_query(t->store, "INSERT INTO removals SELECT * FROM keys WHERE id = ?1", &q));
+    bind_str(q, 1, key_id);
+    return store_run(q);
+}
+
+static struct err drop_removals(struct transaction *t, void *context)
+{
+    struct statement *q;
+    (void)context;
+    TRY(store_query(t->store, "DELETE FROM removals", &q));
+    return store_run(q);
+}
+
+static void a_removal_that_keyd_did_not_write_removes_nothing(void **state)
+{
+    struct key_spec found;
+    char reason[KEY_REASON_SIZE];
+    (void)state;
+    key_under("{}");
+    struct key_ref ref = { SPAN("default"), span_str(key_id), 1, { 0 } };
+    assert_ok(commit_run(broker.committer, forge_removal, NULL));
+    assert_fails(broker_finish_deletions(&broker), FAIL_DENIED);
+    assert_ok(key_service_describe(broker.manager, &ref, KEY_ALGORITHM_AES, &found, reason));
+    assert_ok(commit_run(broker.committer, drop_removals, NULL));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -555,6 +691,10 @@ int main(void)
         cmocka_unit_test(pinned_key_that_is_gone_counts_no_more),
         cmocka_unit_test(long_policies_decide_and_are_on_record),
         cmocka_unit_test(observed_token_of_another_is_noted),
+        cmocka_unit_test(a_race_lost_three_times_is_on_record),
+        cmocka_unit_test(a_policy_that_the_service_lacks_is_on_record),
+        cmocka_unit_test(a_deleted_keys_secret_goes_when_the_manager_answers),
+        cmocka_unit_test(a_removal_that_keyd_did_not_write_removes_nothing),
         cmocka_unit_test(every_decision_is_chained),
     };
     if (failed(crypto_start(CRYPTO_MEMORY_PLAIN)))
