@@ -9,6 +9,9 @@
 #include "http/problem.h"
 #include "token/attestation.h"
 
+#define CERTS_TEXT_MAX (64U << 10)
+#define CERTS_CACHE "public, max-age=60" /* far less than a key is announced ahead */
+
 static fallible add_policy(struct policy_store *s, struct span tenant, struct span id, json_t *list)
 {
     owned(json_free) json_t *row = NULL;
@@ -110,8 +113,12 @@ static void attest(struct http_exchange *x, void *context)
         http_answer_failure(x, e, e.kind == FAIL_ABSENT ? "policy_not_found" : "malformed_request");
         return;
     }
+    if (!nonce_admits(x, s, &envelope))
+        return;
     e = verifier_link_ask(s->link, &envelope.request, &a, &code);
     if (answer_failed_ask(x, e, &a, code))
+        return;
+    if (a.type == ANSWER_TOKEN && envelope.nonce.len && !nonce_used(x, s, envelope.nonce))
         return;
     if (a.type == ANSWER_TOKEN)
         answer_token(x, buf_span(&a.body));
@@ -125,20 +132,24 @@ static void attest(struct http_exchange *x, void *context)
 static void certs(struct http_exchange *x, void *context)
 {
     const struct as_service *s = context;
-    if (!s->public_keys || !*s->public_keys)
+    struct buf text owned(buf_done) = buf_of(CERTS_TEXT_MAX);
+    if (failed(public_keys_text(s->public_keys, &text))) {
         http_answer_problem(x, 503, "issuer_unavailable", "the token issuer has not started");
-    else
-        http_answer(x, 200, "application/jwk-set+json", span_str(s->public_keys));
+        return;
+    }
+    http_answer_header(x, "Cache-Control", CERTS_CACHE);
+    http_answer(x, 200, "application/jwk-set+json", buf_span(&text));
 }
 
 static void health(struct http_exchange *x, void *context)
 {
-    (void)context;
-    answer_health(x, "as");
+    const struct as_service *s = context;
+    answer_health(x, "as", s->link, true);
 }
 
 const struct http_route as_routes[] = {
     { "POST", "/as/v1/attest", ROUTE_OPEN, attest },
+    { "POST", "/as/v1/nonce", ROUTE_OPEN, nonce_create },
     { "GET", "/as/v1/certs", ROUTE_OPEN, certs },
     { "POST", "/as/v1/policies", ROUTE_BEARER, policies_create },
     { "GET", "/as/v1/policies", ROUTE_BEARER, policies_list },

@@ -4,7 +4,10 @@
 #define ATTESTD_ATTEST_ROUTES_H
 
 #include "access/pinned_keys.h"
+#include "attestd/envelope.h"
+#include "attestd/nonces.h"
 #include "attestd/policy_store.h"
+#include "attestd/public_keys.h"
 #include "attestd/verifier_link.h"
 #include "http/server.h"
 
@@ -12,11 +15,20 @@ struct as_service {
     struct verifier_link *link;
     struct policy_store *policies;
     struct pinned_keys *aas_keys;
-    const char *public_keys; /* JWKS of the token issuer; NULL: it is not there */
+    struct public_keys *public_keys;
+    struct nonces *nonces;
+    const char *audiences; /* that tokens may be for */
 };
 
 /* Ends with method NULL; the context of each is a struct as_service. */
 extern const struct http_route as_routes[];
+
+/* nonce_routes.c */
+void nonce_create(struct http_exchange *x, void *context);
+/* The audience is listed and the nonce good, where there is one; else false, and it has answered. */
+bool nonce_admits(struct http_exchange *x, const struct as_service *s, const struct envelope *e);
+/* Uses it up; false: it was used already, or it cannot be recorded; and it has answered. */
+bool nonce_used(struct http_exchange *x, const struct as_service *s, struct span nonce);
 
 /* policy_routes.c */
 void policies_create(struct http_exchange *x, void *context);

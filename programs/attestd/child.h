@@ -12,5 +12,9 @@ enum child_kind child_of(const char *name);
 
 /* A child that exits with this cannot work at all: the whole service stops. */
 #define CHILD_EXIT_USELESS 78
+/* One that exits with this wants to be started again at once: nothing is wrong. */
+#define CHILD_EXIT_AGAIN 79
+/* Argument of the issuer: announce a next signing key. */
+#define CHILD_ROTATE "--rotate"
 
 #endif

@@ -4,12 +4,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "attestd/signing_keys.h"
 #include "base/options.h"
+#include "token/attestation.h"
 
 #define SETTINGS_MAX 48
 #define WORKER_DEADLINE_MAX 60000
 #define SPARE_WORKERS_MAX 32
 #define TOKEN_MINUTES_MAX 1440
+#define ROTATE_DAYS_MAX 3650
+#define ANNOUNCE_MINUTES_MAX (30 * 1440)
+#define NONCE_SECONDS_MAX 3600
 
 static void settings_of(struct attestd_config *c, struct setting rows[SETTINGS_MAX])
 {
@@ -47,7 +52,18 @@ static void settings_of(struct attestd_config *c, struct setting rows[SETTINGS_M
         { "as", "key", OPTION_TEXT, &c->as.key, "instead of [tls] key" },
         { "as", "store", OPTION_TEXT, &c->as_store, "database of appraisal policies" },
         { "as", "signing_key", OPTION_TEXT, &c->signing_key,
-          "private key of the token issuer, PEM, mode 0600; made when missing (P-256)" },
+          "private key of the token issuer, PEM, mode 0600; made when missing" },
+        { "as", "signing_algorithm", OPTION_TEXT, &c->signing_algorithm,
+          "ES256, ES384 or PS384 for keys that are made; empty: as the key there is, else ES256" },
+        { "as", "rotate_days", OPTION_NUMBER, &c->rotate_days,
+          "a key signs for so long; 0: until SIGUSR1 asks for the next" },
+        { "as", "announce_minutes", OPTION_NUMBER, &c->announce_minutes,
+          "the next key is published for so long before it signs" },
+        { "as", "audiences", OPTION_TEXT, &c->audiences,
+          "whom tokens may be for: names, separated by spaces" },
+        { "as", "nonce_store", OPTION_TEXT, &c->nonce_store,
+          "database of the nonces that were used, shared by instances" },
+        { "as", "nonce_seconds", OPTION_NUMBER, &c->nonce_seconds, "how long a nonce is good for" },
         { "as", "jwks_file", OPTION_TEXT, &c->jwks_file,
           "the public key is written here; empty: nowhere" },
         { "as", "aas_jwks", OPTION_TEXT, &c->aas_jwks,
@@ -89,6 +105,8 @@ static bool set_defaults(struct attestd_config *c)
         { &c->as_store, "sqlite:/var/lib/warder/attestd/as.db" },
         { &c->signing_key, "/var/lib/warder/attestd/as-signing.key" },
         { &c->aas_jwks, "/etc/warder/keys/aas-jwks.json" },
+        { &c->audiences, ATTESTATION_AUDIENCE },
+        { &c->nonce_store, "sqlite:/var/lib/warder/attestd/nonces.db" },
     };
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
         if (!(*texts[i].to = strdup(texts[i].value)))
@@ -101,6 +119,8 @@ static bool set_defaults(struct attestd_config *c)
     c->worker_deadline_ms = 2000;
     c->spare_workers = 2;
     c->token_minutes = 60;
+    c->announce_minutes = 60;
+    c->nonce_seconds = 300;
     return true;
 }
 
@@ -149,6 +169,17 @@ fallible config_check(const struct attestd_config *c, char **message)
         { !c->token_minutes || c->token_minutes > TOKEN_MINUTES_MAX,
           "[as] token_minutes must be 1 to 1440" },
         { c->as.enabled && !given(c->signing_key), "[as] signing_key is empty" },
+        { !signing_algorithm_known(c->signing_algorithm),
+          "[as] signing_algorithm must be ES256, ES384 or PS384" },
+        { c->rotate_days > ROTATE_DAYS_MAX, "[as] rotate_days must be at most 3650" },
+        { c->announce_minutes > ANNOUNCE_MINUTES_MAX,
+          "[as] announce_minutes must be at most 43200" },
+        { c->rotate_days && c->announce_minutes >= c->rotate_days * 1440,
+          "[as] announce_minutes must be less than rotate_days" },
+        { !c->nonce_seconds || c->nonce_seconds > NONCE_SECONDS_MAX,
+          "[as] nonce_seconds must be 1 to 3600" },
+        { c->as.enabled && (!given(c->audiences) || !given(c->nonce_store)),
+          "[as] audiences or nonce_store is empty" },
         { c->as.enabled && !given(c->aas_jwks), "[as] aas_jwks is empty" },
         { !c->refresh_minutes, "[tcs] refresh_minutes must be at least 1" },
     };

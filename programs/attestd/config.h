@@ -28,7 +28,8 @@ struct attestd_config {
     uint64_t worker_deadline_ms, spare_workers;
 
     char *as_store, *signing_key, *jwks_file, *aas_jwks;
-    uint64_t token_minutes;
+    uint64_t token_minutes, rotate_days, announce_minutes, nonce_seconds;
+    char *signing_algorithm, *audiences, *nonce_store;
 };
 
 /* Defaults, then the file where there is one. `*message` as settings_load. */

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "attestd/envelope.h"
 
+#include "attestd/runtime_data.h"
+#include "token/attestation.h"
+
 #define TENANT_MAX 64
 
 void envelope_done(struct envelope *e)
@@ -63,18 +66,22 @@ fallible envelope_verify(const json_t *body, struct envelope *out)
 
 fallible envelope_attest(const json_t *body, struct envelope *out)
 {
-    static const char *const members[] = { "evidence", "policy_ids", "tenant", "runtime_data",
-                                           NULL };
+    static const char *const members[] = { "evidence", "policy_ids", "tenant", "audience",
+                                           "runtime_data", NULL };
     struct envelope e owned(
-        envelope_done) = { .request = { .kind = WORK_ATTEST, .tenant = SPAN("default") } };
+        envelope_done) = { .request = { .kind = WORK_ATTEST,
+                                        .tenant = SPAN("default"),
+                                        .audience = SPAN(ATTESTATION_AUDIENCE) } };
     const json_t *cmw = json_object_get(body, "evidence"),
                  *runtime = json_object_get(body, "runtime_data");
     TRY(json_only(body, members));
     TRY(json_opt_str(body, "tenant", "tenant", &e.request.tenant));
+    TRY(json_opt_str(body, "audience", "audience", &e.request.audience));
     if (!e.request.tenant.len || e.request.tenant.len > TENANT_MAX || !cmw ||
         (runtime && !json_is_object(runtime)))
         return FAIL(INPUT, "evidence, tenant or runtime_data");
     TRY(read_cmw(cmw, &e));
+    e.nonce = runtime_data_nonce(runtime);
     if (runtime)
         TRY(keep_text(runtime, &e.runtime_data, &e.request.runtime_data));
     *out = e;

@@ -15,7 +15,6 @@
 #include "base/log.h"
 #include "crypto/crypto.h"
 
-#define KEYS_TEXT_MAX (32U << 10)
 #define REFRESH_SECONDS 30
 #define BODY_MAX (256U << 10)
 #define UPSTREAM_MS 10000
@@ -31,7 +30,8 @@ struct front {
     struct verifier_link *link;
     struct policy_store *policies;
     struct pinned_keys *aas_keys;
-    char *public_keys;
+    struct public_keys *public_keys;
+    struct nonces *nonces;
     struct tcs_service tcs;
     struct qvs_service qvs;
     struct as_service as;
@@ -50,7 +50,8 @@ static void front_donep(struct front *f)
     http_client_free(f->upstream_client);
     policy_store_close(f->policies);
     pinned_keys_close(f->aas_keys);
-    free(f->public_keys);
+    public_keys_close(f->public_keys);
+    nonces_close(f->nonces);
 }
 
 static const char *given(const char *text)
@@ -107,23 +108,12 @@ static fallible open_link(struct front *f)
     return verifier_link_new(&l, &f->link);
 }
 
-static fallible read_public_keys(struct front *f)
-{
-    struct buf text owned(buf_done) = buf_of(KEYS_TEXT_MAX);
-    char room[4096];
-    for (ssize_t n; (n = read(CHANNEL_KEYS, room, sizeof(room))) > 0;)
-        buf_add(&text, span_from(room, (size_t)n));
-    close(CHANNEL_KEYS);
-    TRY(buf_check(&text));
-    f->public_keys = buf_take_str(&text);
-    return OK;
-}
-
 static fallible open_appraisal(struct front *f)
 {
     if (!f->config->as.enabled)
         return OK;
     TRY(policy_store_open(f->config->as_store, &f->policies));
+    TRY(nonces_open(f->config->nonce_store, (int64_t)f->config->nonce_seconds, &f->nonces));
     return pinned_keys_open(f->config->aas_jwks, &f->aas_keys);
 }
 
@@ -157,7 +147,9 @@ static fallible listen_all(struct front *f)
     f->as = (struct as_service){ .link = f->link,
                                  .policies = f->policies,
                                  .aas_keys = f->aas_keys,
-                                 .public_keys = f->public_keys };
+                                 .public_keys = f->public_keys,
+                                 .nonces = f->nonces,
+                                 .audiences = c->audiences };
     TRY(listen_role(f, 0, "tcs", &c->tcs, tcs_routes, &f->tcs));
     TRY(listen_role(f, 1, "qvs", &c->qvs, qvs_routes, &f->qvs));
     return listen_role(f, 2, "as", &c->as, as_routes, &f->as);
@@ -231,11 +223,12 @@ static fallible open_all(struct front *f)
     TRY(crypto_start(CRYPTO_MEMORY_PLAIN));
     json_start();
     TRY(harden_process());
-    TRY(read_public_keys(f));
+    TRY(public_keys_open(CHANNEL_KEYS, &f->public_keys));
     TRY(open_collateral(f));
     TRY(open_link(f));
     TRY(open_appraisal(f));
     TRY(confine_files(f));
+    TRY(public_keys_follow(f->public_keys));
     TRY(listen_all(f));
     bool enforced;
     return harden_syscalls(SANDBOX_NETWORK, &enforced);

@@ -8,7 +8,12 @@
 
 #define REQUEST_BODY_MAX (256U << 10)
 
-enum work_kind { WORK_VERIFY = 1, WORK_ATTEST };
+enum work_kind {
+    WORK_VERIFY = 1,
+    WORK_ATTEST,
+    WORK_PROBE_VERIFIER, /* is a worker there? */
+    WORK_PROBE_ISSUER    /* and the issuer? */
+};
 
 /* How the client gave its evidence. The front reads this envelope and no further. */
 enum evidence_form {
@@ -26,6 +31,7 @@ struct work_request {
     struct span report_data;  /* WORK_VERIFY: expected, hex; empty: none */
     struct span runtime_data; /* WORK_ATTEST: JSON; empty: none */
     struct span tenant;       /* WORK_ATTEST */
+    struct span audience;     /* WORK_ATTEST: whom the token is for */
     struct span policies;     /* WORK_ATTEST: [{"id","version","policy"}], from the store */
 };
 void work_request_write(const struct work_request *r, struct buf *out);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "attestd/runtime_data.h"
 
+#include "base/base64.h"
 #include "base/hex.h"
 #include "base/writer.h"
 
@@ -43,7 +44,35 @@ static fallible parse_kbs(const json_t *j, struct span tenant, struct runtime_da
     TRY(buf_check(&parts));
     TRY(digest_of(DIGEST_SHA512, buf_span(&parts), out->report_data));
     TRY(digest_text(challenge, out->challenge));
-    out->expected = out->bound = true;
+    out->signing_key = json_object_get(j, "signing_key");
+    out->expected = true;
+    return OK;
+}
+
+static fallible parse_nonce(const json_t *j, struct span tenant, struct runtime_data *out)
+{
+    static const char *const members[] = { "type", "nonce", "signing_key", "data", NULL };
+    struct buf s owned(buf_done) = buf_of(P256_POINT_SIZE),
+               data owned(buf_done) = buf_of(RUNTIME_BOUND_MAX);
+    struct buf parts owned(buf_done) = buf_of(2 * RUNTIME_BOUND_MAX);
+    struct span text = { 0 };
+    TRY(json_only(j, members));
+    TRY(json_get_str(j, "nonce", "runtime data: nonce", &out->nonce));
+    TRY(json_opt_str(j, "data", "runtime data: data", &text));
+    if (!out->nonce.len || out->nonce.len > RUNTIME_NONCE_MAX)
+        return FAIL(INPUT, "runtime data: nonce");
+    TRY(base64url_parse(text, &data));
+    out->signing_key = json_object_get(j, "signing_key");
+    if (out->signing_key)
+        TRY(read_point(j, "signing_key", &s, out->signing_jkt));
+    write_part(&parts, SPAN("warder-nonce-v1"));
+    write_part(&parts, out->nonce);
+    write_part(&parts, tenant);
+    write_part(&parts, buf_span(&s));
+    write_part(&parts, buf_span(&data));
+    TRY(buf_check(&parts));
+    TRY(digest_of(DIGEST_SHA512, buf_span(&parts), out->report_data));
+    out->expected = true;
     return OK;
 }
 
@@ -58,6 +87,15 @@ static fallible parse_value(const json_t *j, struct runtime_data *out)
     return OK;
 }
 
+struct span runtime_data_nonce(const json_t *j)
+{
+    struct span type = { 0 }, nonce = { 0 };
+    if (!j || failed(json_opt_str(j, "type", "type", &type)) || !span_equal_str(type, "nonce") ||
+        failed(json_opt_str(j, "nonce", "nonce", &nonce)))
+        return (struct span){ 0 };
+    return nonce;
+}
+
 fallible runtime_data_parse(const json_t *j, struct span tenant, struct runtime_data *out)
 {
     struct runtime_data d = { 0 };
@@ -66,6 +104,8 @@ fallible runtime_data_parse(const json_t *j, struct span tenant, struct runtime_
         TRY(json_get_str(j, "type", "runtime data: type", &type));
         if (span_equal_str(type, "kbs-v1"))
             TRY(parse_kbs(j, tenant, &d));
+        else if (span_equal_str(type, "nonce"))
+            TRY(parse_nonce(j, tenant, &d));
         else if (span_equal_str(type, "report-data"))
             TRY(parse_value(j, &d));
         else

@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/owned.h"
+#include "base/writer.h"
 
 #define KEYS_TEXT_MAX (32U << 10) /* fits into a pipe */
 #define KEYS_WAIT_MS 30000
@@ -40,7 +41,9 @@ struct supervisor {
     const char *config;
     char worker_paths[2][PATH_LEN]; /* of the build tree, of an installation */
     int ends[ENDS];
-    char *keys; /* the issuer's public key set, for the front */
+    char *keys;    /* the issuer's public key set, for the front */
+    int keys_pipe; /* where the front reads it, and each that comes after it; -1: no front */
+    bool rotate;   /* the issuer is to announce a next key */
     struct child children[CHILD_COUNT];
     bool wanted[CHILD_COUNT];
     int ready; /* read end, until the front has said that it listens */
@@ -72,8 +75,14 @@ become(const struct supervisor *s, enum child_kind kind, const struct child_chan
         at[i] = at[i] >= 0 ? fcntl(at[i], F_DUPFD_CLOEXEC, 16) : -1;
     for (int i = 0; i < 4; i++)
         place(at[i], CHANNEL_WORK + i);
-    char *argv[] = { (char *)child_names[kind], s->config ? "--config" : NULL, (char *)s->config,
-                     NULL };
+    char *argv[5] = { (char *)child_names[kind] };
+    size_t argc = 1;
+    if (s->config) {
+        argv[argc++] = "--config";
+        argv[argc++] = (char *)s->config;
+    }
+    if (kind == CHILD_ISSUER && s->rotate)
+        argv[argc] = CHILD_ROTATE;
     /* Symbols are resolved once at the start, not in every fork again. */
     setenv("LD_BIND_NOW", "1", 1);
     if (kind == CHILD_FRONT)
@@ -123,6 +132,20 @@ static fallible read_keys(int fd, char **out)
     return *out ? OK : FAIL(SYSTEM, "memory for the issuer's keys");
 }
 
+/* A set fits into the pipe with room to spare, so this never waits; a front that reads none of them
+ * is not there any more, or hangs. */
+static void tell_keys(struct supervisor *s)
+{
+    struct buf message owned(buf_done) = buf_of(2 * KEYS_TEXT_MAX);
+    write_part(&message, span_str(s->keys ? s->keys : ""));
+    if (s->keys_pipe < 0 ||
+        write(s->keys_pipe, message.at, message.len) == (ssize_t)message.len)
+        return;
+    log_warn("the front does not take the public keys");
+    if (s->children[CHILD_FRONT].pid)
+        kill(s->children[CHILD_FRONT].pid, SIGTERM);
+}
+
 static void start_issuer(struct supervisor *s)
 {
     int pipe_ends[2];
@@ -135,8 +158,14 @@ static void start_issuer(struct supervisor *s)
     close(pipe_ends[1]);
     struct err e = read_keys(pipe_ends[0], &s->keys);
     close(pipe_ends[0]);
-    if (failed(e))
+    if (failed(e)) {
         log_err(e, "token issuer");
+        return;
+    }
+    if (s->rotate)
+        log_info("a next signing key was asked for");
+    s->rotate = false;
+    tell_keys(s);
 }
 
 static void start_zygote(struct supervisor *s)
@@ -153,10 +182,11 @@ static void start_front(struct supervisor *s)
     int keys[2], ready[2];
     if (pipe2(keys, O_CLOEXEC) != 0 || pipe2(ready, O_CLOEXEC) != 0)
         return;
-    struct span text = span_str(s->keys);
-    if (text.len && write(keys[1], text.at, text.len) != (ssize_t)text.len)
-        log_warn("cannot hand the public keys to the front");
-    close(keys[1]);
+    fcntl(keys[1], F_SETFL, O_NONBLOCK);
+    if (s->keys_pipe >= 0)
+        close(s->keys_pipe);
+    s->keys_pipe = keys[1];
+    tell_keys(s);
     struct child_channels c = {
         .work = s->ends[WORK_FRONT], .decisions = -1, .keys = keys[0], .ready = ready[1]
     };
@@ -200,6 +230,11 @@ static void note_end(struct supervisor *s, enum child_kind kind, int status)
     snprintf(how, sizeof(how), "%s %d", WIFSIGNALED(status) ? "signal" : "exit",
              WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
     c->pid = 0;
+    if (WIFEXITED(status) && WEXITSTATUS(status) == CHILD_EXIT_AGAIN) {
+        c->again_us = now;
+        log_info("a child starts anew", "child", child_names[kind]);
+        return;
+    }
     c->quick_ends = now - c->started_us < SECOND_US ? c->quick_ends + 1 : 0;
     int64_t wait =
         c->quick_ends ? (int64_t)SECOND_US << (c->quick_ends < 5 ? c->quick_ends - 1 : 4) : 0;
@@ -245,6 +280,14 @@ static void stop_all(struct supervisor *s, const sigset_t *signals)
                 if (s->children[k].pid == pid)
                     s->children[k].pid = 0;
     }
+}
+
+/* The issuer ends between two decisions and finds at its new start what it is to do. */
+static void ask_rotation(struct supervisor *s)
+{
+    s->rotate = true;
+    if (s->children[CHILD_ISSUER].pid)
+        kill(s->children[CHILD_ISSUER].pid, SIGTERM);
 }
 
 static void note_ready(struct supervisor *s)
@@ -295,7 +338,7 @@ static fallible find_worker(struct supervisor *s)
 
 int supervise(const char *config, bool verifier, bool issuer)
 {
-    struct supervisor s = { .config = config, .ready = -1 };
+    struct supervisor s = { .config = config, .ready = -1, .keys_pipe = -1 };
     s.wanted[CHILD_ISSUER] = issuer;
     s.wanted[CHILD_ZYGOTE] = verifier;
     s.wanted[CHILD_FRONT] = true;
@@ -304,6 +347,7 @@ int supervise(const char *config, bool verifier, bool issuer)
     sigaddset(&signals, SIGCHLD);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGUSR1);
     sigprocmask(SIG_BLOCK, &signals, NULL);
 
     struct err e = find_worker(&s);
@@ -321,6 +365,8 @@ int supervise(const char *config, bool verifier, bool issuer)
         note_ready(&s);
         int got = sigtimedwait(&signals, NULL, s.ready >= 0 ? &tick : &idle);
         stop = got == SIGTERM || got == SIGINT;
+        if (got == SIGUSR1)
+            ask_rotation(&s);
         reap(&s);
     }
     sd_notify(0, "STOPPING=1");

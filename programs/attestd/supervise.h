@@ -11,7 +11,7 @@
 
 #include <stdbool.h>
 
-/* Until SIGTERM or SIGINT; returns the exit status. `config` may be NULL. `verifier`: qvs or as is
+/* Until SIGTERM or SIGINT; at SIGUSR1 the issuer announces a next signing key. returns the exit status. `config` may be NULL. `verifier`: qvs or as is
  * on; `issuer`: as is. */
 int supervise(const char *config, bool verifier, bool issuer);
 

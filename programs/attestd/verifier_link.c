@@ -13,6 +13,7 @@
 #define FORK_MS 1000 /* on top of the worker's own deadline */
 #define LOAD_MS 5000
 #define FLIGHTS_MAX 64
+#define PROBE_US 1000000 /* how long a probe's finding is good for */
 
 /* Collateral on its way to the zygote: who needs the same waits for it. */
 struct flight {
@@ -27,8 +28,16 @@ struct loaded {
     uint8_t digest[SHA256_SIZE];
 };
 
+/* What a probe has found last. */
+struct probe {
+    pthread_mutex_t probing;
+    int64_t at_us; /* 0: never */
+    bool good;
+};
+
 struct verifier_link {
     struct verifier_link_config config;
+    struct probe verifier, issuer;
     pthread_mutex_t lock;
     pthread_cond_t landed;
     struct flight flights[FLIGHTS_MAX];
@@ -44,6 +53,8 @@ fallible verifier_link_new(const struct verifier_link_config *config, struct ver
     l->config = *config;
     pthread_mutex_init(&l->lock, NULL);
     pthread_cond_init(&l->landed, NULL);
+    pthread_mutex_init(&l->verifier.probing, NULL);
+    pthread_mutex_init(&l->issuer.probing, NULL);
     *out = l;
     return OK;
 }
@@ -52,6 +63,8 @@ void verifier_link_free(struct verifier_link *l)
 {
     if (!l)
         return;
+    pthread_mutex_destroy(&l->verifier.probing);
+    pthread_mutex_destroy(&l->issuer.probing);
     pthread_cond_destroy(&l->landed);
     pthread_mutex_destroy(&l->lock);
     free(l);
@@ -239,6 +252,32 @@ fallible verifier_link_ask(struct verifier_link *l, const struct work_request *r
     *out = a;
     a.body = buf_of(0);
     return OK;
+}
+
+/* Strangers may ask for it: one probe at a time, and none so soon after another; meanwhile the last
+ * finding holds. */
+static bool probe(struct verifier_link *l, struct probe *p, enum work_kind kind)
+{
+    if (pthread_mutex_trylock(&p->probing) != 0)
+        return __atomic_load_n(&p->good, __ATOMIC_RELAXED);
+    if (!p->at_us || clock_monotonic_us() - p->at_us > PROBE_US) {
+        const struct work_request q = { .kind = kind, .form = EVIDENCE_CMW };
+        struct answer a owned(answer_done) = { .body = buf_of(0) };
+        bool good = !failed(ask_once(l, &q, &a)) && a.type == ANSWER_RESULT;
+        __atomic_store_n(&p->good, good, __ATOMIC_RELAXED);
+        p->at_us = clock_monotonic_us();
+    }
+    bool good = p->good;
+    pthread_mutex_unlock(&p->probing);
+    return good;
+}
+
+struct verifier_health verifier_link_health(struct verifier_link *l, bool issuer)
+{
+    struct verifier_health h = { .verifier = probe(l, &l->verifier, WORK_PROBE_VERIFIER) };
+    if (issuer)
+        h.issuer = probe(l, &l->issuer, WORK_PROBE_ISSUER);
+    return h;
 }
 
 void verifier_link_refresh(struct verifier_link *l)

@@ -36,6 +36,12 @@ static inline void answer_donep(struct answer *a)
 fallible verifier_link_ask(struct verifier_link *l, const struct work_request *request,
                            struct answer *out, const char **code);
 
+struct verifier_health {
+    bool verifier, issuer;
+};
+/* Does a worker answer, and the issuer behind it? Asked at most once a second. */
+struct verifier_health verifier_link_health(struct verifier_link *l, bool issuer);
+
 /* Gets the collateral of every platform kind that was asked for again, and warms the zygote where
  * it has changed. */
 void verifier_link_refresh(struct verifier_link *l);

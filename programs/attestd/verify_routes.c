@@ -28,14 +28,20 @@ bool answer_failed_ask(struct http_exchange *x, struct err e, const struct answe
     return true;
 }
 
-void answer_health(struct http_exchange *x, const char *service)
+void answer_health(struct http_exchange *x, const char *service, struct verifier_link *link,
+                   bool issuer)
 {
-    json_t *j = json_object();
+    const struct verifier_health h = verifier_link_health(link, issuer);
+    bool good = h.verifier && (!issuer || h.issuer);
+    json_t *j = json_object(), *parts = json_object();
     json_set_str(j, "service", service);
-    json_set_str(j, "status", "ok");
+    json_set_str(j, "status", good ? "ok" : "degraded");
     json_set_str(j, "version", WARDER_VERSION);
-    json_object_set_new(j, "parts", json_object());
-    http_answer_json(x, 200, j);
+    json_set_str(parts, "verifier", h.verifier ? "ok" : "down");
+    if (issuer)
+        json_set_str(parts, "issuer", h.issuer ? "ok" : "down");
+    json_object_set_new(j, "parts", parts);
+    http_answer_json(x, good ? 200 : 503, j);
 }
 
 static void verify(struct http_exchange *x, void *context)
@@ -64,8 +70,8 @@ static void verify(struct http_exchange *x, void *context)
 
 static void health(struct http_exchange *x, void *context)
 {
-    (void)context;
-    answer_health(x, "qvs");
+    const struct qvs_service *s = context;
+    answer_health(x, "qvs", s->link, false);
 }
 
 const struct http_route qvs_routes[] = {

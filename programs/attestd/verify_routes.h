@@ -17,7 +17,8 @@ extern const struct http_route qvs_routes[];
  * neither. */
 bool answer_failed_ask(struct http_exchange *x, struct err e, const struct answer *a,
                        const char *code);
-/* {"service","status":"ok","version","parts":{}} */
-void answer_health(struct http_exchange *x, const char *service);
+/* {"service","status":"ok"|"degraded","version","parts":{"verifier","issuer"?}}: 200, or 503. */
+void answer_health(struct http_exchange *x, const char *service, struct verifier_link *link,
+                   bool issuer);
 
 #endif

@@ -178,27 +178,70 @@ static struct span collateral_digest(const struct collateral_set *c, char out[DI
     return span_str(out);
 }
 
-static fallible decide(struct work *w, const struct runtime_data *rd, struct span tenant,
-                       struct span policies, json_t **decision)
+static bool is_measurement(const json_t *condition)
+{
+    static const char *const claims[] = { "mrtd", "mrenclave", "mrsigner", "measurement", "rtmr2",
+                                          "rtmr3" };
+    const char *claim = json_string_value(json_object_get(condition, "claim"));
+    if (!json_object_get(condition, "equals") && !json_object_get(condition, "in"))
+        return false;
+    for (size_t i = 0; claim && i < sizeof(claims) / sizeof(claims[0]); i++)
+        if (!strcmp(claim, claims[i]))
+            return true;
+    return false;
+}
+
+/* Does a policy, once met, say what runs? Each of its alternatives must. */
+static bool names_measurement(const json_t *j, unsigned depth)
+{
+    const json_t *any = json_object_get(j, "anyOf"), *all = json_object_get(j, "allOf");
+    size_t named = 0;
+    if (depth == JSON_DEPTH_MAX)
+        return false;
+    for (size_t i = 0; i < json_array_size(any); i++)
+        named += names_measurement(json_array_get(any, i), depth + 1);
+    if (json_array_size(any) && named == json_array_size(any))
+        return true;
+    for (size_t i = 0; i < json_array_size(all); i++)
+        if (names_measurement(json_array_get(all, i), depth + 1))
+            return true;
+    return is_measurement(j);
+}
+
+static bool any_names_measurement(const json_t *documents)
+{
+    for (size_t i = 0; i < json_array_size(documents); i++)
+        if (names_measurement(json_object_get(json_array_get(documents, i), "policy"), 0))
+            return true;
+    return false;
+}
+
+static fallible decide(struct work *w, const struct runtime_data *rd, const struct work_request *q,
+                       json_t **decision)
 {
     struct appraisal appraisal owned(appraisal_done) = { 0 };
     owned(json_free) json_t *documents = NULL, *wrong = NULL;
     char evidence[DIGEST_TEXT_SIZE], collateral[DIGEST_TEXT_SIZE];
     bool verified = verify_result_verified(w->result);
-    TRY(json_parse(policies, &documents));
+    TRY(json_parse(q->policies, &documents));
     TRY(appraise(documents, verify_result_claims(w->result), w->now, &appraisal));
     TRY(digest_text(buf_span(&w->evidence), evidence));
     wrong = verified ? json_incref(appraisal.failed) : failed_checks(w->result);
     struct attestation_facts facts = {
-        .tenant = tenant,
-        .signing_jkt = rd->bound ? span_str(rd->signing_jkt) : (struct span){ 0 },
-        .encryption_jkt = rd->bound ? span_str(rd->encryption_jkt) : (struct span){ 0 },
-        .challenge = rd->bound ? span_str(rd->challenge) : (struct span){ 0 },
+        .tenant = q->tenant,
+        .audience = q->audience,
+        .signing_jkt = span_str(rd->signing_jkt),
+        .signing_key = rd->signing_key,
+        .encryption_jkt = span_str(rd->encryption_jkt),
+        .challenge = span_str(rd->challenge),
+        .nonce = rd->nonce,
         .evidence_digest = span_str(evidence),
         .collateral_digest = collateral_digest(w->collateral, collateral),
         .claims = verify_result_claims(w->result),
         .policies = appraisal.policies,
         .verified = verified && appraisal.met,
+        .genuine = verified,
+        .measured = any_names_measurement(documents),
         .reason = verified ? "the evidence is genuine but an appraisal policy is not met"
                            : verify_result_reason(w->result),
         .failed = wrong,
@@ -218,7 +261,7 @@ static fallible serve_attest(struct work *w, const struct work_request *q)
         return answer_need(w);
     TRY(verify(w, rd.expected ? SPAN_OF(rd.report_data) : (struct span){ 0 }));
     owned(json_free) json_t *decision = NULL;
-    TRY(decide(w, &rd, q->tenant, q->policies, &decision));
+    TRY(decide(w, &rd, q, &decision));
     char *text owned(free) = json_text(decision);
     if (!text)
         return FAIL(SYSTEM, "memory for a decision");
@@ -241,6 +284,10 @@ static fallible serve(const struct worker *worker, int answer)
         return serve_verify(&w, &q);
     case WORK_ATTEST:
         return serve_attest(&w, &q);
+    case WORK_PROBE_VERIFIER:
+        return ipc_send(answer, ANSWER_RESULT, 0, SPAN("{}"), SEND_MS);
+    case WORK_PROBE_ISSUER:
+        return channel_send(worker->decisions, CHANNEL_PROBE, (struct span){ 0 }, answer);
     }
     return FAIL(INPUT, "unknown kind of request");
 }

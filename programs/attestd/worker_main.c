@@ -13,7 +13,9 @@
 #include "attestd/config.h"
 #include "attestd/issuer.h"
 #include "attestd/root_files.h"
+#include "attestd/signing_keys.h"
 #include "attestd/zygote.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/harden.h"
 #include "base/log.h"
@@ -21,6 +23,7 @@
 #include "crypto/jose.h"
 
 #define KEYS_TEXT_MAX (32U << 10)
+#define DAY_SECONDS 86400
 
 static fallible make_verifier(const struct attestd_config *c, struct verifier **out)
 {
@@ -62,11 +65,10 @@ static fallible run_zygote(const struct attestd_config *c)
 }
 
 /* To the parent, who hands it to the front; and where the configuration says. */
-static fallible publish_key(const struct attestd_config *c, const struct key *k)
+static fallible publish_keys(const struct attestd_config *c, const struct signing_keys *k)
 {
     struct buf jwks owned(buf_done) = buf_of(KEYS_TEXT_MAX);
-    const struct key *keys[] = { k };
-    TRY(jwks_text(keys, 1, &jwks));
+    TRY(jwks_text((const struct key *const *)k->all, k->count, &jwks));
     TRY(buf_check(&jwks));
     if (c->jwks_file && *c->jwks_file)
         TRY(file_write(c->jwks_file, buf_span(&jwks), 0644));
@@ -76,28 +78,41 @@ static fallible publish_key(const struct attestd_config *c, const struct key *k)
     return OK;
 }
 
-static fallible run_issuer(const struct attestd_config *c)
+static fallible run_issuer(const struct attestd_config *c, bool rotate, bool *again)
 {
     static const char *const nothing[] = { NULL };
-    owned(key_free) struct key *k = NULL;
+    struct signing_keys k owned(signing_keys_done) = { 0 };
+    const struct signing_keys_config keys = { .path = c->signing_key,
+                                              .algorithm = c->signing_algorithm,
+                                              .lifetime = (int64_t)c->token_minutes * 60,
+                                              .rotate = (int64_t)c->rotate_days * DAY_SECONDS,
+                                              .announce = (int64_t)c->announce_minutes * 60 };
     bool enforced;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     json_start();
     TRY(harden_process());
-    TRY(issuer_key(c->signing_key, &k));
-    TRY(publish_key(c, k));
+    TRY(signing_keys_open(&keys, rotate, clock_now(), &k));
+    TRY(publish_keys(c, &k));
+    issuer_hold_signals();
     TRY(harden_files(nothing, nothing, &enforced));
     TRY(harden_syscalls(SANDBOX_COMPUTE, &enforced));
-    return issuer_run(k, CHANNEL_DECISIONS, (int64_t)c->token_minutes * 60);
+    const struct issuer_config issuer = { .key = k.current,
+                                          .decisions = CHANNEL_DECISIONS,
+                                          .terms = { .lifetime = keys.lifetime,
+                                                     .audiences = c->audiences },
+                                          .change_at = k.change_at };
+    return issuer_run(&issuer, again);
 }
 
-/* Started as attestd starts it: NAME [--config FILE], with its channels open. */
+/* Started as attestd starts it: NAME [--config FILE] [--rotate], with its channels open. */
 int main(int argc, char **argv)
 {
     enum child_kind kind = child_of(argv[0]);
     /* The issuer's keys live in locked memory: this must come before everything else. */
     if (kind == CHILD_ISSUER && failed(crypto_start(CRYPTO_MEMORY_LOCKED)))
         return CHILD_EXIT_USELESS;
+    bool rotate = argc > 1 && !strcmp(argv[argc - 1], CHILD_ROTATE);
+    argc -= rotate;
     if ((kind != CHILD_ISSUER && kind != CHILD_ZYGOTE) || (argc != 1 && argc != 3)) {
         fprintf(stderr, "attestd-worker is started by attestd\n");
         return 2;
@@ -106,10 +121,11 @@ int main(int argc, char **argv)
     struct attestd_config c owned(config_done) = { 0 };
     char *message owned(free) = NULL;
     struct err e = config_load(&c, argc == 3 ? argv[2] : NULL, &message);
+    bool again = false;
     if (!failed(e))
-        e = kind == CHILD_ISSUER ? run_issuer(&c) : run_zygote(&c);
+        e = kind == CHILD_ISSUER ? run_issuer(&c, rotate, &again) : run_zygote(&c);
     if (!failed(e))
-        return 0;
+        return again ? CHILD_EXIT_AGAIN : 0;
     log_err(e, "a part of attestd cannot work", "part", child_names[kind]);
     return CHILD_EXIT_USELESS;
 }

@@ -221,6 +221,7 @@ static fallible serve_packet(struct zygote *z)
         e = remember(z, answer);
         break;
     case CHANNEL_DECISION:
+    case CHANNEL_PROBE:
         break;
     }
     if (failed(e)) {

@@ -17,6 +17,15 @@ static json_t *thumbprint_json(struct span jkt)
     return j;
 }
 
+/* RFC 7800: whose proof makes the token worth something. */
+static json_t *confirmation_json(const struct attestation_facts *f)
+{
+    json_t *j = thumbprint_json(f->signing_jkt);
+    if (f->signing_key)
+        json_object_set_new(j, "jwk", json_deep_copy(f->signing_key));
+    return j;
+}
+
 static json_t *warder_json(const struct attestation_facts *f)
 {
     json_t *w = json_object();
@@ -45,12 +54,20 @@ static struct span first_policy(const json_t *policies)
 fallible attestation_decision(const struct attestation_facts *f, json_t **out)
 {
     owned(json_free) json_t *j = json_object(), *submods = json_object();
-    json_object_set_new(submods, "tee",
-                        ear_submodule(f->claims, f->verified, first_policy(f->policies)));
+    const struct ear_facts ear = {
+        .outcome = f->verified ? EAR_VERIFIED
+                   : f->genuine ? EAR_POLICY_REFUSED : EAR_EVIDENCE_REFUSED,
+        .claims = f->claims,
+        .measured = f->measured && f->verified,
+        .policy_id = first_policy(f->policies),
+    };
+    json_object_set_new(submods, "tee", ear_submodule(&ear));
     json_object_set(j, "submods", submods);
     json_object_set_new(j, "warder", warder_json(f));
     if (f->verified && f->signing_jkt.len)
-        json_object_set_new(j, "cnf", thumbprint_json(f->signing_jkt));
+        json_object_set_new(j, "cnf", confirmation_json(f));
+    set_given(j, "aud", f->audience);
+    set_given(j, "eat_nonce", f->nonce);
     if (!json_object_get(submods, "tee") || !json_object_get(j, "submods") ||
         !json_object_get(j, "warder"))
         return FAIL(SYSTEM, "memory for a decision");
@@ -70,7 +87,7 @@ static bool status_fits(const json_t *decision, bool verified)
 
 static fallible decision_check(const json_t *decision, bool *verified)
 {
-    static const char *const members[] = { "cnf", "submods", "warder", NULL };
+    static const char *const members[] = { "aud", "cnf", "eat_nonce", "submods", "warder", NULL };
     const json_t *warder;
     struct span verdict;
     TRY(json_only(decision, members));
@@ -85,11 +102,39 @@ static fallible decision_check(const json_t *decision, bool *verified)
     return OK;
 }
 
-fallible attestation_issue(const struct key *k, const json_t *decision, int64_t now,
-                           int64_t lifetime, struct buf *out, bool *refusal)
+bool attestation_audience_listed(const char *audiences, struct span audience)
 {
+    struct span rest = span_str(audiences ? audiences : ATTESTATION_AUDIENCE);
+    while (rest.len && audience.len) {
+        struct span word = span_head(rest, span_find(rest, SPAN(" ")));
+        if (span_equal(word, audience))
+            return true;
+        rest = span_tail(rest, word.len < rest.len ? word.len + 1 : word.len);
+    }
+    return false;
+}
+
+static fallible read_audience(const json_t *decision, const struct attestation_terms *terms,
+                              char out[ATTESTATION_AUDIENCE_MAX + 1])
+{
+    struct span audience = SPAN(ATTESTATION_AUDIENCE);
+    TRY(json_opt_str(decision, "aud", "decision: audience", &audience));
+    if (audience.len > ATTESTATION_AUDIENCE_MAX ||
+        !attestation_audience_listed(terms->audiences, audience))
+        return FAIL(INPUT, "decision: audience");
+    memcpy(out, audience.at, audience.len);
+    out[audience.len] = 0;
+    return OK;
+}
+
+fallible attestation_issue(const struct key *k, const json_t *decision,
+                           const struct attestation_terms *terms, int64_t now, struct buf *out,
+                           bool *refusal)
+{
+    char audience[ATTESTATION_AUDIENCE_MAX + 1];
     bool verified;
     TRY(decision_check(decision, &verified));
+    TRY(read_audience(decision, terms, audience));
     owned(json_free) json_t *claims = json_copy((json_t *)decision), *verifier = json_object();
     if (!claims || !verifier)
         return FAIL(SYSTEM, "memory for a token");
@@ -97,7 +142,7 @@ fallible attestation_issue(const struct key *k, const json_t *decision, int64_t 
     json_set_str(verifier, "build", "warder " WARDER_VERSION);
     json_object_set(claims, "ear.verifier-id", verifier);
     json_set_str(claims, "eat_profile", ATTESTATION_PROFILE);
-    TRY(jwt_stamp(claims, ATTESTATION_ISSUER, ATTESTATION_AUDIENCE, now, lifetime));
+    TRY(jwt_stamp(claims, ATTESTATION_ISSUER, audience, now, terms->lifetime));
     TRY(jwt_sign(k, verified ? ATTESTATION_TYP : REFUSAL_TYP, claims, out));
     *refusal = !verified;
     return OK;

@@ -18,6 +18,7 @@
 #define ATTESTATION_TYP "JWT"
 #define REFUSAL_TYP "warder-refusal+jwt"
 #define ATTESTATION_MINUTES_MAX 1440
+#define ATTESTATION_AUDIENCE_MAX 256
 
 /* What the decision is about. Empty spans are "not there". */
 struct attestation_facts {
@@ -28,21 +29,32 @@ struct attestation_facts {
     struct span evidence_digest, collateral_digest; /* "sha256:..." */
     const json_t *claims;                           /* flat: docs/claims.md */
     const json_t *policies; /* [{"id","version","digest"}] that were applied */
+    struct span audience;       /* whom the token is for; empty: keyd */
+    struct span nonce;          /* the text that the report data answers */
+    const json_t *signing_key;  /* public JWK of S; may be NULL */
     bool verified;
+    bool genuine;         /* of a refusal: the evidence holds, a policy refuses */
+    bool measured;        /* a policy says what may run */
     const char *reason;   /* of a refusal */
     const json_t *failed; /* of a refusal: [{"check","clause"} |
                              {"policy","claim","operator","expected","actual"}] */
 };
-/* The members that say what was decided: "cnf" (verified only), "submods", "warder". New reference.
- */
+/* The members that say what was decided: "aud", "cnf" (verified only), "eat_nonce", "submods",
+ * "warder". New reference. */
 fallible attestation_decision(const struct attestation_facts *facts, json_t **out);
 
-/* Signs a decision as it is; adds iss, aud, jti, times, profile, verifier. A decision "refused"
- * becomes a refusal
- * (*refusal true) whatever else it says; one that has more members than a decision has is
- * FAIL_INPUT. */
-fallible attestation_issue(const struct key *k, const json_t *decision, int64_t now,
-                           int64_t lifetime, struct buf *out, bool *refusal);
+/* What the issuer's configuration says about every token. */
+struct attestation_terms {
+    int64_t lifetime;      /* seconds */
+    const char *audiences; /* names separated by spaces; NULL: keyd alone */
+};
+/* Signs a decision as it is; adds iss, jti, times, profile, verifier. A decision "refused" becomes a
+ * refusal (*refusal true) whatever else it says; one that has more members than a decision has, or
+ * is for an audience that is not listed, is FAIL_INPUT. */
+fallible attestation_issue(const struct key *k, const json_t *decision,
+                           const struct attestation_terms *terms, int64_t now, struct buf *out,
+                           bool *refusal);
+bool attestation_audience_listed(const char *audiences, struct span audience);
 
 /* A token, or a refusal, verified: signature, issuer, audience, times, profile, shape. Spans borrow
  * from `all`. */

@@ -149,7 +149,7 @@ def test_token(service, simulator):
     assert (header["alg"], header["typ"]) == ("ES256", "JWT")
     assert (claims["iss"], claims["aud"], claims["eat_profile"]) == ("warder-as", "warder-kbs", "tag:warder.dev,2026:attestation-v1")
     assert claims["nbf"] <= now + 1 and now < claims["exp"] <= now + 3601
-    assert claims["cnf"] == {"jkt": client.signing.thumbprint}
+    assert claims["cnf"] == {"jkt": client.signing.thumbprint, "jwk": client.signing.jwk}
     tee = claims["submods"]["tee"]
     assert tee["ear.status"] == "affirming" and tee["ear.appraisal-policy-id"] == service.policy["id"]
     w = claims["warder"]

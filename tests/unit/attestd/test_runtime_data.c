@@ -51,7 +51,7 @@ static void test_known_value(void **state)
     struct runtime_data d;
     char hex[2 * REPORT_DATA_SIZE + 1];
     assert_false(failed(runtime_data_parse(j, SPAN("default"), &d)));
-    assert_true(d.expected && d.bound);
+    assert_true(d.expected && d.signing_jkt[0] && d.signing_key);
     assert_string_equal(hex_str(SPAN_OF(d.report_data), hex), EXPECTED);
     assert_string_not_equal(d.signing_jkt, d.encryption_jkt);
     (void)state;
@@ -72,16 +72,66 @@ static void test_absent_and_value(void **state)
 {
     struct runtime_data d;
     assert_false(failed(runtime_data_parse(NULL, SPAN("default"), &d)));
-    assert_false(d.expected || d.bound);
+    assert_false(d.expected || d.signing_jkt[0]);
     char hex[2 * REPORT_DATA_SIZE + 1];
     memset(hex, 'a', sizeof(hex) - 1);
     hex[sizeof(hex) - 1] = 0;
     owned(json_free) json_t *j = json_pack("{s:s,s:s}", "type", "report-data", "value", hex);
     assert_false(failed(runtime_data_parse(j, SPAN("default"), &d)));
-    assert_true(d.expected && !d.bound && d.report_data[63] == 0xaa);
+    assert_true(d.expected && !d.signing_jkt[0] && d.report_data[63] == 0xaa);
     hex[2 * REPORT_DATA_SIZE - 1] = 0;
     json_set_str(j, "value", hex);
     assert_true(failed(runtime_data_parse(j, SPAN("default"), &d)));
+    (void)state;
+}
+
+static json_t *nonce(const char *text, const char *data)
+{
+    json_t *j = json_pack("{s:s,s:s}", "type", "nonce", "nonce", text);
+    if (data)
+        json_set_str(j, "data", data);
+    return j;
+}
+
+/* Nonce, tenant, key and data are each bound, and the nonce is known to the front too. */
+static void test_nonce(void **state)
+{
+    json_t *j[] = { nonce("abc", NULL),   nonce("abd", NULL), nonce("abc", "AAAA"),
+                                     nonce("abc", "AAAB"), nonce("abc", NULL), nonce("abc", NULL) };
+    struct runtime_data d[6];
+    json_object_set_new(j[4], "signing_key", jwk_of(GX, GY));
+    for (size_t i = 0; i < 6; i++) {
+        assert_false(failed(runtime_data_parse(j[i], i < 5 ? SPAN("default") : SPAN("t"), &d[i])));
+        assert_true(d[i].expected && !d[i].challenge[0] && !d[i].encryption_jkt[0]);
+        assert_int_equal(!!d[i].signing_jkt[0], i == 4);
+        for (size_t k = 0; k < i; k++)
+            assert_memory_not_equal(d[i].report_data, d[k].report_data, REPORT_DATA_SIZE);
+    }
+    assert_true(span_equal_str(runtime_data_nonce(j[0]), "abc"));
+    assert_int_equal(runtime_data_nonce(NULL).len, 0);
+    json_set_str(j[0], "type", "report-data");
+    assert_int_equal(runtime_data_nonce(j[0]).len, 0);
+    for (size_t i = 0; i < 6; i++)
+        json_free(j[i]);
+    (void)state;
+}
+
+static void test_bad_nonces(void **state)
+{
+    char text[RUNTIME_NONCE_MAX + 2], data[RUNTIME_BOUND_MAX * 2];
+    memset(text, 'a', sizeof(text) - 1);
+    memset(data, 'A', sizeof(data) - 1);
+    text[sizeof(text) - 1] = data[sizeof(data) - 1] = 0;
+    json_t *const bad[] = { nonce("", NULL), nonce(text, NULL), nonce("a", "!"), nonce("a", data),
+                            json_pack("{s:s}", "type", "nonce"),
+                            json_pack("{s:s,s:s,s:i}", "type", "nonce", "nonce", "a", "more", 1),
+                            json_pack("{s:s,s:s,s:{}}", "type", "nonce", "nonce", "a",
+                                      "signing_key") };
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        struct runtime_data d;
+        assert_true(failed(runtime_data_parse(bad[i], SPAN("default"), &d)));
+        json_free(bad[i]);
+    }
     (void)state;
 }
 
@@ -123,6 +173,8 @@ int main(void)
         cmocka_unit_test(test_known_value),
         cmocka_unit_test(test_parts_do_not_run_together),
         cmocka_unit_test(test_absent_and_value),
+        cmocka_unit_test(test_nonce),
+        cmocka_unit_test(test_bad_nonces),
         cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);

@@ -34,6 +34,7 @@ struct server {
 
 static char folder[64];
 static struct broker broker;
+static const struct attestation_terms terms = { .lifetime = 600 };
 static struct key *aas_key, *as_key;
 static struct server servers[CHANNELS];
 static pthread_t threads[CHANNELS];
@@ -194,7 +195,7 @@ static char *token_for(const struct client *c, const struct key *signer, const c
     facts.claims = claims;
     facts.policies = policies;
     assert_ok(attestation_decision(&facts, &decision));
-    assert_ok(attestation_issue(signer, decision, NOW, 600, &text, &refusal));
+    assert_ok(attestation_issue(signer, decision, &terms, NOW, &text, &refusal));
     return buf_take_str(&text);
 }
 

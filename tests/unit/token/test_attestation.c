@@ -12,6 +12,7 @@
 #define JKT_S "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 #define JKT_E "BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBB"
 
+static const struct attestation_terms terms = { .lifetime = 600 };
 static struct key *key;
 static struct jwks *keys;
 static json_t *claims, *policies;
@@ -65,7 +66,7 @@ static json_t *decide(bool verified)
 
 static void issue(const json_t *decision, struct buf *text, bool *refusal)
 {
-    assert_false(failed(attestation_issue(key, decision, NOW, 600, text, refusal)));
+    assert_false(failed(attestation_issue(key, decision, &terms, NOW, text, refusal)));
 }
 
 static void test_token(void **state)
@@ -125,7 +126,7 @@ static void test_issuer_refuses_other_things(void **state)
     json_object_set_new(json_object_get(odd, "warder"), "verdict", json_string("perhaps"));
     const json_t *wrong[] = { extra, both, status, odd, empty };
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
-        assert_true(failed(attestation_issue(key, wrong[i], NOW, 600, &text, &refusal)));
+        assert_true(failed(attestation_issue(key, wrong[i], &terms, NOW, &text, &refusal)));
         assert_int_equal(text.len, 0);
     }
     (void)state;
@@ -153,6 +154,44 @@ static void test_status_follows_claims(void **state)
     (void)state;
 }
 
+/* A worker cannot have a token signed for somebody whom the configuration does not name. */
+static void test_audience(void **state)
+{
+    static const struct attestation_terms listed = { .lifetime = 600,
+                                                     .audiences = "warder-kbs  relying.example x" };
+    static const struct {
+        const char *audience;
+        bool good;
+    } rows[] = { { "", true },           { "relying.example", true }, { "x", true },
+                 { "warder-kbs", true }, { "relying", false },        { "relying.example x", false },
+                 { " ", false } };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct attestation_facts f = facts(true);
+        f.audience = span_str(rows[i].audience);
+        f.nonce = SPAN("the-nonce");
+        owned(json_free) json_t *decision = NULL, *payload = NULL;
+        struct buf text owned(buf_done) = buf_of(JOSE_TEXT_MAX),
+                   body owned(buf_done) = buf_of(JOSE_TEXT_MAX);
+        bool refusal;
+        assert_false(failed(attestation_decision(&f, &decision)));
+        assert_int_equal(!failed(attestation_issue(key, decision, &listed, NOW, &text, &refusal)),
+                         rows[i].good);
+        if (!rows[i].good)
+            continue;
+        assert_false(failed(jws_verify(key, buf_span(&text), NULL, &body)));
+        assert_false(failed(json_parse_object(buf_span(&body), &payload)));
+        assert_string_equal(json_string_value(json_object_get(payload, "aud")),
+                            *rows[i].audience ? rows[i].audience : ATTESTATION_AUDIENCE);
+        assert_string_equal(json_string_value(json_object_get(payload, "eat_nonce")), "the-nonce");
+        /* keyd takes only what is for it. */
+        struct attestation a owned(attestation_done) = { 0 };
+        bool for_keyd = !*rows[i].audience || !strcmp(rows[i].audience, ATTESTATION_AUDIENCE);
+        assert_int_equal(!failed(attestation_verify(buf_span(&text), keys, NOW, &a, NULL)),
+                         for_keyd);
+    }
+    (void)state;
+}
+
 static void test_expires(void **state)
 {
     owned(json_free) json_t *decision = decide(true);
@@ -174,6 +213,7 @@ int main(void)
         cmocka_unit_test(test_refusal_is_no_token),
         cmocka_unit_test(test_issuer_refuses_other_things),
         cmocka_unit_test(test_status_follows_claims),
+        cmocka_unit_test(test_audience),
         cmocka_unit_test(test_expires),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
