@@ -73,6 +73,10 @@ static void settings_of(struct attestd_config *c, struct setting rows[SETTINGS_M
         { "verify", "root", OPTION_TEXT, &c->roots,
           "further roots of trust: certificate files, separated by spaces; claims say root: "
           "configured" },
+        { "verify", "tpm_root", OPTION_TEXT, &c->tpm_roots,
+          "CAs that certify attestation keys of TPMs: certificate files, separated by spaces" },
+        { "verify", "tpm_enrolled", OPTION_TEXT, &c->tpm_enrolled,
+          "file of enrolled attestation keys of TPMs, as warder tpm enroll writes it" },
         { "verify", "tcs_url", OPTION_TEXT, &c->tcs_url,
           "where the tcs role runs elsewhere: https://HOST:PORT" },
         { "verify", "tcs_ca", OPTION_TEXT, &c->tcs_ca,

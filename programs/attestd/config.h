@@ -23,7 +23,8 @@ struct attestd_config {
     bool upstream_plain_loopback;
     uint64_t refresh_minutes;
 
-    char *roots; /* file names, separated by spaces */
+    char *roots, *tpm_roots; /* file names, separated by spaces */
+    char *tpm_enrolled;
     char *tcs_url, *tcs_ca;
     uint64_t worker_deadline_ms, spare_workers;
 

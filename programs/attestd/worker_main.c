@@ -25,11 +25,25 @@
 #define KEYS_TEXT_MAX (32U << 10)
 #define DAY_SECONDS 86400
 
+static fallible trust_tpms(const struct attestd_config *c, struct verifier *v)
+{
+    struct root_files roots owned(root_files_done) = { 0 };
+    struct buf enrolled owned(buf_done) = buf_of(JSON_TEXT_MAX);
+    TRY(root_files_read(c->tpm_roots, &roots));
+    if (c->tpm_enrolled && *c->tpm_enrolled)
+        TRY(file_read(c->tpm_enrolled, &enrolled));
+    return verifier_trust_tpms(v, roots.spans, roots.count, buf_span(&enrolled));
+}
+
 static fallible make_verifier(const struct attestd_config *c, struct verifier **out)
 {
     struct root_files roots owned(root_files_done) = { 0 };
+    owned(verifier_free) struct verifier *v = NULL;
     TRY(root_files_read(c->roots, &roots));
-    return verifier_new(roots.spans, roots.count, out);
+    TRY(verifier_new(roots.spans, roots.count, &v));
+    TRY(trust_tpms(c, v));
+    *out = TAKE(v);
+    return OK;
 }
 
 static fallible confine_worker(void)

@@ -19,7 +19,7 @@
 
 struct verify_options {
     struct session_options session;
-    const char *collateral, *tcs, *at, *policy, *root;
+    const char *collateral, *tcs, *at, *policy, *root, *tpm_root, *tpm_enrolled;
     const char *evidence;
     bool json;
 };
@@ -59,6 +59,8 @@ static bool options_read(int argc, char **argv, struct verify_options *o, int *r
         { "at", 0, OPTION_TEXT, "TIME", "verify as of this time: RFC 3339 or seconds since 1970 (default: now)", &o->at },
         { "policy", 0, OPTION_TEXT, "FILE", "policy that the claims must meet", &o->policy },
         { "root", 0, OPTION_TEXT, "FILE", "one more root certificate to trust, PEM or DER", &o->root },
+        { "tpm-root", 0, OPTION_TEXT, "FILE", "certificates of CAs that certify attestation keys of TPMs, PEM or DER", &o->tpm_root },
+        { "tpm-enrolled", 0, OPTION_TEXT, "FILE", "enrolled attestation keys of TPMs (warder tpm enroll)", &o->tpm_enrolled },
         SESSION_OPTIONS(o->session),
         { 0 },
     };
@@ -124,6 +126,28 @@ static int verifier_make(const char *root_file, struct verify_inputs *in)
     return failed(e) ? unusable(root_file ? root_file : "verifier", e) : EXIT_OK;
 }
 
+/* Empty where no file is named. */
+static int optional_read(const char *path, struct buf *to)
+{
+    struct err e = path ? file_read(path, to) : OK;
+
+    return failed(e) ? unusable(path, e) : EXIT_OK;
+}
+
+static int tpms_trust(const struct verify_options *o, struct verify_inputs *in)
+{
+    struct buf roots owned(buf_done) = buf_of(ROOT_FILE_MAX), enrolled owned(buf_done) = buf_of(JSON_TEXT_MAX);
+    int rc = optional_read(o->tpm_root, &roots);
+
+    if (!rc)
+        rc = optional_read(o->tpm_enrolled, &enrolled);
+    if (rc)
+        return rc;
+    struct span extra = buf_span(&roots);
+    struct err e = verifier_trust_tpms(in->verifier, &extra, o->tpm_root ? 1 : 0, buf_span(&enrolled));
+    return failed(e) ? unusable("trust in TPMs", e) : EXIT_OK;
+}
+
 static int inputs_read(const struct verify_options *o, struct verify_inputs *in)
 {
     in->evidence = buf_of(EVIDENCE_MAX + 1);
@@ -135,7 +159,9 @@ static int inputs_read(const struct verify_options *o, struct verify_inputs *in)
     int rc = evidence_read(o->evidence, in);
     if (!rc)
         rc = policy_read(o->policy, in);
-    return rc ? rc : verifier_make(o->root, in);
+    if (!rc)
+        rc = verifier_make(o->root, in);
+    return rc ? rc : tpms_trust(o, in);
 }
 
 static int set_load(struct verify_inputs *in, const struct collateral_raw *raw)

@@ -44,6 +44,8 @@ fallible key_save(const char *path, const struct key *k);      /* created 0600 *
 fallible key_from_p256_xy(struct span xy, struct key **out);
 fallible key_from_point(enum key_kind curve, struct span sec1, struct key **out);
 fallible key_to_point(const struct key *k, struct buf *out); /* 04 || x || y */
+/* Big-endian; the modulus within RSA_BITS_MIN and RSA_BITS_MAX. */
+fallible key_from_rsa_public(struct span modulus, struct span exponent, struct key **out);
 /* Big-endian without leading zeros: RSA modulus and public exponent. */
 fallible key_rsa_public(const struct key *k, struct buf *modulus, struct buf *exponent);
 

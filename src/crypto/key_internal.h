@@ -30,7 +30,6 @@ EVP_PKEY *key_pkey(const struct key *k);
 fallible key_adopt(EVP_PKEY *pkey, bool is_private, struct key **out);
 /* `private_scalar` in 1 to n - 1, big-endian; the point is computed from it. */
 fallible key_from_scalar(const struct curve *c, struct span private_scalar, struct key **out);
-fallible key_from_rsa_public(struct span modulus, struct span exponent, struct key **out);
 /* n, e, d, p, q, d mod p-1, d mod q-1, 1/q mod p: RFC 8017 appendix A.1.2. */
 #define RSA_PARTS 8
 fallible key_from_rsa_private(const struct span parts[RSA_PARTS], struct key **out);

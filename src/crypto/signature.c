@@ -19,13 +19,13 @@ static bool suits(const struct key *k, enum signature_scheme scheme)
 
 static bool set_rsa(EVP_PKEY_CTX *ctx, enum signature_scheme scheme, enum digest_kind digest)
 {
-    int padding = scheme == SIGNATURE_RSA_PSS ? RSA_PKCS1_PSS_PADDING : RSA_PKCS1_PADDING;
+    bool pss = scheme == SIGNATURE_RSA_PSS || scheme == SIGNATURE_RSA_PSS_ANY_SALT;
+    int salt = scheme == SIGNATURE_RSA_PSS ? RSA_PSS_SALTLEN_DIGEST : RSA_PSS_SALTLEN_AUTO;
 
-    if (EVP_PKEY_CTX_set_rsa_padding(ctx, padding) != 1 ||
+    if (EVP_PKEY_CTX_set_rsa_padding(ctx, pss ? RSA_PKCS1_PSS_PADDING : RSA_PKCS1_PADDING) != 1 ||
         EVP_PKEY_CTX_set_signature_md(ctx, digest_object(digest)) != 1)
         return false;
-    return scheme != SIGNATURE_RSA_PSS ||
-           EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, RSA_PSS_SALTLEN_DIGEST) == 1;
+    return !pss || EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, salt) == 1;
 }
 
 static fallible verify_rsa(const struct key *k, enum signature_scheme scheme,

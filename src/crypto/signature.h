@@ -15,7 +15,8 @@
 enum signature_scheme {
     SIGNATURE_ECDSA, /* raw r || s */
     SIGNATURE_RSA_PKCS1,
-    SIGNATURE_RSA_PSS /* salt as long as the digest, MGF1 with the same digest */
+    SIGNATURE_RSA_PSS,         /* salt as long as the digest, MGF1 with the same digest */
+    SIGNATURE_RSA_PSS_ANY_SALT /* verification only: TPMs choose the salt's length */
 };
 
 fallible signature_verify(const struct key *k, enum signature_scheme scheme,

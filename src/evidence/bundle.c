@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "evidence/quote.h"
 #include "evidence/snp_report.h"
+#include "evidence/tpm_evidence.h"
 
 #define INDICATOR_EVIDENCE 4 /* RFC 9999: bit 2 of the conceptual message type */
 #define COLLECTION_TYPE "__cmwc_t"
@@ -17,8 +18,8 @@ static const struct piece_type {
     { "application/vnd.warder.sgx-quote", PIECE_SGX_QUOTE, QUOTE_MAX },
     { "application/vnd.warder.tdx-quote", PIECE_TDX_QUOTE, QUOTE_MAX },
     { "application/vnd.warder.snp-report", PIECE_SNP_REPORT, SNP_EVIDENCE_MAX },
-    { "application/vnd.warder.tpm-quote", PIECE_TPM_QUOTE, EVIDENCE_MAX },
-    { "application/vnd.warder.azure-vtpm", PIECE_AZURE_VTPM, EVIDENCE_MAX },
+    { "application/vnd.warder.tpm-quote", PIECE_TPM_QUOTE, TPM_EVIDENCE_MAX },
+    { "application/vnd.warder.azure-vtpm", PIECE_AZURE_VTPM, TPM_EVIDENCE_MAX },
 };
 
 /* Bare pieces, in the order in which they are tried: the more particular structure first. */
@@ -26,6 +27,8 @@ static const struct bare_type {
     bool (*looks_like)(struct span in);
     enum piece_kind kind;
 } bare_types[] = {
+    { tpm_evidence_of_azure, PIECE_AZURE_VTPM },
+    { tpm_evidence_looks_like, PIECE_TPM_QUOTE },
     { snp_report_looks_like, PIECE_SNP_REPORT },
     { quote_looks_like, PIECE_ANY_QUOTE },
 };

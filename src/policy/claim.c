@@ -6,8 +6,8 @@
     "OutOfDateConfigurationNeeded TDRelaunchAdvised TDRelaunchAdvisedConfigurationNeeded Revoked"
 
 const struct claim_row claim_table[] = {
-    { "tee", CLAIM_TEXT, 0, "sgx tdx snp", "sgx tdx snp", "kind of trusted execution environment" },
-    { "root", CLAIM_TEXT, 0, "vendor configured", "sgx tdx snp",
+    { "tee", CLAIM_TEXT, 0, "sgx tdx snp tpm", "sgx tdx snp tpm", "kind of trusted execution environment" },
+    { "root", CLAIM_TEXT, 0, "vendor configured", "sgx tdx snp tpm",
       "the root of trust it rests on: the vendor's pinned one, or one that the configuration names" },
     { "debug", CLAIM_BOOL, 0, NULL, "sgx tdx snp", "the owner of the host can read it (SGX DEBUG; any TD attribute bit 0 to 7; SNP guest policy)" },
     { "report_data", CLAIM_HEX, 64, NULL, "sgx tdx snp", "what the workload had the hardware sign" },
@@ -138,13 +138,71 @@ const struct claim_row claim_table[] = {
     { "launch_mitigation", CLAIM_HEX, 8, NULL, "snp", "mitigations verified at launch; report version 5" },
     { "current_mitigation", CLAIM_HEX, 8, NULL, "snp", "mitigations verified now; report version 5" },
 
+    { "ak_trust", CLAIM_TEXT, 0, "enrolled ek_certificate ak_certificate hardware_report", "tpm",
+      "why the TPM's attestation key is believed" },
+    { "ak_name", CLAIM_HEX, 0, NULL, "tpm", "TPM name of the attestation key: identifies one TPM" },
+    { "ak_label", CLAIM_TEXT, 0, NULL, "tpm", "what the operator called it when it was enrolled" },
+    { "qualifying_data", CLAIM_HEX, 0, NULL, "tpm", "what the workload had the TPM sign: the SHA-256 of the report data" },
+    { "tpm_firmware", CLAIM_HEX, 8, NULL, "tpm", "firmware version of the TPM, in its maker's form" },
+    { "tpm_clock", CLAIM_NUMBER, 62, NULL, "tpm", "milliseconds that the TPM has been powered" },
+    { "tpm_reset_count", CLAIM_NUMBER, 32, NULL, "tpm", "how often the TPM was reset: one for each boot" },
+    { "tpm_restart_count", CLAIM_NUMBER, 32, NULL, "tpm", "how often it was resumed since" },
+    { "tpm_clock_safe", CLAIM_BOOL, 0, NULL, "tpm", "no earlier value of the clock was ever higher" },
+    { "pcr_sha1_*", CLAIM_HEX, 20, NULL, "tpm", "value of a PCR, 0 to 23, of the SHA-1 bank: a quoted one" },
+    { "pcr_sha256_*", CLAIM_HEX, 32, NULL, "tpm", "the same of the SHA-256 bank" },
+    { "pcr_sha384_*", CLAIM_HEX, 48, NULL, "tpm", "the same of the SHA-384 bank" },
+    { "pcr_sha512_*", CLAIM_HEX, 64, NULL, "tpm", "the same of the SHA-512 bank" },
+
+    { "event_bank", CLAIM_TEXT, 0, "sha1 sha256 sha384 sha512", "tpm", "which bank the digests of the event log are of" },
+    { "events", CLAIM_EVENT_LIST, 0, "register type digest", "tpm",
+      "what was measured into the registers at boot, in order; absent where there are more than 512" },
+    { "boot_applications", CLAIM_TEXT_LIST, 0, NULL, "tpm", "digests of what the firmware started: boot loader, kernel" },
+    { "secure_boot", CLAIM_BOOL, 0, NULL, "tpm", "the firmware said so before it started anything" },
+    { "ima_entries", CLAIM_NUMBER, 16, NULL, "tpm", "entries of IMA's list that the quoted register contains" },
+    { "ima_violations", CLAIM_NUMBER, 16, NULL, "tpm", "files among them that changed while they were measured" },
+    { "ima_files", CLAIM_EVENT_LIST, 0, "name digest", "tpm",
+      "files that the kernel measured, each once its hash is that of its fields; absent where there are more than 512" },
     { 0 },
 };
 
-const struct claim_row *claim_find(struct span name)
+static bool among(const char *words, struct span word)
+{
+    struct span rest = span_str(words);
+
+    while (rest.len) {
+        size_t at = span_find(rest, SPAN(" "));
+        if (span_equal(span_head(rest, at), word))
+            return true;
+        rest = span_tail(rest, at < rest.len ? at + 1 : at);
+    }
+    return false;
+}
+
+/* "pcr_sha256_*" stands for the names that end in a number from 0 to 23 in its place. */
+static bool name_matches(struct span name, const char *row)
+{
+    size_t star = strlen(row) - 1;
+
+    if (row[star] != '*')
+        return span_equal_str(name, row);
+    if (!span_starts(name, span_from(row, star)))
+        return false;
+    return among("0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23", span_tail(name, star));
+}
+
+static const struct claim_row *row_find(struct span name, struct span tee)
 {
     for (const struct claim_row *row = claim_table; row->name; row++)
-        if (span_equal_str(name, row->name))
+        if (name_matches(name, row->name) && (!tee.len || among(row->tees, tee)))
             return row;
     return NULL;
+}
+
+const struct claim_row *claim_find(struct span name)
+{
+    size_t dot = span_find(name, SPAN("."));
+
+    if (dot == name.len)
+        return row_find(name, (struct span){ 0 });
+    return dot ? row_find(span_tail(name, dot + 1), span_head(name, dot)) : NULL;
 }

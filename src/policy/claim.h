@@ -22,7 +22,7 @@ enum claim_type {
 };
 
 struct claim_row {
-    const char *name;
+    const char *name;    /* a star at its end: a number from 0 to 23, "pcr_sha256_7" */
     enum claim_type type;
     uint32_t size;       /* CLAIM_HEX: bytes, 0 where they vary; CLAIM_NUMBER: bits; else 0 */
     const char *values;  /* CLAIM_TEXT with a closed set: "sgx tdx"; CLAIM_EVENT_LIST: the members
@@ -33,7 +33,7 @@ struct claim_row {
 
 extern const struct claim_row claim_table[]; /* ends with name NULL */
 
-/* NULL when there is no such claim. */
+/* A claim of one piece of a bundle has the piece's kind before it, "tdx.mrtd". NULL when there is no such claim. */
 const struct claim_row *claim_find(struct span name);
 
 #endif

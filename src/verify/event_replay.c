@@ -56,6 +56,17 @@ static fallible replay_start(uint16_t alg, struct replay *p)
     return known ? OK : FAIL(INPUT, "the event log's bank is of a hash that is not known here");
 }
 
+fallible replay_begin(uint16_t alg, struct replay *out)
+{
+    struct replay p;
+
+    TRY(replay_start(alg, &p));
+    for (unsigned i = DYNAMIC_FIRST; i <= DYNAMIC_LAST; i++)
+        memset(p.registers[i], 0xff, sizeof(p.registers[i]));
+    *out = p;
+    return OK;
+}
+
 /* The digest that an event extends, or why the bank is of no use. */
 static struct span extended_take(struct replay *p, const struct event *e)
 {
@@ -99,9 +110,7 @@ fallible replay_event_log(const struct event_log *log, uint16_t alg, struct repl
 {
     struct replay p;
 
-    TRY(replay_start(alg, &p));
-    for (unsigned i = DYNAMIC_FIRST; i <= DYNAMIC_LAST; i++)
-        memset(p.registers[i], 0xff, sizeof(p.registers[i]));
+    TRY(replay_begin(alg, &p));
     TRY(events_replay(log, true, &p));
     *out = p;
     return OK;
@@ -125,7 +134,7 @@ fallible ima_template_hash(const struct ima_entry *e, enum digest_kind kind, uin
     return digest_of(kind, buf_span(&data), out);
 }
 
-static fallible ima_extend(struct replay *p, const struct ima_entry *e)
+fallible replay_ima_entry(const struct ima_entry *e, struct replay *p)
 {
     uint8_t hash[DIGEST_MAX];
     size_t size = digest_size(p->kind);
@@ -158,7 +167,7 @@ fallible replay_ima_log(struct span text, struct replay *on)
         TRY(ima_next(&c, &e, &end));
         if (end)
             break;
-        TRY(ima_extend(&p, &e));
+        TRY(replay_ima_entry(&e, &p));
     }
     *on = p;
     return OK;

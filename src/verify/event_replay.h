@@ -23,11 +23,14 @@ struct replay {
 enum digest_kind digest_of_tpm(uint16_t alg, bool *known);
 const char *tpm_hash_name(uint16_t alg); /* "sha256"; NULL when not known here */
 
-/* A TPM's start values: zeros; FF for the dynamic PCRs 17 to 22; for PCR 0 what StartupLocality says. */
+/* A TPM's start values: zeros; FF for the dynamic PCRs 17 to 22. FAIL_INPUT: a hash that is not known here. */
+fallible replay_begin(uint16_t alg, struct replay *out);
+/* From the start values, and for PCR 0 from what StartupLocality says. */
 fallible replay_event_log(const struct event_log *log, uint16_t alg, struct replay *out);
 /* The start values are zeros in all (CCEL). */
 fallible replay_cc_log(const struct event_log *log, struct replay *out);
-/* Extends the registers of `on` further. */
+/* Extend the registers of `on` further. */
+fallible replay_ima_entry(const struct ima_entry *e, struct replay *on);
 fallible replay_ima_log(struct span text, struct replay *on);
 
 /* The digest of bank `alg` is that of the event's data, for a type of which the specification says so. */

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "verify/piece.h"
 
+#include "verify/tpm_verify.h"
+
 static const struct evidence_type *const types[] = {
     &quote_evidence[0],
     &quote_evidence[1],
     &quote_evidence[2],
     &snp_evidence,
+    &tpm_evidence_type,
 };
 
 const struct evidence_type *evidence_type_of(enum piece_kind kind)
@@ -14,4 +17,23 @@ const struct evidence_type *evidence_type_of(enum piece_kind kind)
         if (types[i]->kind == kind)
             return types[i];
     return NULL;
+}
+
+static void bind(struct piece *p, struct span bytes, bool hashed)
+{
+    if (bytes.len > sizeof(p->bound))
+        return;
+    memcpy(p->bound, bytes.at, bytes.len);
+    p->bound_len = bytes.len;
+    p->bound_hashed = hashed;
+}
+
+void piece_bind(struct piece *p, struct span report_data)
+{
+    bind(p, report_data, false);
+}
+
+void piece_bind_hash(struct piece *p, struct span hash)
+{
+    bind(p, hash, true);
 }

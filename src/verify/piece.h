@@ -25,7 +25,13 @@ struct piece {
     unsigned version;     /* of its format */
     const char *status;   /* the vendor's TCB status; "" where there is none */
     void *state;          /* the kind's own: what its claims are made from */
+    uint8_t bound[64];    /* what it had the hardware sign: 64 bytes of report data, */
+    bool bound_hashed;    /* or their SHA-256 alone, 32 bytes (a TPM) */
+    size_t bound_len;     /* any other length: bound to nothing */
 };
+
+void piece_bind(struct piece *p, struct span report_data);
+void piece_bind_hash(struct piece *p, struct span hash);
 
 struct evidence_type {
     enum piece_kind kind;

@@ -26,6 +26,7 @@ void verifier_free(struct verifier *v)
     platform_map_done(&v->platforms);
     root_set_done(&v->roots);
     root_set_done(&v->amd_roots);
+    tpm_trust_done(&v->tpm);
     free(v);
 }
 
@@ -49,4 +50,14 @@ fallible verifier_remember(struct verifier *v, struct span pck_chain)
         return OK;
     TRY(remember_amd(v, pck_chain, &amd));
     return platform_authentic(amd) ? OK : FAIL(DENIED, "the platform's certificates are not authentic");
+}
+
+fallible verifier_trust_tpms(struct verifier *v, const struct span *roots, size_t count, struct span enrolled)
+{
+    struct tpm_trust t;
+
+    TRY(tpm_trust_init(&t, roots, count, enrolled));
+    tpm_trust_done(&v->tpm);
+    v->tpm = t;
+    return OK;
 }

@@ -27,6 +27,10 @@ OWNED_TYPE(struct verifier, verifier_free)
  * evidence (verify_result_pck_chain). It is verified here again; a chain that is not authentic is FAIL_DENIED. */
 fallible verifier_remember(struct verifier *v, struct span pck_chain);
 
+/* Whose TPMs are believed, in place of what was named before: certificates of CAs (DER, or PEM with one to four), and enrolled
+ * attestation keys (JSON as `warder tpm enroll` writes it, or empty). Not while another thread verifies. */
+fallible verifier_trust_tpms(struct verifier *v, const struct span *roots, size_t count, struct span enrolled);
+
 /* A set belongs to the verifier that it was loaded for, which must outlive it.
  * Never fails for bad content: what is wrong with the collateral is remembered and shows in each result as failed checks. */
 fallible collateral_set_load(const struct verifier *v, const struct collateral_raw *raw, struct collateral_set **out);

@@ -12,11 +12,13 @@
 #include "verify/platform.h"
 #include "verify/quote_checks.h"
 #include "verify/tcb_rule.h"
+#include "verify/tpm_trust.h"
 
 struct verifier {
     struct root_set roots;     /* of Intel's evidence */
     struct root_set amd_roots; /* of AMD's */
     struct platform_map platforms;
+    struct tpm_trust tpm;
 };
 
 /* A signed JSON document: what is wrong with its signature or its content, or NULL. The content is not read

@@ -10,7 +10,7 @@
 
 #define PAGE_MAX (256U << 10)
 #define ROW_MAX 512
-#define STATUS_LIST_MIN 40 /* a longer closed set is the list of statuses, which has a name of its own */
+#define STATUS_LIST_MIN 64 /* a longer closed set is the list of statuses, which has a name of its own */
 
 static void comma_list(struct buf *b, const char *words)
 {
