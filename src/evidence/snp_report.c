@@ -188,7 +188,5 @@ bool snp_report_looks_like(struct span in)
     struct reader r = reader_of(in);
     uint32_t version = reader_u32le(&r);
 
-    reader_take(&r, 48);
-    uint32_t algorithm = reader_u32le(&r);
-    return in.len >= SNP_REPORT_SIZE && version >= 1 && version <= VERSION_MAX && algorithm == 1;
+    return in.len >= SNP_REPORT_SIZE && version >= 1 && version <= VERSION_MAX;
 }

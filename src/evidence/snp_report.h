@@ -91,7 +91,8 @@ struct snp_certificates {
 /* The report at the start, and the table where one follows; entries of other kinds are skipped. */
 fallible snp_evidence_split(struct span in, struct span *report, struct snp_certificates *out);
 
-/* True when the bytes can only be meant as a report: its length, a version and its signature algorithm. */
+/* True when the bytes can only be meant as a report: its length, and a version of 32 bits (a quote has the type of its
+ * key in the upper half). */
 bool snp_report_looks_like(struct span in);
 
 #endif

@@ -6,6 +6,12 @@
 #include "teesim/der.h"
 
 #define OID_ECDSA_SHA256 "1.2.840.10045.4.3.2"
+#define OID_ECDSA_SHA384 "1.2.840.10045.4.3.3"
+#define OID_RSA_PSS "1.2.840.113549.1.1.10"
+#define OID_MGF1 "1.2.840.113549.1.1.8"
+#define OID_SHA384 "2.16.840.1.101.3.4.2.2"
+#define PSS_SALT 48
+#define KEY_MAX 1024
 #define OID_COMMON_NAME "2.5.4.3"
 #define OID_ORGANIZATION "2.5.4.10"
 #define OID_SUBJECT_KEY_ID "2.5.29.14"
@@ -19,9 +25,9 @@
 
 fallible forge_key_id(const struct key *k, uint8_t out[FORGE_KEY_ID_SIZE])
 {
-    struct buf point owned(buf_done) = buf_of(P256_POINT_SIZE);
+    struct buf point owned(buf_done) = buf_of(KEY_MAX);
 
-    TRY(key_to_point(k, &point));
+    TRY(key_kind_of(k) == KEY_RSA ? key_to_spki(k, &point) : key_to_point(k, &point));
     return digest_of(DIGEST_SHA1, buf_span(&point), out);
 }
 
@@ -53,10 +59,44 @@ static void add_name(struct buf *b, const char *common_name, struct span raw)
         forge_name_add(b, common_name);
 }
 
-static void add_algorithm(struct buf *b)
+static void add_sha384(struct buf *b)
 {
     size_t mark = forge_der_open(b, DER_SEQUENCE);
-    forge_der_oid(b, OID_ECDSA_SHA256);
+    forge_der_oid(b, OID_SHA384);
+    forge_der_add(b, DER_NULL, (struct span){ 0 });
+    forge_der_close(b, mark);
+}
+
+/* RSASSA-PSS-params (RFC 4055 section 3.1). */
+static void add_pss(struct buf *b)
+{
+    size_t params = forge_der_open(b, DER_SEQUENCE);
+    size_t hash = forge_der_open(b, DER_CONTEXT);
+    add_sha384(b);
+    forge_der_close(b, hash);
+    size_t mask = forge_der_open(b, DER_CONTEXT + 1), generator = forge_der_open(b, DER_SEQUENCE);
+    forge_der_oid(b, OID_MGF1);
+    add_sha384(b);
+    forge_der_close(b, generator);
+    forge_der_close(b, mask);
+    size_t salt = forge_der_open(b, DER_CONTEXT + 2);
+    forge_der_number(b, DER_INTEGER, PSS_SALT);
+    forge_der_close(b, salt);
+    size_t trailer = forge_der_open(b, DER_CONTEXT + 3);
+    forge_der_number(b, DER_INTEGER, 1);
+    forge_der_close(b, trailer);
+    forge_der_close(b, params);
+}
+
+static void add_algorithm(struct buf *b, const struct key *signer)
+{
+    size_t mark = forge_der_open(b, DER_SEQUENCE);
+    if (key_kind_of(signer) == KEY_RSA) {
+        forge_der_oid(b, OID_RSA_PSS);
+        add_pss(b);
+    } else {
+        forge_der_oid(b, key_kind_of(signer) == KEY_P384 ? OID_ECDSA_SHA384 : OID_ECDSA_SHA256);
+    }
     forge_der_close(b, mark);
 }
 
@@ -74,6 +114,15 @@ static void close_extension(struct buf *b, const size_t marks[2])
 {
     forge_der_close(b, marks[1]);
     forge_der_close(b, marks[0]);
+}
+
+void forge_extension_add(struct buf *b, const char *oid, struct span content)
+{
+    size_t marks[2];
+
+    open_extension(b, oid, false, marks);
+    buf_add(b, content);
+    close_extension(b, marks);
 }
 
 static void add_authority_id(struct buf *b, const uint8_t id[FORGE_KEY_ID_SIZE])
@@ -148,6 +197,7 @@ static void add_extensions(struct buf *b, const struct forge_certificate *f, con
         add_constraints(b, f);
     for (int i = 0; f->sgx_extension.len && i < (f->sgx_extension_twice ? 2 : 1); i++)
         add_sgx_extension(b, f->sgx_extension);
+    buf_add(b, f->extra);
     if (f->unknown_critical)
         add_unknown_critical(b);
     forge_der_close(b, list);
@@ -159,14 +209,19 @@ static fallible sign_and_wrap(struct span tbs, const struct key *signer, bool br
 {
     struct buf raw owned(buf_done) = buf_of(SIGNATURE_MAX), sig owned(buf_done) = buf_of(SIGNATURE_MAX);
 
-    TRY(signature_make(signer, SIGNATURE_ECDSA, DIGEST_SHA256, tbs, &raw));
+    bool rsa = key_kind_of(signer) == KEY_RSA;
+    enum digest_kind digest = key_kind_of(signer) == KEY_P256 ? DIGEST_SHA256 : DIGEST_SHA384;
+    TRY(signature_make(signer, rsa ? SIGNATURE_RSA_PSS : SIGNATURE_ECDSA, digest, tbs, &raw));
     if (broken)
         raw.at[raw.len - 1] ^= 1;
-    forge_der_signature(&sig, buf_span(&raw));
+    if (rsa)
+        buf_add(&sig, buf_span(&raw));
+    else
+        forge_der_signature(&sig, buf_span(&raw));
     TRY(buf_check(&sig));
     size_t outer = forge_der_open(der, DER_SEQUENCE);
     buf_add(der, tbs);
-    add_algorithm(der);
+    add_algorithm(der, signer);
     forge_der_bits(der, 0, buf_span(&sig));
     forge_der_close(der, outer);
     return buf_check(der);
@@ -184,7 +239,7 @@ fallible forge_certificate_write(const struct forge_certificate *f, struct buf *
     forge_der_number(&b, DER_INTEGER, 2);
     forge_der_close(&b, version);
     forge_der_integer(&b, f->serial.len ? f->serial : SPAN_OF(subject_id));
-    add_algorithm(&b);
+    add_algorithm(&b, f->signer);
     add_name(&b, f->issuer, f->issuer_dn);
     size_t validity = forge_der_open(&b, DER_SEQUENCE);
     forge_der_time(&b, f->not_before);
@@ -251,7 +306,7 @@ fallible forge_crl_write(const struct forge_crl *f, struct buf *der)
     TRY(forge_key_id(f->signer, authority_id));
     size_t tbs = forge_der_open(&b, DER_SEQUENCE);
     forge_der_number(&b, DER_INTEGER, 1);
-    add_algorithm(&b);
+    add_algorithm(&b, f->signer);
     add_name(&b, f->issuer, f->issuer_dn);
     forge_der_time(&b, f->this_update);
     if (!f->no_next_update)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Certificates and CRLs of the simulator's own PKI, P-256 with SHA-256, in the form of the vendor's.
+ * Certificates and CRLs of the simulator's own PKI in the form of the vendors': P-256 with SHA-256 (Intel's),
+ * RSA with PSS and SHA-384 (AMD's), by the signer's key.
  * The structs are forms to be filled: a test takes a good one and changes the field under test.
  */
 #ifndef TEESIM_CERTIFICATE_H
@@ -14,6 +15,7 @@
 
 #define FORGE_USAGE_SIGN 0xc0 /* digitalSignature, nonRepudiation */
 #define FORGE_USAGE_CA 0x06   /* keyCertSign, cRLSign */
+#define FORGE_USAGE_CERTIFICATES 0x04 /* keyCertSign */
 
 struct forge_certificate {
     const char *subject, *issuer;      /* common names; the rest of the name is fixed */
@@ -26,6 +28,7 @@ struct forge_certificate {
     int path_len; /* -1: none */
     uint8_t key_usage; /* 0: no such extension */
     struct span sgx_extension; /* content; empty: none */
+    struct span extra;         /* whole extensions, written as they are */
     bool sgx_extension_twice;
     bool no_authority_id, unknown_critical, broken_signature;
 };
@@ -45,7 +48,10 @@ struct forge_crl {
 };
 fallible forge_crl_write(const struct forge_crl *form, struct buf *der);
 
-/* SHA-1 of the public point (RFC 5280 section 4.2.1.2, method 1). */
+/* Appends one extension, not critical. */
+void forge_extension_add(struct buf *b, const char *oid, struct span content);
+
+/* SHA-1 of the public point (RFC 5280 section 4.2.1.2, method 1); of RSA keys, of the whole key. */
 fallible forge_key_id(const struct key *k, uint8_t out[FORGE_KEY_ID_SIZE]);
 /* The DER name that a common name stands for. */
 void forge_name_add(struct buf *b, const char *common_name);

@@ -14,9 +14,11 @@ enum forge_der_tag {
     DER_INTEGER = 0x02,
     DER_BITS = 0x03,
     DER_OCTETS = 0x04,
+    DER_NULL = 0x05,
     DER_OID = 0x06,
     DER_ENUMERATED = 0x0a,
     DER_UTF8 = 0x0c,
+    DER_IA5 = 0x16,
     DER_SEQUENCE = 0x30,
     DER_SET = 0x31,
     DER_CONTEXT = 0xa0 /* + number: constructed, explicit */

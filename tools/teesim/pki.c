@@ -14,21 +14,25 @@ static fallible path_of(const char *dir, const char *name, const char *suffix, c
     return len > 0 && len < PATH_ROOM ? OK : FAIL(LIMIT, "path of the simulator's folder is too long");
 }
 
-static fallible open_key(const char *dir, const char *name, struct key **out)
+static fallible make_key(enum key_kind kind, struct key **out)
+{
+    return kind == KEY_RSA ? key_make_rsa(FORGE_RSA_BITS, out) : key_make_ec(kind, out);
+}
+
+fallible forge_key_open(const char *dir, const char *name, enum key_kind kind, struct key **out)
 {
     char path[PATH_ROOM];
 
     if (!dir)
-        return key_make_ec(KEY_P256, out);
+        return make_key(kind, out);
     TRY(path_of(dir, name, ".key", path));
     if (file_exists(path))
         return key_load(path, out);
-    TRY(key_make_ec(KEY_P256, out));
+    TRY(make_key(kind, out));
     return key_save(path, *out);
 }
 
-static fallible open_certificate(const char *dir, const char *name, const struct forge_certificate *form,
-                                 struct buf *der)
+fallible forge_certificate_open(const char *dir, const char *name, const struct forge_certificate *form, struct buf *der)
 {
     char path[PATH_ROOM];
 
@@ -117,26 +121,37 @@ static fallible open_all(const char *dir, struct forge_pki *p)
                  { "signer", &p->signer.key }, { "pck", &p->pck },                 { "attestation", &p->attestation } };
 
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
-        TRY(open_key(dir, keys[i].name, keys[i].key));
+        TRY(forge_key_open(dir, keys[i].name, KEY_P256, keys[i].key));
 
     struct forge_certificate root = forge_pki_root_form(p), signer = forge_pki_signer_form(p);
     struct forge_certificate processor = forge_pki_ca_form(p, FORGE_CA_PROCESSOR);
     struct forge_certificate platform = forge_pki_ca_form(p, FORGE_CA_PLATFORM);
-    TRY(open_certificate(dir, "root", &root, &p->root.der));
-    TRY(open_certificate(dir, "processor", &processor, &p->processor.der));
-    TRY(open_certificate(dir, "platform", &platform, &p->platform.der));
-    return open_certificate(dir, "signer", &signer, &p->signer.der);
+    TRY(forge_certificate_open(dir, "root", &root, &p->root.der));
+    TRY(forge_certificate_open(dir, "processor", &processor, &p->processor.der));
+    TRY(forge_certificate_open(dir, "platform", &platform, &p->platform.der));
+    return forge_certificate_open(dir, "signer", &signer, &p->signer.der);
 }
 
-static fallible write_root_pem(const char *dir, const struct forge_pki *p)
+fallible forge_root_write(const char *dir, const char *name, const struct forge_authority *root)
 {
     struct buf pem owned(buf_done) = buf_of(2 * FORGE_CERT_MAX);
     char path[PATH_ROOM];
 
-    TRY(path_of(dir, "root_ca", ".pem", path));
-    forge_certificate_pem(buf_span(&p->root.der), &pem);
+    TRY(path_of(dir, name, ".pem", path));
+    forge_certificate_pem(buf_span(&root->der), &pem);
     TRY(buf_check(&pem));
     return file_exists(path) ? OK : file_write(path, buf_span(&pem), 0644);
+}
+
+fallible forge_folder_lock(const char *dir, int *fd)
+{
+    TRY(file_make_dir(dir, 0755));
+    int lock owned(fd_close) = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    /* Two simulators on one folder must not make two roots. */
+    if (lock < 0 || flock(lock, LOCK_EX) != 0)
+        return FAIL(SYSTEM, "cannot lock the folder of the simulator's PKI");
+    *fd = fd_take(&lock);
+    return OK;
 }
 
 static struct forge_authority authority(const char *name)
@@ -152,16 +167,11 @@ fallible forge_pki_open(const char *dir, struct forge_pki *out)
                                                  .signer = authority("Intel SGX TCB Signing") };
     int lock owned(fd_close) = -1;
 
-    if (dir) {
-        TRY(file_make_dir(dir, 0755));
-        lock = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        /* Two simulators on one folder must not make two roots. */
-        if (lock < 0 || flock(lock, LOCK_EX) != 0)
-            return FAIL(SYSTEM, "cannot lock the folder of the simulator's PKI");
-    }
+    if (dir)
+        TRY(forge_folder_lock(dir, &lock));
     TRY(open_all(dir, &p));
     if (dir)
-        TRY(write_root_pem(dir, &p));
+        TRY(forge_root_write(dir, "root_ca", &p.root));
     *out = p;
     p = (struct forge_pki){ 0 };
     return OK;

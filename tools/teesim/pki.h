@@ -47,4 +47,11 @@ struct forge_crl forge_pki_root_crl(const struct forge_pki *pki, int64_t this_up
 struct forge_crl forge_pki_pck_crl(const struct forge_pki *pki, enum forge_ca ca, int64_t this_update,
                                    int64_t next_update);
 
+/* Files of the folder, made where they are missing. `dir` NULL: in memory. */
+#define FORGE_RSA_BITS 2048
+fallible forge_folder_lock(const char *dir, int *fd);
+fallible forge_key_open(const char *dir, const char *name, enum key_kind kind, struct key **out);
+fallible forge_certificate_open(const char *dir, const char *name, const struct forge_certificate *form, struct buf *der);
+fallible forge_root_write(const char *dir, const char *name, const struct forge_authority *root);
+
 #endif
