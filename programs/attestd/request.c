@@ -55,6 +55,10 @@ static void write_key(const struct collateral_key *k, struct buf *out)
     write_part(out, span_str(k->tee));
     write_part(out, span_str(k->fmspc));
     write_part(out, span_str(k->ca));
+    write_part(out, span_str(k->product));
+    write_part(out, span_str(k->signer));
+    write_part(out, span_str(k->chip));
+    write_part(out, span_str(k->tcb));
 }
 
 static void read_text(struct reader *r, char *to, size_t size)
@@ -70,6 +74,10 @@ static void read_key(struct reader *r, struct collateral_key *k)
     read_text(r, k->tee, sizeof(k->tee));
     read_text(r, k->fmspc, sizeof(k->fmspc));
     read_text(r, k->ca, sizeof(k->ca));
+    read_text(r, k->product, sizeof(k->product));
+    read_text(r, k->signer, sizeof(k->signer));
+    read_text(r, k->chip, sizeof(k->chip));
+    read_text(r, k->tcb, sizeof(k->tcb));
 }
 
 void collateral_need_write(const struct collateral_key *k, bool stale, struct buf *out)
@@ -93,7 +101,9 @@ fallible collateral_need_parse(struct span bytes, struct collateral_key *out, bo
 
 bool collateral_key_equal(const struct collateral_key *a, const struct collateral_key *b)
 {
-    return !strcmp(a->tee, b->tee) && !strcmp(a->fmspc, b->fmspc) && !strcmp(a->ca, b->ca);
+    return !strcmp(a->tee, b->tee) && !strcmp(a->fmspc, b->fmspc) && !strcmp(a->ca, b->ca) &&
+           !strcmp(a->product, b->product) && !strcmp(a->signer, b->signer) &&
+           !strcmp(a->chip, b->chip) && !strcmp(a->tcb, b->tcb);
 }
 
 void collateral_write(const struct collateral_key *k, const struct collateral_raw *raw,

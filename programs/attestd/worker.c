@@ -14,6 +14,7 @@
 
 #define SGX_QUOTE_TYPE "application/vnd.warder.sgx-quote"
 #define TDX_QUOTE_TYPE "application/vnd.warder.tdx-quote"
+#define SNP_REPORT_TYPE "application/vnd.warder.snp-report"
 #define SEND_MS 1000
 #define WARM_UP_BLOCKS 24
 #define WARM_UP_BLOCK 1500
@@ -57,7 +58,8 @@ static void name_platform(struct work *w)
 static bool type_agrees(const struct collateral_key *k, struct span media_type)
 {
     return (!strcmp(k->tee, "sgx") && span_equal_str(media_type, SGX_QUOTE_TYPE)) ||
-           (!strcmp(k->tee, "tdx") && span_equal_str(media_type, TDX_QUOTE_TYPE));
+           (!strcmp(k->tee, "tdx") && span_equal_str(media_type, TDX_QUOTE_TYPE)) ||
+           (!strcmp(k->tee, "snp") && span_equal_str(media_type, SNP_REPORT_TYPE));
 }
 
 /* A record whose media type agrees with its quote is judged by the quote alone, without JSON around
@@ -104,7 +106,7 @@ static bool needs_collateral(struct work *w, bool final)
 
 static fallible answer_need(const struct work *w)
 {
-    struct buf body owned(buf_done) = buf_of(256);
+    struct buf body owned(buf_done) = buf_of(512);
     collateral_need_write(&w->needs, w->collateral != NULL, &body);
     TRY(buf_check(&body));
     return ipc_send(w->answer, ANSWER_NEED, 0, buf_span(&body), SEND_MS);

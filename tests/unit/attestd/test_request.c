@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "attestd/request.h"
+#include "base/writer.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -42,7 +43,8 @@ static void test_work_request(void **state)
 
 static void test_collateral(void **state)
 {
-    const struct collateral_key k = { .tee = "tdx", .fmspc = "00806f050000", .ca = "platform" };
+    const struct collateral_key k = { .tee = "snp", .fmspc = "00806f050000", .ca = "platform", .product = "Milan",
+                                      .signer = "vcek", .chip = "c0c1", .tcb = "04000000000018db" };
     const struct collateral_raw raw = { .tcb_info = SPAN("info"), .root_ca_crl = SPAN("crl") };
     struct buf bytes owned(buf_done) = buf_of(1024);
     struct collateral_key key;
@@ -50,6 +52,11 @@ static void test_collateral(void **state)
     collateral_write(&k, &raw, &bytes);
     assert_false(failed(collateral_parse(buf_span(&bytes), &key, &read)));
     assert_true(collateral_key_equal(&k, &key));
+    assert_string_equal(key.chip, "c0c1");
+    assert_string_equal(key.tcb, "04000000000018db");
+    struct collateral_key other = k;
+    other.tcb[0] = '1';
+    assert_false(collateral_key_equal(&other, &key));
     assert_true(span_equal_str(read.tcb_info, "info"));
     assert_true(span_equal_str(read.root_ca_crl, "crl"));
     assert_int_equal(read.pck_crl.len, 0);
@@ -74,10 +81,18 @@ static void test_need(void **state)
                 failed(collateral_need_parse(span_head(buf_span(&good), len), &key, &stale)));
     }
     struct collateral_key key;
+    struct buf bad owned(buf_done) = buf_of(1024), longer owned(buf_done) = buf_of(1024);
     bool stale;
-    assert_true(
-        failed(collateral_need_parse(SPAN("\0\0\0\4sgxx\0\0\0\0\0\0\0\0\0"), &key, &stale)));
-    assert_true(failed(collateral_need_parse(SPAN("\0\0\0\0\0\0\0\0\0\0\0\0\2"), &key, &stale)));
+    collateral_need_write(&k, false, &bad);
+    bad.at[bad.len - 1] = 2;
+    assert_true(failed(collateral_need_parse(buf_span(&bad), &key, &stale)));
+    bad.at[bad.len - 1] = 0;
+    write_u32be(&longer, 4); /* a text without room for its end */
+    buf_add_str(&longer, "sgxx");
+    buf_add(&longer, span_tail(buf_span(&bad), 7));
+    assert_true(failed(collateral_need_parse(buf_span(&longer), &key, &stale)));
+    bad.at[5] = 0;
+    assert_true(failed(collateral_need_parse(buf_span(&bad), &key, &stale)));
     (void)state;
 }
 
