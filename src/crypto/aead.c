@@ -2,19 +2,43 @@
 #include "crypto/aead.h"
 
 #include <openssl/err.h>
+#include <pthread.h>
 
+#include "crypto/context_internal.h"
 #include "crypto/gcm_internal.h"
 #include "crypto/openssl_internal.h"
 #include "crypto/random.h"
 
 #define KW_BLOCK 8
 
+/* Fetched once: looking them up again for each use costs as much as sealing a short text. */
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static EVP_CIPHER *gcm, *key_wrap;
+
+static void fetch(void)
+{
+    gcm = EVP_CIPHER_fetch(crypto_context(), "AES-256-GCM", NULL);
+    key_wrap = EVP_CIPHER_fetch(crypto_context(), "AES-256-WRAP", NULL);
+}
+
+static const EVP_CIPHER *gcm_cipher(void)
+{
+    (void)pthread_once(&once, fetch);
+    return gcm;
+}
+
+static const EVP_CIPHER *key_wrap_cipher(void)
+{
+    (void)pthread_once(&once, fetch);
+    return key_wrap;
+}
+
 static EVP_CIPHER_CTX *start(const EVP_CIPHER *cipher, const struct secret *key,
                              const uint8_t *nonce, bool encrypt)
 {
     EVP_CIPHER_CTX *ctx owned(EVP_CIPHER_CTX_free) = EVP_CIPHER_CTX_new();
 
-    if (!ctx || secret_len(key) != AEAD_KEY_SIZE)
+    if (!ctx || !cipher || secret_len(key) != AEAD_KEY_SIZE)
         return NULL;
     EVP_CIPHER_CTX_set_flags(ctx, EVP_CIPHER_CTX_FLAG_WRAP_ALLOW);
     if (EVP_CipherInit_ex(ctx, cipher, NULL, secret_expose(key).at, nonce, encrypt) != 1)
@@ -25,7 +49,7 @@ static EVP_CIPHER_CTX *start(const EVP_CIPHER *cipher, const struct secret *key,
 fallible gcm_seal(const struct secret *key, const uint8_t nonce[GCM_NONCE_SIZE],
                   struct span associated, struct span plain, uint8_t *to, uint8_t tag[GCM_TAG_SIZE])
 {
-    EVP_CIPHER_CTX *ctx owned(EVP_CIPHER_CTX_free) = start(EVP_aes_256_gcm(), key, nonce, true);
+    EVP_CIPHER_CTX *ctx owned(EVP_CIPHER_CTX_free) = start(gcm_cipher(), key, nonce, true);
     int len = 0;
 
     if (secret_len(key) != AEAD_KEY_SIZE)
@@ -44,7 +68,7 @@ fallible gcm_open(const struct secret *key, const uint8_t nonce[GCM_NONCE_SIZE],
                   struct span associated, struct span sealed, const uint8_t tag[GCM_TAG_SIZE],
                   struct secret **plain)
 {
-    EVP_CIPHER_CTX *ctx owned(EVP_CIPHER_CTX_free) = start(EVP_aes_256_gcm(), key, nonce, false);
+    EVP_CIPHER_CTX *ctx owned(EVP_CIPHER_CTX_free) = start(gcm_cipher(), key, nonce, false);
     struct secret *to owned(secret_free) = secret_new(sealed.len);
     int len = 0;
 
@@ -98,7 +122,7 @@ fallible aes_kw_wrap(const struct secret *kek, const struct secret *key, struct 
 
     if (k.len < 2 * KW_BLOCK || k.len % KW_BLOCK || secret_len(kek) != AEAD_KEY_SIZE)
         return FAIL(INPUT, "key that AES key wrap does not take (RFC 3394 section 2)");
-    EVP_CIPHER_CTX *ctx owned(EVP_CIPHER_CTX_free) = start(EVP_aes_256_wrap(), kek, NULL, true);
+    EVP_CIPHER_CTX *ctx owned(EVP_CIPHER_CTX_free) = start(key_wrap_cipher(), kek, NULL, true);
     uint8_t *to = buf_extend(out, k.len + KW_BLOCK);
     TRY(buf_check(out));
     if (!ctx || EVP_EncryptUpdate(ctx, to, &len, k.at, (int)k.len) != 1 ||
@@ -114,7 +138,7 @@ fallible aes_kw_unwrap(const struct secret *kek, struct span wrapped, struct sec
     if (wrapped.len < 3 * KW_BLOCK || wrapped.len % KW_BLOCK || wrapped.len > SECRET_MAX ||
         secret_len(kek) != AEAD_KEY_SIZE)
         return FAIL(INPUT, "wrapped key of impossible length (RFC 3394 section 2)");
-    EVP_CIPHER_CTX *ctx owned(EVP_CIPHER_CTX_free) = start(EVP_aes_256_wrap(), kek, NULL, false);
+    EVP_CIPHER_CTX *ctx owned(EVP_CIPHER_CTX_free) = start(key_wrap_cipher(), kek, NULL, false);
     struct secret *to owned(secret_free) = secret_new(wrapped.len);
     if (!ctx || !to)
         return FAIL(SYSTEM, "cannot unwrap the key");

@@ -6,40 +6,61 @@
 #include <openssl/ec.h>
 #include <openssl/ecdsa.h>
 #include <openssl/err.h>
+#include <stdatomic.h>
 
 #include "crypto/key_internal.h"
 #include "crypto/openssl_internal.h"
 
+/* Many keys never verify anything: the EC_KEY, with its copy of the group, is made at the first use. */
 struct ec_verifier {
-    EC_KEY *key;
+    EC_POINT *point;
+    _Atomic(EC_KEY *) key;
 };
 
 fallible ec_verifier_new(const struct curve *c, struct span point, struct ec_verifier **out)
 {
     const EC_GROUP *group = curve_group(c);
-    EC_POINT *q owned(EC_POINT_free) = group ? EC_POINT_new(group) : NULL;
     struct ec_verifier *v owned(ec_verifier_free) = calloc(1, sizeof *v);
 
-    if (!q || !v)
+    if (!group || !v || !(v->point = EC_POINT_new(group)))
         return FAIL(SYSTEM, "memory is short");
     if (point.len != curve_point_size(c) || point.at[0] != 4 ||
-        EC_POINT_oct2point(group, q, point.at, point.len, NULL) != 1 ||
-        EC_POINT_is_at_infinity(group, q)) {
+        EC_POINT_oct2point(group, v->point, point.at, point.len, NULL) != 1 ||
+        EC_POINT_is_at_infinity(group, v->point)) {
         ERR_clear_error();
         return FAIL(INPUT, "not a point of the curve (SEC 1 section 2.3.4)");
     }
-    v->key = EC_KEY_new();
-    if (!v->key || EC_KEY_set_group(v->key, group) != 1 || EC_KEY_set_public_key(v->key, q) != 1)
-        return FAIL(SYSTEM, "memory is short");
     *out = TAKE(v);
     return OK;
 }
 
 void ec_verifier_free(struct ec_verifier *v)
 {
-    if (v)
-        EC_KEY_free(v->key);
+    if (!v)
+        return;
+    EC_POINT_free(v->point);
+    EC_KEY_free(v->key);
     free(v);
+}
+
+/* Borrowed; NULL when memory is short. The first one made stays. */
+static EC_KEY *key_of(struct ec_verifier *v, const struct curve *c)
+{
+    EC_KEY *there = atomic_load(&v->key);
+
+    if (there)
+        return there;
+    EC_KEY *made = EC_KEY_new();
+    if (!made || EC_KEY_set_group(made, curve_group(c)) != 1 ||
+        EC_KEY_set_public_key(made, v->point) != 1) {
+        EC_KEY_free(made);
+        return NULL;
+    }
+    if (!atomic_compare_exchange_strong(&v->key, &there, made)) {
+        EC_KEY_free(made);
+        return there;
+    }
+    return made;
 }
 
 static fallible read_signature(const struct curve *c, struct span signature, ECDSA_SIG **out)
@@ -56,7 +77,7 @@ static fallible read_signature(const struct curve *c, struct span signature, ECD
     return OK;
 }
 
-fallible ec_verifier_check(const struct ec_verifier *v, const struct curve *c, struct span hash,
+fallible ec_verifier_check(struct ec_verifier *v, const struct curve *c, struct span hash,
                            struct span signature, bool *good)
 {
     ECDSA_SIG *parsed owned(ECDSA_SIG_free) = NULL;
@@ -66,8 +87,11 @@ fallible ec_verifier_check(const struct ec_verifier *v, const struct curve *c, s
         return OK;
     }
     TRY(read_signature(c, signature, &parsed));
+    EC_KEY *key = key_of(v, c);
+    if (!key)
+        return FAIL(SYSTEM, "memory is short");
     /* r or s of zero or at least n: 0, as any other bad signature. */
-    int rc = ECDSA_do_verify(hash.at, (int)hash.len, parsed, v->key);
+    int rc = ECDSA_do_verify(hash.at, (int)hash.len, parsed, key);
     if (rc != 1)
         ERR_clear_error();
     if (rc < 0)

@@ -45,7 +45,7 @@ fallible ec_verifier_new(const struct curve *c, struct span point, struct ec_ver
 void ec_verifier_free(struct ec_verifier *v);
 OWNED_TYPE(struct ec_verifier, ec_verifier_free)
 /* `hash` is cut to the order's length as ECDSA says; raw r || s of the curve's size. */
-fallible ec_verifier_check(const struct ec_verifier *v, const struct curve *c, struct span hash,
+fallible ec_verifier_check(struct ec_verifier *v, const struct curve *c, struct span hash,
                            struct span signature, bool *good);
 
 #endif
