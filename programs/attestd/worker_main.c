@@ -14,6 +14,7 @@
 #include "attestd/issuer.h"
 #include "attestd/root_files.h"
 #include "attestd/signing_keys.h"
+#include "attestd/text_pages.h"
 #include "attestd/zygote.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -61,6 +62,7 @@ static fallible run_zygote(const struct attestd_config *c)
     TRY(crypto_start(CRYPTO_MEMORY_PLAIN));
     json_start();
     TRY(make_verifier(c, &verifier));
+    text_pages_join();
     TRY(harden_process());
     TRY(harden_files(nothing, nothing, &enforced));
     TRY(harden_syscalls_prepare(SANDBOX_COMPUTE)); /* ready for each worker */
