@@ -19,7 +19,8 @@ enum piece_kind {
     PIECE_TDX_QUOTE,
     PIECE_SNP_REPORT,
     PIECE_TPM_QUOTE,
-    PIECE_AZURE_VTPM
+    PIECE_AZURE_VTPM,
+    PIECE_CC_LOG
 };
 
 struct bundle {

@@ -23,7 +23,7 @@ enum tpm_part {
     TPM_PART_EVENT_LOG = 6,      /* as the firmware wrote it */
     TPM_PART_IMA_LOG = 7,        /* as text */
     TPM_PART_HCL_REPORT = 8,     /* Azure: what NV index 0x01400001 holds */
-    TPM_PART_HARDWARE = 9        /* Azure: SNP: certificates (PEM) of the report's key; TDX: the TD quote */
+    TPM_PART_HARDWARE = 9        /* Azure: SNP: AMD's certificate table; TDX: the TD quote */
 };
 #define TPM_PARTS 10
 

@@ -6,7 +6,7 @@
     "OutOfDateConfigurationNeeded TDRelaunchAdvised TDRelaunchAdvisedConfigurationNeeded Revoked"
 
 const struct claim_row claim_table[] = {
-    { "tee", CLAIM_TEXT, 0, "sgx tdx snp tpm", "sgx tdx snp tpm", "kind of trusted execution environment" },
+    { "tee", CLAIM_TEXT, 0, "sgx tdx snp tpm azure-vtpm bundle", "sgx tdx snp tpm", "kind of trusted execution environment" },
     { "root", CLAIM_TEXT, 0, "vendor configured", "sgx tdx snp tpm",
       "the root of trust it rests on: the vendor's pinned one, or one that the configuration names" },
     { "debug", CLAIM_BOOL, 0, NULL, "sgx tdx snp", "the owner of the host can read it (SGX DEBUG; any TD attribute bit 0 to 7; SNP guest policy)" },
@@ -153,15 +153,20 @@ const struct claim_row claim_table[] = {
     { "pcr_sha384_*", CLAIM_HEX, 48, NULL, "tpm", "the same of the SHA-384 bank" },
     { "pcr_sha512_*", CLAIM_HEX, 64, NULL, "tpm", "the same of the SHA-512 bank" },
 
-    { "event_bank", CLAIM_TEXT, 0, "sha1 sha256 sha384 sha512", "tpm", "which bank the digests of the event log are of" },
-    { "events", CLAIM_EVENT_LIST, 0, "register type digest", "tpm",
+    { "event_bank", CLAIM_TEXT, 0, "sha1 sha256 sha384 sha512", "tdx tpm", "which bank the digests of the event log are of" },
+    { "events", CLAIM_EVENT_LIST, 0, "register type digest", "tdx tpm",
       "what was measured into the registers at boot, in order; absent where there are more than 512" },
-    { "boot_applications", CLAIM_TEXT_LIST, 0, NULL, "tpm", "digests of what the firmware started: boot loader, kernel" },
-    { "secure_boot", CLAIM_BOOL, 0, NULL, "tpm", "the firmware said so before it started anything" },
+    { "boot_applications", CLAIM_TEXT_LIST, 0, NULL, "tdx tpm", "digests of what the firmware started: boot loader, kernel" },
+    { "secure_boot", CLAIM_BOOL, 0, NULL, "tdx tpm", "the firmware said so before it started anything" },
     { "ima_entries", CLAIM_NUMBER, 16, NULL, "tpm", "entries of IMA's list that the quoted register contains" },
     { "ima_violations", CLAIM_NUMBER, 16, NULL, "tpm", "files among them that changed while they were measured" },
     { "ima_files", CLAIM_EVENT_LIST, 0, "name digest", "tpm",
       "files that the kernel measured, each once its hash is that of its fields; absent where there are more than 512" },
+
+    { "hardware", CLAIM_TEXT, 0, "snp tdx", "azure-vtpm", "what the virtual machine of the vTPM runs in" },
+    { "vm_unique_id", CLAIM_TEXT, 0, NULL, "azure-vtpm", "id of the virtual machine, by its paravisor" },
+    { "vm_secure_boot", CLAIM_BOOL, 0, NULL, "azure-vtpm", "configured with secure boot, by its paravisor" },
+    { "vm_user_data", CLAIM_HEX, 64, NULL, "azure-vtpm", "what the guest had put into the report" },
     { 0 },
 };
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "verify/piece.h"
 
+#include "verify/azure_verify.h"
+#include "verify/cc_log.h"
 #include "verify/tpm_verify.h"
 
 static const struct evidence_type *const types[] = {
@@ -9,6 +11,8 @@ static const struct evidence_type *const types[] = {
     &quote_evidence[2],
     &snp_evidence,
     &tpm_evidence_type,
+    &azure_evidence_type,
+    &cc_log_type,
 };
 
 const struct evidence_type *evidence_type_of(enum piece_kind kind)

@@ -15,6 +15,7 @@ struct verify_input {
     const struct collateral_set *collateral; /* NULL: missing */
     int64_t at;
     struct span report_data; /* 64 expected bytes; empty: none are expected */
+    const struct piece *beside; /* for what explains another piece: that piece; NULL: none */
 };
 
 struct piece {
@@ -28,6 +29,7 @@ struct piece {
     uint8_t bound[64];    /* what it had the hardware sign: 64 bytes of report data, */
     bool bound_hashed;    /* or their SHA-256 alone, 32 bytes (a TPM) */
     size_t bound_len;     /* any other length: bound to nothing */
+    const struct piece *inner; /* of the state: evidence that this one carries; NULL: none */
 };
 
 void piece_bind(struct piece *p, struct span report_data);
@@ -35,6 +37,7 @@ void piece_bind_hash(struct piece *p, struct span hash);
 
 struct evidence_type {
     enum piece_kind kind;
+    const char *explains; /* the name of the kind of piece that it belongs to; NULL: it stands by itself */
     const struct check_table *checks;
     /* Which collateral it names, before any verification. FAIL_INPUT: none can be told. */
     fallible (*needs)(struct span bytes, struct collateral_key *out);

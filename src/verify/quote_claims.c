@@ -157,3 +157,15 @@ fallible quote_claims(const struct piece *p, json_t *to)
         tcb_claims(to, r);
     return OK;
 }
+
+bool quote_rtmrs(const struct piece *p, struct span rtmr[4])
+{
+    const struct quote_state *r = p->state;
+    struct td_report td;
+
+    if (!r || !r->genuine || r->tee != QUOTE_TDX || failed(td_report_parse(span_from(r->body, r->body_len), &td)))
+        return false;
+    for (size_t i = 0; i < 4; i++)
+        rtmr[i] = td.rtmr[i];
+    return true;
+}

@@ -361,6 +361,7 @@ static fallible quote_verify(const struct verify_input *in, struct span bytes, s
     TRY(quote_signature_check(&s));
     collateral_check(&s);
     report_data_check(&s, in->report_data);
+    piece_bind(p, s.quote.tee == QUOTE_SGX ? s.enclave.report_data : s.td.report_data);
     const char *wrong = type_agrees(p, s.quote.tee);
     if (wrong)
         check_record(s.list, CHECK_QUOTE_FORMAT, wrong);

@@ -274,6 +274,7 @@ static fallible snp_verify(const struct verify_input *in, struct span bytes, str
     if (failed(e))
         return OK;
     TRY(state_make(&s, report, p));
+    piece_bind(p, s.report.report_data);
     return snp_judge(&s);
 }
 

@@ -11,10 +11,10 @@ static bool log_has(const struct event_log *log, uint16_t alg)
     return false;
 }
 
-static void explained_note(struct tpm_explained *e, uint16_t alg, uint32_t mask)
+static void explained_note(struct explained *e, uint16_t alg, uint32_t mask)
 {
     if (tpm_hash_size(alg) > tpm_hash_size(e->alg))
-        *e = (struct tpm_explained){ alg, mask };
+        *e = (struct explained){ alg, mask };
 }
 
 /* The registers of `mask` hold what was quoted. */
@@ -85,7 +85,7 @@ fallible tpm_event_log_judge(struct tpm_state *s, struct check_list *l)
     if (!wrong && !s->boot.alg)
         wrong = "no bank of the quote can be replayed from the event log";
     if (wrong)
-        s->boot = (struct tpm_explained){ 0 };
+        s->boot = (struct explained){ 0 };
     check_record(l, TPM_CHECK_EVENT_LOG, wrong);
     return OK;
 }
@@ -154,7 +154,7 @@ fallible tpm_ima_log_judge(struct tpm_state *s, struct check_list *l)
     if (!wrong && !s->ima.alg)
         wrong = "no bank of the quote can be replayed from the IMA list";
     if (wrong)
-        s->ima = (struct tpm_explained){ 0 };
+        s->ima = (struct explained){ 0 };
     check_record(l, TPM_CHECK_IMA_LOG, wrong);
     return OK;
 }

@@ -9,19 +9,13 @@
 
 #include "evidence/tpm_evidence.h"
 #include "evidence/tpm_structures.h"
-#include "verify/event_replay.h"
+#include "verify/event_claims.h"
 #include "verify/piece.h"
 #include "verify/tpm_checks.h"
 #include "verify/tpm_trust.h"
 
 enum tpm_trusted_by { TPM_BY_NOBODY, TPM_BY_ENROLMENT, TPM_BY_EK_CERTIFICATE, TPM_BY_AK_CERTIFICATE, TPM_BY_HARDWARE_REPORT };
 const char *tpm_trusted_by_name(enum tpm_trusted_by by); /* the claim `ak_trust` */
-
-/* The registers of one bank whose quoted values a log explains. */
-struct tpm_explained {
-    uint16_t alg; /* the strongest bank that was compared; 0: none */
-    uint32_t mask;
-};
 
 struct tpm_state {
     struct buf bytes;
@@ -35,9 +29,9 @@ struct tpm_state {
     char label[TPM_LABEL_MAX + 1]; /* of an enrolled key */
     bool genuine;                  /* trusted, signed, and the values are those that were quoted */
     struct event_log log;
-    struct tpm_explained boot;
+    struct explained boot;
     size_t ima_entries; /* of the list, those that the quoted value contains */
-    struct tpm_explained ima;
+    struct explained ima;
     size_t ima_violations;
 };
 
@@ -57,7 +51,4 @@ fallible tpm_ima_log_judge(struct tpm_state *s, struct check_list *l);
 
 /* tpm_claims.c */
 fallible tpm_quote_claims(const struct tpm_state *s, json_t *to);
-/* Events that `explained` authenticates. */
-fallible event_claims(const struct event_log *log, struct tpm_explained explained, json_t *to);
-
 #endif

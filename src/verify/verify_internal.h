@@ -65,5 +65,7 @@ struct quote_state {
 /* The functions of its row. */
 fallible quote_needs(struct span bytes, struct collateral_key *out);
 fallible quote_claims(const struct piece *p, json_t *to);
+/* Of a TD quote that is genuine; they point into its state. */
+bool quote_rtmrs(const struct piece *p, struct span rtmr[4]);
 
 #endif

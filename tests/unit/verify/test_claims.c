@@ -145,7 +145,8 @@ static void verifier_and_table_agree(void **state)
         result_fits(r, seen);
     }
     for (const struct claim_row *row = claim_table; row->name; row++)
-        if (!seen[row - claim_table] && among(row->tees, "tdx") + among(row->tees, "sgx"))
+        /* What a TD has in common with a TPM comes from a log, which test_bundle_rules.c looks at. */
+        if (!seen[row - claim_table] && among(row->tees, "sgx") + (among(row->tees, "tdx") && !among(row->tees, "tpm")))
             fail_msg("nothing makes the claim %s", row->name);
 }
 
