@@ -50,7 +50,9 @@ static uint64_t read_be(struct reader *r, size_t size)
 
 uint8_t reader_u8(struct reader *r)
 {
-    return (uint8_t)read_le(r, 1);
+    const uint8_t *at = advance(r, 1);
+
+    return at ? *at : 0;
 }
 
 uint16_t reader_u16le(struct reader *r)

@@ -33,17 +33,21 @@ static void expect(struct scanner *s, uint8_t c)
     reader_require(&s->r, reader_u8(&s->r) == c);
 }
 
+/* Inside a string all but its end, escapes and controls; outside, structure and strings are looked at. */
+static const bool in_string[256] = { [0x20 ... '!'] = true, ['#' ... '['] = true, [']' ... 0xff] = true };
+static const bool of_no_interest[256] = { [1 ... '!'] = true, ['#' ... '*'] = true, [','] = true, ['/' ... 'Z'] = true,
+                                          ['\\'] = true, ['^' ... 'z'] = true, ['|'] = true, ['~' ... 0xff] = true };
+
 /* The rest of a string, whose opening quote is read; its raw text without the quotes. */
 static struct span string_rest(struct scanner *s)
 {
     size_t start = scanner_at(s);
-    uint8_t c = reader_u8(&s->r);
 
-    while (!s->r.failed && c != '"') {
-        reader_require(&s->r, c >= 0x20);
-        if (c == '\\')
-            reader_u8(&s->r);
-        c = reader_u8(&s->r);
+    (void)reader_while(&s->r, in_string);
+    for (uint8_t c = reader_u8(&s->r); !s->r.failed && c != '"'; c = reader_u8(&s->r)) {
+        reader_require(&s->r, c == '\\');
+        reader_u8(&s->r);
+        (void)reader_while(&s->r, in_string);
     }
     if (s->r.failed)
         return (struct span){ 0 };
@@ -65,6 +69,7 @@ static struct span object_take(struct scanner *s)
     size_t start = scanner_at(s);
     reader_require(&s->r, scanner_peek(s) == '{');
     do {
+        (void)reader_while(&s->r, of_no_interest);
         uint8_t c = reader_u8(&s->r);
         reader_require(&s->r, fits_outside_strings(c));
         if (c == '"') {

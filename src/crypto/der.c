@@ -108,22 +108,38 @@ struct span der_bits(struct reader *r)
     return r->failed ? (struct span){ 0 } : span_tail(v, 1);
 }
 
+/* Lists of revoked certificates have hundreds of times: no printf. */
+static void put_part(char **to, const uint8_t **from, size_t len, char end)
+{
+    memcpy(*to, *from, len);
+    *to += len;
+    *from += len;
+    *(*to)++ = end;
+}
+
 int64_t der_time(struct reader *r)
 {
     bool utc = der_next_is(r, DER_UTC_TIME);
     struct span v = der_value(r, utc ? DER_UTC_TIME : DER_TIME);
     int64_t at = 0;
-    char text[CLOCK_TEXT_MAX];
+    char text[CLOCK_TEXT_MAX], *to = text;
 
     reader_require(r, v.len == (utc ? 13U : 15U));
     if (r->failed)
         return 0;
-    const char *century = !utc ? "" : v.at[0] >= '5' ? "19" : "20";
-    struct span year = span_head(v, utc ? 2 : 4), rest = span_tail(v, year.len);
-    const char *t = (const char *)rest.at;
-    (void)snprintf(text, sizeof text, "%s%.*s-%.2s-%.2sT%.2s:%.2s:%.2s%.1s", century, (int)year.len,
-                   (const char *)year.at, t, t + 2, t + 4, t + 6, t + 8, t + 10);
-    reader_require(r, rest.at[10] == 'Z' && !failed(clock_parse_rfc3339(span_str(text), &at)));
+    const uint8_t *from = v.at;
+    if (utc) {
+        memcpy(to, *from >= '5' ? "19" : "20", 2);
+        to += 2;
+    }
+    put_part(&to, &from, utc ? 2 : 4, '-');
+    put_part(&to, &from, 2, '-');
+    put_part(&to, &from, 2, 'T');
+    put_part(&to, &from, 2, ':');
+    put_part(&to, &from, 2, ':');
+    put_part(&to, &from, 2, 'Z');
+    bool good = *from == 'Z' && !failed(clock_parse_rfc3339(span_from(text, (size_t)(to - text)), &at));
+    reader_require(r, good);
     return r->failed ? 0 : at;
 }
 

@@ -140,14 +140,20 @@ static void roots_agree(struct collateral_set *c)
         c->crls.pck.wrong = ANOTHER_ROOT;
 }
 
+/* Each part after its length. */
 static fallible digest_make(const struct collateral_raw *raw, uint8_t out[SHA256_SIZE])
 {
-    struct buf all owned(buf_done) = buf_of((COLLATERAL_PARTS + 1) * (size_t)COLLATERAL_PART_MAX);
+    struct buf lengths owned(buf_done) = buf_of(COLLATERAL_PARTS * 4);
+    struct span parts[2 * COLLATERAL_PARTS];
 
+    for (size_t i = 0; i < COLLATERAL_PARTS; i++) {
+        parts[2 * i + 1] = collateral_part_of(raw, i);
+        write_u32be(&lengths, (uint32_t)parts[2 * i + 1].len);
+    }
+    TRY(buf_check(&lengths));
     for (size_t i = 0; i < COLLATERAL_PARTS; i++)
-        write_part(&all, collateral_part_of(raw, i));
-    TRY(buf_check(&all));
-    return sha256(buf_span(&all), out);
+        parts[2 * i] = span_head(span_tail(buf_span(&lengths), 4 * i), 4);
+    return digest_of_all(DIGEST_SHA256, parts, 2 * COLLATERAL_PARTS, out);
 }
 
 static void window_make(struct collateral_set *c)
@@ -172,6 +178,9 @@ static fallible set_fill(const struct verifier *v, const struct collateral_raw *
 {
     bool own_signer = raw->qe_identity_chain.len && !span_equal(raw->qe_identity_chain, raw->tcb_signing_chain);
 
+    for (size_t i = 0; i < COLLATERAL_PARTS; i++)
+        if (collateral_part_of(raw, i).len > COLLATERAL_PART_MAX)
+            return FAIL(LIMIT, "a part of the collateral is longer than 2 MiB");
     c->for_intel = raw->tcb_info.len || raw->qe_identity.len || raw->tcb_signing_chain.len || raw->pck_crl.len;
     TRY(digest_make(raw, c->digest));
     TRY(text_keep(raw->pck_cert_chain, &c->pck_chain));
