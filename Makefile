@@ -5,8 +5,9 @@ PREFIX  ?= /usr/local
 DESTDIR ?=
 KEYS    ?= vault
 SECONDS ?= 60
+COUNT   ?= 1000000
 
-.PHONY: all setup build demo check check-fast bench fuzz install format clean
+.PHONY: all setup build demo check check-fast bench fuzz mutations differential install format clean
 
 all: build
 
@@ -34,6 +35,14 @@ check-fast: build
 # make bench ONLY=verify|handshake|release
 bench: setup
 	@bench/run $(ONLY)
+
+# make mutations COUNT=n: changed vectors under sanitizers; none may crash, none may be believed.
+mutations: setup
+	@tests/mutate/run $(COUNT)
+
+# make differential: one corpus through Warder and dcap-qvl; what docs/verification-differences.md does not explain fails.
+differential: setup build
+	@WARDER_BUILD=$(abspath $(BUILD)) .cache/venv/bin/python tests/differential/gate.py
 
 # make fuzz SECONDS=n: each target for n seconds.
 fuzz: setup

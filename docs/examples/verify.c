@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cc verify.c $(pkg-config --cflags --libs warder-verify); ./a.out COLLATERAL_DIR TIME EVIDENCE: prints the JSON;
- * exit status 0: verified. */
+/* cc verify.c $(pkg-config --cflags --libs warder-verify); ./a.out COLLATERAL_DIR TIME EVIDENCE:
+ * prints the JSON; exit status 0: verified. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -23,8 +23,10 @@ static struct warder_bytes load(const char *folder, const char *name)
 
 int main(int argc, char **argv)
 {
-    static const char *const names[] = { "tcb_info.json", "qe_identity.json",         "tcb_signing_chain.pem",
-                                         "pck_crl.der",   "pck_crl_issuer_chain.pem", "root_ca_crl.der" };
+    static const char *const names[] = {
+        "tcb_info.json", "qe_identity.json",         "tcb_signing_chain.pem",
+        "pck_crl.der",   "pck_crl_issuer_chain.pem", "root_ca_crl.der"
+    };
     enum { COUNT = sizeof(names) / sizeof(*names) };
     struct warder_item items[COUNT];
     struct warder_verifier *verifier = NULL;
@@ -38,9 +40,11 @@ int main(int argc, char **argv)
     for (int i = 0; i < COUNT; i++)
         items[i] = (struct warder_item){ names[i], load(argv[1], names[i]) };
     struct warder_bytes evidence = load("", argv[3]);
-    if (warder_verifier_new(NULL, 0, &verifier) || warder_collateral_load(verifier, items, COUNT, &collateral))
+    if (warder_verifier_new(NULL, 0, &verifier) ||
+        warder_collateral_load(verifier, items, COUNT, &collateral))
         return 2;
-    enum warder_verdict verdict = warder_verify(verifier, evidence, collateral, atoll(argv[2]), NULL, &json);
+    enum warder_verdict verdict =
+        warder_verify(verifier, evidence, collateral, atoll(argv[2]), NULL, &json);
     puts(json ? json : "could not decide");
     free(json);
     warder_collateral_free(collateral);

@@ -39,7 +39,8 @@ static enum warder_status status_of(struct err e)
     return e.kind == FAIL_SYSTEM ? WARDER_NO_MEMORY : WARDER_BAD_ARGUMENT;
 }
 
-EXPORTED enum warder_status warder_verifier_new(const struct warder_bytes *roots, size_t count, struct warder_verifier **out)
+EXPORTED enum warder_status warder_verifier_new(const struct warder_bytes *roots, size_t count,
+                                                struct warder_verifier **out)
 {
     struct span extra[ROOTS_MAX];
     struct verifier *v = NULL;
@@ -72,8 +73,9 @@ static bool item_take(const struct warder_item *item, struct collateral_raw *raw
     return true;
 }
 
-EXPORTED enum warder_status warder_collateral_load(const struct warder_verifier *v, const struct warder_item *items,
-                                                   size_t count, struct warder_collateral **out)
+EXPORTED enum warder_status warder_collateral_load(const struct warder_verifier *v,
+                                                   const struct warder_item *items, size_t count,
+                                                   struct warder_collateral **out)
 {
     struct collateral_raw raw = { 0 };
     struct collateral_set *set = NULL;
@@ -83,7 +85,8 @@ EXPORTED enum warder_status warder_collateral_load(const struct warder_verifier 
     for (size_t i = 0; i < count; i++)
         if (!item_take(&items[i], &raw))
             return WARDER_BAD_ARGUMENT;
-    enum warder_status status = status_of(collateral_set_load((const struct verifier *)v, &raw, &set));
+    enum warder_status status =
+        status_of(collateral_set_load((const struct verifier *)v, &raw, &set));
     if (status == WARDER_OK)
         *out = (struct warder_collateral *)set;
     return status;
@@ -118,23 +121,26 @@ EXPORTED enum warder_status warder_evidence_needs(struct warder_bytes evidence, 
 
     if (status != WARDER_OK)
         return status;
-    json_t *document owned(json_free) = json_pack("{s:s,s:s,s:s}", "tee", key.tee, "fmspc", key.fmspc, "ca", key.ca);
+    json_t *document owned(json_free) =
+        json_pack("{s:s,s:s,s:s}", "tee", key.tee, "fmspc", key.fmspc, "ca", key.ca);
     return text_of(document, json);
 }
 
 EXPORTED enum warder_verdict warder_verify(struct warder_verifier *v, struct warder_bytes evidence,
-                                           const struct warder_collateral *c, int64_t at, const uint8_t report_data[64],
-                                           char **json)
+                                           const struct warder_collateral *c, int64_t at,
+                                           const uint8_t report_data[64], char **json)
 {
     struct verify_result *result owned(verify_result_free) = NULL;
     json_t *document owned(json_free) = NULL;
 
     if (json)
         *json = NULL;
-    if (!v || failed(verify_evidence((struct verifier *)v, span_of(evidence), (const struct collateral_set *)c, at,
+    if (!v || failed(verify_evidence((struct verifier *)v, span_of(evidence),
+                                     (const struct collateral_set *)c, at,
                                      span_from(report_data, report_data ? 64 : 0), &result)))
         return WARDER_ERROR;
-    if (json && (failed(verify_result_json(result, &document)) || text_of(document, json) != WARDER_OK))
+    if (json &&
+        (failed(verify_result_json(result, &document)) || text_of(document, json) != WARDER_OK))
         return WARDER_ERROR;
     return verify_result_verified(result) ? WARDER_VERIFIED : WARDER_REFUSED;
 }

@@ -4,7 +4,10 @@
 #include <assert.h>
 #include <stddef.h>
 
-#define PART(file, member) { file, offsetof(struct collateral_raw, member) }
+#define PART(file, member)                                                                         \
+    {                                                                                              \
+        file, offsetof(struct collateral_raw, member)                                              \
+    }
 
 /* The order is that of the digest and of messages between processes. */
 static const struct {
@@ -25,7 +28,8 @@ static const struct {
     PART("crl.der", snp_crl),
 };
 
-static_assert(sizeof(struct collateral_raw) == COLLATERAL_PARTS * sizeof(struct span), "every part has a row");
+static_assert(sizeof(struct collateral_raw) == COLLATERAL_PARTS * sizeof(struct span),
+              "every part has a row");
 
 const char *collateral_part_name(size_t part)
 {

@@ -24,7 +24,8 @@ struct sample {
 };
 
 static struct sample samples[3];
-static const char *const names[] = { "sgx3-plat-00606a000000-77bcbd-ev15-2759", "tdx4-plat-50806f000000-12b401-ev15-1a97",
+static const char *const names[] = { "sgx3-plat-00606a000000-77bcbd-ev15-2759",
+                                     "tdx4-plat-50806f000000-12b401-ev15-1a97",
                                      "tdx4-plat-90c06f000000-cbdb5b-ev17-7d30" };
 
 static struct warder_bytes bytes_of(struct span s)
@@ -41,10 +42,14 @@ static int samples_open(void **state)
     for (size_t i = 0; i < 3; i++) {
         struct sample *s = &samples[i];
         assert_true(vector_set_load(folder, names[i], &s->set));
-        s->verified = !strcmp(json_string_value(json_object_get(json_object_get(s->set.meta, "expect"), "verdict")), "verified");
+        s->verified = !strcmp(
+            json_string_value(json_object_get(json_object_get(s->set.meta, "expect"), "verdict")),
+            "verified");
         for (size_t part = 0; part < COLLATERAL_PARTS; part++)
             if (s->set.collateral.parts[part].len)
-                s->items[s->count++] = (struct warder_item){ collateral_part_name(part), bytes_of(buf_span(&s->set.collateral.parts[part])) };
+                s->items[s->count++] =
+                    (struct warder_item){ collateral_part_name(part),
+                                          bytes_of(buf_span(&s->set.collateral.parts[part])) };
     }
     return 0;
 }
@@ -64,11 +69,14 @@ static struct warder_verifier *opened(void)
     return v;
 }
 
-static bool right(struct warder_verifier *v, const struct sample *s, const struct warder_collateral *c)
+static bool right(struct warder_verifier *v, const struct sample *s,
+                  const struct warder_collateral *c)
 {
     char *json = NULL;
-    enum warder_verdict verdict = warder_verify(v, bytes_of(buf_span(&s->set.quote)), c, s->set.verify_at, NULL, &json);
-    bool said = json && strstr(json, s->verified ? "\"verdict\":\"verified\"" : "\"verdict\":\"refused\"");
+    enum warder_verdict verdict =
+        warder_verify(v, bytes_of(buf_span(&s->set.quote)), c, s->set.verify_at, NULL, &json);
+    bool said =
+        json && strstr(json, s->verified ? "\"verdict\":\"verified\"" : "\"verdict\":\"refused\"");
 
     free(json);
     return said && verdict == (s->verified ? WARDER_VERIFIED : WARDER_REFUSED);
@@ -81,10 +89,13 @@ static void verdicts(void **state)
     (void)state;
     for (size_t i = 0; i < 3; i++) {
         struct warder_collateral *c = NULL;
-        assert_int_equal(warder_collateral_load(v, samples[i].items, samples[i].count, &c), WARDER_OK);
+        assert_int_equal(warder_collateral_load(v, samples[i].items, samples[i].count, &c),
+                         WARDER_OK);
         assert_true(warder_collateral_expires(c) > samples[i].set.verify_at);
-        assert_true(right(v, &samples[i], c) && right(v, &samples[i], c)); /* the second time the platform is known */
-        assert_int_equal(warder_verify(v, bytes_of(buf_span(&samples[i].set.quote)), NULL, samples[i].set.verify_at, NULL, NULL),
+        assert_true(right(v, &samples[i], c) &&
+                    right(v, &samples[i], c)); /* the second time the platform is known */
+        assert_int_equal(warder_verify(v, bytes_of(buf_span(&samples[i].set.quote)), NULL,
+                                       samples[i].set.verify_at, NULL, NULL),
                          WARDER_REFUSED);
         warder_collateral_free(c);
     }
@@ -115,10 +126,12 @@ static void wrong_arguments(void **state)
     assert_null(none);
     assert_int_equal(warder_evidence_needs(junk, &json), WARDER_BAD_ARGUMENT);
     assert_null(json);
-    assert_int_equal(warder_collateral_load(v, NULL, 0, &c), WARDER_OK); /* nothing: usable for nothing */
+    assert_int_equal(warder_collateral_load(v, NULL, 0, &c),
+                     WARDER_OK); /* nothing: usable for nothing */
     assert_int_equal(warder_collateral_expires(c), 0);
     json = (char *)"";
-    assert_int_equal(warder_verify(other, junk, c, 0, NULL, &json), WARDER_ERROR); /* another verifier's */
+    assert_int_equal(warder_verify(other, junk, c, 0, NULL, &json),
+                     WARDER_ERROR); /* another verifier's */
     assert_null(json);
     assert_int_equal(warder_verify(NULL, junk, NULL, 0, NULL, NULL), WARDER_ERROR);
     assert_int_equal(warder_verify(v, junk, c, 0, NULL, NULL), WARDER_REFUSED);
@@ -134,7 +147,8 @@ static void needs(void **state)
     char *json = NULL;
 
     (void)state;
-    assert_int_equal(warder_evidence_needs(bytes_of(buf_span(&samples[1].set.quote)), &json), WARDER_OK);
+    assert_int_equal(warder_evidence_needs(bytes_of(buf_span(&samples[1].set.quote)), &json),
+                     WARDER_OK);
     assert_string_equal(json, "{\"tee\":\"tdx\",\"fmspc\":\"50806f000000\",\"ca\":\"platform\"}");
     free(json);
 }
@@ -149,9 +163,13 @@ static void expected_report_data(void **state)
     (void)state;
     assert_int_equal(warder_collateral_load(v, s->items, s->count, &c), WARDER_OK);
     memcpy(data, s->set.quote.at + 48 + 520, sizeof(data));
-    assert_int_equal(warder_verify(v, bytes_of(buf_span(&s->set.quote)), c, s->set.verify_at, data, NULL), WARDER_VERIFIED);
+    assert_int_equal(
+        warder_verify(v, bytes_of(buf_span(&s->set.quote)), c, s->set.verify_at, data, NULL),
+        WARDER_VERIFIED);
     data[63] ^= 1;
-    assert_int_equal(warder_verify(v, bytes_of(buf_span(&s->set.quote)), c, s->set.verify_at, data, NULL), WARDER_REFUSED);
+    assert_int_equal(
+        warder_verify(v, bytes_of(buf_span(&s->set.quote)), c, s->set.verify_at, data, NULL),
+        WARDER_REFUSED);
     warder_collateral_free(c);
     warder_verifier_free(v);
 }
@@ -159,9 +177,13 @@ static void expected_report_data(void **state)
 /* What memory and threads need; every other system call kills. */
 static void sandbox_close(void)
 {
-    static const int allowed[] = { SCMP_SYS(brk),    SCMP_SYS(mmap),  SCMP_SYS(munmap),     SCMP_SYS(mremap), SCMP_SYS(mprotect),
-                                   SCMP_SYS(madvise), SCMP_SYS(futex), SCMP_SYS(exit_group), SCMP_SYS(rt_sigprocmask),
-                                   SCMP_SYS(sigaltstack), SCMP_SYS(getpid), SCMP_SYS(gettid), SCMP_SYS(sched_yield) };
+    static const int allowed[] = {
+        SCMP_SYS(brk),         SCMP_SYS(mmap),       SCMP_SYS(munmap),
+        SCMP_SYS(mremap),      SCMP_SYS(mprotect),   SCMP_SYS(madvise),
+        SCMP_SYS(futex),       SCMP_SYS(exit_group), SCMP_SYS(rt_sigprocmask),
+        SCMP_SYS(sigaltstack), SCMP_SYS(getpid),     SCMP_SYS(gettid),
+        SCMP_SYS(sched_yield)
+    };
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
 
     for (size_t i = 0; filter && i < sizeof(allowed) / sizeof(*allowed); i++)
@@ -171,7 +193,8 @@ static void sandbox_close(void)
         _exit(3);
 }
 
-/* A child that can do nothing but compute: loads collateral, verifies, and says by its status whether all was right. */
+/* A child that can do nothing but compute: loads collateral, verifies, and says by its status
+ * whether all was right. */
 static int confined(bool open_a_file)
 {
     struct warder_verifier *v = opened();
@@ -182,7 +205,9 @@ static int confined(bool open_a_file)
         (void)access("/", F_OK);
     for (size_t i = 0; i < 3; i++) {
         struct warder_collateral *c = NULL;
-        good = good && warder_collateral_load(v, samples[i].items, samples[i].count, &c) == WARDER_OK && right(v, &samples[i], c);
+        good = good &&
+               warder_collateral_load(v, samples[i].items, samples[i].count, &c) == WARDER_OK &&
+               right(v, &samples[i], c);
         warder_collateral_free(c);
     }
     return good ? 0 : 1;
@@ -209,7 +234,8 @@ static void no_system_call_but_memory(void **state)
 
 static struct warder_verifier *shared;
 
-/* All threads use one verifier, sets that are shared and sets of their own, good evidence and bad. */
+/* All threads use one verifier, sets that are shared and sets of their own, good evidence and bad.
+ */
 static void *hammer(void *number)
 {
     size_t failures = 0;
@@ -218,8 +244,10 @@ static void *hammer(void *number)
         struct sample *s = &samples[(round + (size_t)number) % 3];
         struct warder_collateral *own = NULL;
         failures += !right(shared, s, s->collateral);
-        failures += warder_collateral_load(shared, s->items, s->count, &own) != WARDER_OK || !right(shared, s, own);
-        failures += warder_verify(shared, (struct warder_bytes){ "x", 1 }, own, 0, NULL, NULL) != WARDER_REFUSED;
+        failures += warder_collateral_load(shared, s->items, s->count, &own) != WARDER_OK ||
+                    !right(shared, s, own);
+        failures += warder_verify(shared, (struct warder_bytes){ "x", 1 }, own, 0, NULL, NULL) !=
+                    WARDER_REFUSED;
         warder_collateral_free(own);
     }
     return (void *)failures;
@@ -232,7 +260,9 @@ static void many_threads(void **state)
     (void)state;
     shared = opened();
     for (size_t i = 0; i < 3; i++)
-        assert_int_equal(warder_collateral_load(shared, samples[i].items, samples[i].count, &samples[i].collateral), WARDER_OK);
+        assert_int_equal(warder_collateral_load(shared, samples[i].items, samples[i].count,
+                                                &samples[i].collateral),
+                         WARDER_OK);
     for (size_t i = 0; i < THREADS; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, hammer, (void *)i), 0);
     for (size_t i = 0; i < THREADS; i++) {
@@ -248,7 +278,8 @@ static void many_threads(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(no_system_call_but_memory), /* first: nothing is warm but what a verifier makes warm */
+        cmocka_unit_test(
+            no_system_call_but_memory), /* first: nothing is warm but what a verifier makes warm */
         cmocka_unit_test(verdicts),
         cmocka_unit_test(wrong_arguments),
         cmocka_unit_test(needs),
