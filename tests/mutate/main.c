@@ -138,8 +138,13 @@ static void sets_load(const char *root, int depth)
     free(entries);
 }
 
+static const struct buf *under_test; /* left in a file where it is believed */
+
 static void false_accept(const struct set *s, size_t part, uint64_t number, const char *why)
 {
+    FILE *f = fopen("mutate-found.bin", "wb");
+    if (f && fwrite(under_test->at, 1, under_test->len, f) == under_test->len)
+        fclose(f);
     fprintf(stderr, "mutate: FALSE ACCEPT: %s of %s, seed %llu, mutation %llu: %s\n",
             part_name(s, part), s->name, (unsigned long long)seed, (unsigned long long)number, why);
     exit(1);
@@ -205,6 +210,7 @@ static void one(uint64_t number, struct tally *t)
     struct span evidence = buf_span(&s->parts[EVIDENCE]);
 
     mutate(&d, buf_span(&s->parts[part]), buf_span(&other->parts[part]), &changed);
+    under_test = &changed;
     if (part == EVIDENCE) {
         struct collateral_key key;
         evidence = buf_span(&changed);
