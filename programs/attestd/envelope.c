@@ -5,6 +5,7 @@
 #include "token/attestation.h"
 
 #define TENANT_MAX 64
+#define REPORT_DATA_DIGITS (2 * REPORT_DATA_SIZE)
 
 void envelope_done(struct envelope *e)
 {
@@ -51,8 +52,12 @@ fallible envelope_verify(const json_t *body, struct envelope *out)
     TRY(json_only(body, members));
     TRY(json_opt_str(body, "report_data", "report_data", &e.request.report_data));
     TRY(json_opt_str(body, "quote", "quote", &quote));
-    if (!cmw == !quote.len)
+    if (!cmw == !json_object_get(body, "quote"))
         return FAIL(INPUT, "exactly one of evidence and quote must be there");
+    if (!cmw && !quote.len)
+        return FAIL(INPUT, "an empty quote");
+    if (json_object_get(body, "report_data") && e.request.report_data.len != REPORT_DATA_DIGITS)
+        return FAIL(INPUT, "report_data must be 128 hex digits");
     if (cmw)
         TRY(read_cmw(cmw, &e));
     if (quote.len) {

@@ -267,9 +267,20 @@ static struct err add_key(const struct row *row, void *context)
     return json_array_append_new(l->list, key_entry_json(&key)) ? FAIL(SYSTEM, "out of memory") : OK;
 }
 
+/* Empty: any. What no key can be is a mistake of the asker's, not an empty list. */
+static bool one_of(struct span value, const char *const *names)
+{
+    for (; value.len && *names; names++)
+        if (span_equal_str(value, *names))
+            return true;
+    return !value.len;
+}
+
 static fallible read_filters(const struct broker_request *q, json_t **options, struct listing *l, struct span *after)
 {
     static const char *const names[] = { "algorithm", "keyLength", "curveType", "transferPolicyId", "after", NULL };
+    static const char *const algorithms[] = { "RSA", "EC", "AES", NULL };
+    static const char *const curves[] = { "secp256r1", "secp384r1", "secp521r1", NULL };
     struct span bits = { 0 };
 
     if (!q->options.len)
@@ -278,6 +289,8 @@ static fallible read_filters(const struct broker_request *q, json_t **options, s
     TRY(json_only(*options, names));
     TRY(json_opt_str(*options, "algorithm", "filter", &l->algorithm));
     TRY(json_opt_str(*options, "curveType", "filter", &l->curve));
+    if (!one_of(l->algorithm, algorithms) || !one_of(l->curve, curves))
+        return FAIL(INPUT, "algorithm or curveType is unknown");
     TRY(json_opt_str(*options, "transferPolicyId", "filter", &l->policy));
     TRY(json_opt_str(*options, "after", "filter", after));
     TRY(json_opt_str(*options, "keyLength", "filter", &bits));
@@ -286,6 +299,8 @@ static fallible read_filters(const struct broker_request *q, json_t **options, s
             return FAIL(INPUT, "keyLength is a number");
         l->bits = l->bits * 10 + (uint64_t)(bits.at[i] - '0');
     }
+    if (bits.len && !l->bits)
+        return FAIL(INPUT, "keyLength is 1 to 99999");
     return OK;
 }
 

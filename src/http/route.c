@@ -60,6 +60,15 @@ static bool matches(struct span pattern, struct span path, struct route_match *m
     return !pattern.len && !path.len;
 }
 
+/* A path that a pattern without parameters names is that one's alone, whatever the method. */
+static bool names_exactly(const struct http_route *routes, struct span path)
+{
+    for (const struct http_route *r = routes; r->method; r++)
+        if (span_equal_str(path, r->pattern))
+            return true;
+    return false;
+}
+
 enum route_outcome route_find(const struct http_route *routes, const char *method, struct span path,
                               struct route_match *out)
 {
@@ -69,8 +78,9 @@ enum route_outcome route_find(const struct http_route *routes, const char *metho
         *out = m;
         return ROUTE_ABSENT;
     }
+    bool exact = names_exactly(routes, path);
     for (const struct http_route *r = routes; r->method; r++) {
-        if (matches(span_str(r->pattern), path, &m)) {
+        if (matches(span_str(r->pattern), path, &m) && !(exact && m.count)) {
             if (strcmp(r->method, method) == 0) {
                 m.route = r;
                 *out = m;

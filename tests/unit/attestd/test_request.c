@@ -112,6 +112,9 @@ static void test_failure(void **state)
     (void)state;
 }
 
+#define DIGITS_32 "00112233445566778899aabbccddeeff"
+#define DIGITS DIGITS_32 DIGITS_32 DIGITS_32 DIGITS_32
+
 static void test_envelope_forms(void **state)
 {
     static const struct {
@@ -122,7 +125,11 @@ static void test_envelope_forms(void **state)
         { "{\"evidence\":[\"t\",\"abc\"]}", EVIDENCE_RECORD, "abc" },
         { "{\"evidence\":[\"t\",\"abc\",4]}", EVIDENCE_CMW, "[\"t\",\"abc\",4]" },
         { "{\"evidence\":{\"a\":[\"t\",\"abc\"]}}", EVIDENCE_CMW, "{\"a\":[\"t\",\"abc\"]}" },
-        { "{\"quote\":\"AAAA\",\"report_data\":\"00\"}", EVIDENCE_BASE64, "AAAA" },
+        { "{\"quote\":\"AAAA\",\"report_data\":\"" DIGITS "\"}", EVIDENCE_BASE64, "AAAA" },
+        { "{\"quote\":\"AAAA\",\"report_data\":\"00\"}", 0, NULL },
+        { "{\"quote\":\"AAAA\",\"report_data\":\"\"}", 0, NULL },
+        { "{\"quote\":\"\",\"evidence\":[\"t\",\"abc\"]}", 0, NULL },
+        { "{\"quote\":\"\"}", 0, NULL },
         { "{\"quote\":\"AAAA\",\"evidence\":[\"t\",\"abc\"]}", 0, NULL },
         { "{\"quote\":\"AAAA\",\"unknown\":1}", 0, NULL },
         { "{\"evidence\":\"abc\"}", 0, NULL },
