@@ -60,7 +60,7 @@ static bool write_answer(struct http_exchange *x, int status, const char *conten
         buf_add(out, SPAN("Connection: close\r\n"));
     buf_add(out, buf_span(&x->headers));
     buf_add(out, SPAN("\r\n"));
-    if (has_length)
+    if (has_length && !x->head_only)
         buf_add(out, body);
     return !failed(buf_check(out));
 }

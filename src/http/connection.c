@@ -142,7 +142,9 @@ static bool refuse(struct http_connection *c, struct refusal r)
 {
     set_waiting(c, false);
     c->exchange->last = true; /* where the next request begins is not known */
-    exchange_refuse(c->exchange, r);
+    bool (*foreign)(struct http_exchange *x, int status) = c->loop->settings->foreign_error;
+    if (r.status != 413 || !foreign || !foreign(c->exchange, r.status))
+        exchange_refuse(c->exchange, r);
     return answer_here(c);
 }
 
@@ -179,7 +181,7 @@ static bool dispatch(struct http_connection *c)
     struct http_exchange *x = c->exchange;
 
     set_waiting(c, false);
-    if (!exchange_route(x, c->loop->settings->routes))
+    if (!exchange_route(x, c->loop->settings->routes, c->loop->settings->foreign_error))
         return answer_here(c);
     c->state = CONNECTION_HANDLING;
     c->job.run = run_handler;
@@ -207,6 +209,7 @@ static struct refusal read_head(struct http_connection *c, size_t len)
     if (failed(buf_check(&x->head_text)))
         return REFUSE(431, "header_too_large", "the request's head is too large");
     struct refusal r = request_head_parse(buf_span(&x->head_text), &x->head);
+    x->head_only = !strcmp(x->head.method, "HEAD");
     if (!r.status && x->head.content_length > x->body.max)
         return REFUSE(413, "body_too_large", "the request's body is too large");
     x->last = !x->head.keep_alive;

@@ -39,14 +39,19 @@ static void answer_other_method(struct http_exchange *x)
     http_answer_problem(x, 405, "method_not_allowed", NULL);
 }
 
-bool exchange_route(struct http_exchange *x, const struct http_route *routes)
+bool exchange_route(struct http_exchange *x, const struct http_route *routes,
+                    bool (*foreign_error)(struct http_exchange *x, int status))
 {
-    switch (route_find(routes, x->head.method, x->head.path, &x->match)) {
+    const char *method = x->head_only ? "GET" : x->head.method;
+
+    switch (route_find(routes, method, x->head.path, &x->match)) {
     case ROUTE_ABSENT:
-        http_answer_problem(x, 404, "not_found", NULL);
+        if (!foreign_error || !foreign_error(x, 404))
+            http_answer_problem(x, 404, "not_found", NULL);
         return false;
     case ROUTE_OTHER_METHOD:
-        answer_other_method(x);
+        if (!foreign_error || !foreign_error(x, 404))
+            answer_other_method(x);
         return false;
     case ROUTE_FOUND:
         break;

@@ -31,6 +31,7 @@ struct http_exchange {
     struct buf headers; /* of the answer, given so far */
     bool headers_bad, cacheable;
     bool answered;
+    bool head_only; /* HEAD: the body is measured, not sent */
     bool last; /* the connection ends after the answer */
 };
 
@@ -40,6 +41,7 @@ OWNED_TYPE(struct http_exchange, exchange_free)
 void request_buf_done(struct buf *b);
 void exchange_refuse(struct http_exchange *x, struct refusal r);
 /* Which handler; or answers by itself (404, 405, 401, 400) and returns false. */
-bool exchange_route(struct http_exchange *x, const struct http_route *routes);
+bool exchange_route(struct http_exchange *x, const struct http_route *routes,
+                    bool (*foreign_error)(struct http_exchange *x, int status));
 
 #endif

@@ -26,6 +26,7 @@ TAILQ_HEAD(connection_list, http_connection);
 struct loop_settings { /* the server's, the same for all loops */
     const struct http_route *routes;
     void *context;
+    bool (*foreign_error)(struct http_exchange *x, int status);
     SSL_CTX *tls; /* NULL: plain */
     struct pool *pool;
     size_t body_max;

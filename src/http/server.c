@@ -95,6 +95,7 @@ static fallible settings_fill(const struct http_server_config *config, struct lo
     s->id_prefix = reader_u64be(&r);
     s->routes = config->routes;
     s->context = config->context;
+    s->foreign_error = config->foreign_error;
     s->body_max = config->body_max ? config->body_max : 256U << 10;
     if (s->body_max > BODY_MAX_MAX)
         return FAIL(INPUT, "the largest body allowed is too large");

@@ -7,7 +7,7 @@
  *
  * Bounded everywhere: connections, header and body sizes, one deadline for the whole of a request
  * (a slow drip is cut), a queue for the pool (full: 503 with Retry-After). The handler sees only
- * complete requests. Every answer carries X-Request-Id; errors are problem+json. No path, query or
+ * complete requests. HEAD is answered as GET, without the body. Every answer carries X-Request-Id; errors are problem+json. No path, query or
  * header value of a request is logged but the matched route's pattern.
  */
 #ifndef HTTP_SERVER_H
@@ -54,6 +54,9 @@ struct http_server_config {
     unsigned idle_ms;     /* keep-alive, default 60000 */
     const struct http_route *routes; /* ends with method NULL */
     void *context;                   /* given to handlers */
+    /* Where another interface's errors stand in for ours: 404 (no such path, or not by this method)
+     * and 413. False: ours. On the event thread: it must not block. */
+    bool (*foreign_error)(struct http_exchange *x, int status);
 };
 
 struct http_server;

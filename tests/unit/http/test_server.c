@@ -139,6 +139,43 @@ static struct buf ask(const char *request)
     return answer;
 }
 
+static void test_head_sends_no_body(void **state)
+{
+    (void)state;
+    start();
+    struct buf a owned(buf_done) = ask("HEAD /show/1 HTTP/1.1\r\nHost: x\r\n" CLOSE "\r\n");
+    assert_int_equal(wire_status(&a), 200);
+    assert_true(wire_has(&a, "Content-Length: ") && !wire_has(&a, "Content-Length: 0"));
+    assert_int_equal(span_find(buf_span(&a), SPAN("\r\n\r\n")) + 4, a.len);
+}
+
+static bool plain_words(struct http_exchange *x, int status)
+{
+    http_answer(x, status, "text/html", status == 413 ? SPAN("too much") : SPAN("not here"));
+    return true;
+}
+
+static void test_errors_of_another_interface(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *request, *text;
+        int status;
+    } rows[] = {
+        { "GET /absent HTTP/1.1\r\nHost: x\r\n" CLOSE "\r\n", "not here", 404 },
+        { "PUT /token HTTP/1.1\r\nHost: x\r\n" CLOSE "\r\n", "not here", 404 },
+        { "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 65537\r\n\r\n", "too much", 413 },
+        { "nonsense\r\n\r\n", "malformed_request", 400 },
+    };
+    config.foreign_error = plain_words;
+    start();
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct buf a owned(buf_done) = ask(rows[i].request);
+        assert_int_equal(wire_status(&a), rows[i].status);
+        assert_true(wire_has(&a, rows[i].text));
+    }
+}
+
 static void test_answers(void **state)
 {
     (void)state;
@@ -571,6 +608,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_answers),
+        TEST(test_head_sends_no_body),
+        TEST(test_errors_of_another_interface),
         TEST(test_large_heads),
         TEST(test_oversized_body),
         TEST(test_largest_body_allowed),
