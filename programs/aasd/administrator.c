@@ -13,6 +13,7 @@ static const struct {
     { "KBS", "Administrator", "*:*:*", true },
     { "AS", "Administrator", "*:*:*", true },
     { "CMS", "Administrator", "*:*:*", true },
+    { "TCS", "Administrator", "*:*:*", true },
     { "AAS", "RoleManager", "roles:*:*", false },
     { "AAS", "UserManager", "users:*:*", false },
     { "AAS", "UserRoleManager", "user_roles:*:*", false },

@@ -8,8 +8,7 @@ static fallible get(const struct collateral_source *s, const struct tcs_id *id, 
 {
     if (s->cache)
         return tcs_cache_get(s->cache, id, now, out);
-    struct tcs_http remote = s->remote;
-    return tcs_http_fetch(&remote, id, out);
+    return tcs_http_fetch(&s->remote, id, out);
 }
 
 static fallible chain_of(const struct tcs_item *item, struct buf *pem)

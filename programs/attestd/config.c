@@ -8,8 +8,9 @@
 #include "base/options.h"
 #include "token/attestation.h"
 
-#define SETTINGS_MAX 48
+#define SETTINGS_MAX 64
 #define WORKER_DEADLINE_MAX 60000
+#define UPSTREAM_TIMEOUT_MAX 60000
 #define SPARE_WORKERS_MAX 32
 #define TOKEN_MINUTES_MAX 1440
 #define ROTATE_DAYS_MAX 3650
@@ -23,13 +24,23 @@ static void settings_of(struct attestd_config *c, struct setting rows[SETTINGS_M
           "PEM chain of all listeners, leaf first" },
         { "tls", "key", OPTION_TEXT, &c->key, "its private key, PEM, mode 0600" },
 
-        { "tcs", "enabled", OPTION_FLAG, &c->tcs.enabled, "serve collateral (PCCS v4 interface)" },
+        { "tcs", "enabled", OPTION_FLAG, &c->tcs.enabled,
+          "serve collateral (interfaces of a PCCS and of AMD's KDS)" },
         { "tcs", "address", OPTION_TEXT, &c->tcs.address, "address to listen on" },
         { "tcs", "port", OPTION_NUMBER, &c->tcs.port, "0: any" },
         { "tcs", "certificate", OPTION_TEXT, &c->tcs.certificate, "instead of [tls] certificate" },
         { "tcs", "key", OPTION_TEXT, &c->tcs.key, "instead of [tls] key" },
         { "tcs", "store", OPTION_TEXT, &c->tcs_store, "database of the cache" },
-        { "tcs", "upstream", OPTION_TEXT, &c->upstream, "Intel PCS or another PCCS, without path" },
+        { "tcs", "upstream", OPTION_TEXT, &c->upstream,
+          "Intel PCS, another PCCS or tcs, without path; several, asked in this order, are separated "
+          "by spaces; empty: none" },
+        { "tcs", "upstream_kds", OPTION_TEXT, &c->upstream_kds,
+          "the same for AMD's KDS or another tcs" },
+        { "tcs", "upstream_api_key", OPTION_TEXT, &c->upstream_api_key,
+          "file, mode 0600, with the subscription key of the first upstream, a PCS: PCK certificates "
+          "of a platform are fetched all at once" },
+        { "tcs", "upstream_timeout_ms", OPTION_NUMBER, &c->upstream_timeout_ms,
+          "how long one answer may take" },
         { "tcs", "upstream_ca", OPTION_TEXT, &c->upstream_ca,
           "PEM file; empty: the system's store" },
         { "tcs", "upstream_plain_loopback", OPTION_FLAG, &c->upstream_plain_loopback,
@@ -38,6 +49,19 @@ static void settings_of(struct attestd_config *c, struct setting rows[SETTINGS_M
           "URL of the root CA's CRL; empty: the upstream's rootcacrl, as a PCCS serves it" },
         { "tcs", "refresh_minutes", OPTION_NUMBER, &c->refresh_minutes,
           "ask the upstream again for what is older, though its date allows more" },
+        { "tcs", "alarm_hours", OPTION_NUMBER, &c->alarm_hours,
+          "health, metrics and log name what ends sooner" },
+        { "tcs", "user_token_hash", OPTION_TEXT, &c->user_token_hash,
+          "SHA-512, hex, of the token that registers platforms; empty: nobody may" },
+        { "tcs", "admin_token_hash", OPTION_TEXT, &c->admin_token_hash,
+          "SHA-512, hex, of the token of a PCCS' administrator; empty: nobody may" },
+        { "tcs", "archive_key", OPTION_TEXT, &c->archive_key,
+          "private key that signs archives, PEM, mode 0600; made when missing (P-256); empty: no "
+          "archives are written" },
+        { "tcs", "archive_jwks_file", OPTION_TEXT, &c->archive_jwks_file,
+          "its public key is written here; empty: nowhere" },
+        { "tcs", "archive_signers", OPTION_TEXT, &c->archive_signers,
+          "public keys whose archives are read, a JWKS file; empty: no archives are read" },
 
         { "qvs", "enabled", OPTION_FLAG, &c->qvs.enabled, "verify quotes" },
         { "qvs", "address", OPTION_TEXT, &c->qvs.address, "address to listen on" },
@@ -104,6 +128,7 @@ static bool set_defaults(struct attestd_config *c)
         { &c->as.address, "127.0.0.1" },
         { &c->tcs_store, "sqlite:/var/lib/warder/attestd/tcs.db" },
         { &c->upstream, "https://api.trustedservices.intel.com" },
+        { &c->upstream_kds, "https://kdsintf.amd.com" },
         { &c->upstream_root_crl,
           "https://certificates.trustedservices.intel.com/IntelSGXRootCA.der" },
         { &c->as_store, "sqlite:/var/lib/warder/attestd/as.db" },
@@ -119,7 +144,9 @@ static bool set_defaults(struct attestd_config *c)
     c->tcs.port = 9000;
     c->qvs.port = 12000;
     c->as.port = 12001;
+    c->upstream_timeout_ms = 8000;
     c->refresh_minutes = 1440;
+    c->alarm_hours = 72;
     c->worker_deadline_ms = 2000;
     c->spare_workers = 2;
     c->token_minutes = 60;
@@ -154,6 +181,11 @@ static bool given(const char *text)
     return text && *text;
 }
 
+static bool hash_good(const char *text)
+{
+    return !given(text) || (strlen(text) == 128 && strspn(text, "0123456789abcdefABCDEF") == 128);
+}
+
 fallible config_check(const struct attestd_config *c, char **message)
 {
     const struct {
@@ -164,7 +196,10 @@ fallible config_check(const struct attestd_config *c, char **message)
           "no role is enabled: [tcs], [qvs] or [as]" },
         { c->tcs.port > UINT16_MAX || c->qvs.port > UINT16_MAX || c->as.port > UINT16_MAX,
           "port above 65535" },
-        { c->tcs.enabled && !given(c->upstream), "[tcs] upstream is empty" },
+        { !hash_good(c->user_token_hash) || !hash_good(c->admin_token_hash),
+          "[tcs] user_token_hash and admin_token_hash are 128 hexadecimal digits" },
+        { !c->upstream_timeout_ms || c->upstream_timeout_ms > UPSTREAM_TIMEOUT_MAX,
+          "[tcs] upstream_timeout_ms must be 1 to 60000" },
         { !c->tcs.enabled && !given(c->tcs_url),
           "without the tcs role here, [verify] tcs_url must name one" },
         { !c->worker_deadline_ms || c->worker_deadline_ms > WORKER_DEADLINE_MAX,

@@ -19,9 +19,11 @@ struct attestd_config {
     char *certificate, *key;
     struct role_config tcs, qvs, as;
 
-    char *tcs_store, *upstream, *upstream_ca, *upstream_root_crl;
+    char *tcs_store, *upstream, *upstream_ca, *upstream_root_crl, *upstream_kds, *upstream_api_key;
     bool upstream_plain_loopback;
-    uint64_t refresh_minutes;
+    uint64_t upstream_timeout_ms, refresh_minutes, alarm_hours;
+    char *user_token_hash, *admin_token_hash;
+    char *archive_key, *archive_jwks_file, *archive_signers;
 
     char *roots, *tpm_roots; /* file names, separated by spaces */
     char *tpm_enrolled;

@@ -7,8 +7,7 @@
 
 #include "attestd/attest_routes.h"
 #include "attestd/child.h"
-#include "attestd/root_files.h"
-#include "attestd/tcs_routes.h"
+#include "attestd/tcs_role.h"
 #include "attestd/verify_routes.h"
 #include "base/file.h"
 #include "base/harden.h"
@@ -22,17 +21,14 @@
 
 struct front {
     const struct attestd_config *config;
-    struct store *tcs_store;
     struct http_client *upstream_client;
-    struct tcs_http upstream;
-    struct root_set roots;
-    struct tcs_cache *cache;
+    struct tcs_http remote;
+    struct tcs_role *tcs_role;
     struct verifier_link *link;
     struct policy_store *policies;
     struct pinned_keys *aas_keys;
     struct public_keys *public_keys;
     struct nonces *nonces;
-    struct tcs_service tcs;
     struct qvs_service qvs;
     struct as_service as;
     struct http_server *servers[3];
@@ -44,9 +40,7 @@ static void front_donep(struct front *f)
         if (f->servers[i])
             http_server_stop(f->servers[i]);
     verifier_link_free(f->link);
-    tcs_cache_free(f->cache);
-    root_set_done(&f->roots);
-    store_close(f->tcs_store);
+    tcs_role_close(f->tcs_role);
     http_client_free(f->upstream_client);
     policy_store_close(f->policies);
     pinned_keys_close(f->aas_keys);
@@ -59,41 +53,18 @@ static const char *given(const char *text)
     return text && *text ? text : NULL;
 }
 
-static fallible open_client(struct front *f, const char *ca, bool plain)
-{
-    const struct http_client_config c = {
-        .ca_file = given(ca),
-        .plain_loopback = plain,
-        .tls12 =
-            f->config->tcs.enabled, /* the vendor's servers; between our own programs 1.3 only */
-        .timeout_ms = UPSTREAM_MS,
-        .body_max = TCS_BODY_MAX,
-    };
-    return http_client_new(&c, &f->upstream_client);
-}
-
-/* The tcs role's cache, or the way to one elsewhere. */
+/* The tcs role, or the way to one elsewhere. */
 static fallible open_collateral(struct front *f)
 {
     const struct attestd_config *c = f->config;
-    if (!c->tcs.enabled) {
-        TRY(open_client(f, c->tcs_ca, false));
-        f->upstream = (struct tcs_http){ .client = f->upstream_client, .base = c->tcs_url };
-        return OK;
-    }
-    struct root_files files owned(root_files_done) = { 0 };
-    TRY(root_files_read(c->roots, &files));
-    TRY(root_set_init(&f->roots, files.spans, files.count));
-    TRY(open_client(f, c->upstream_ca, c->upstream_plain_loopback));
-    TRY(store_open(c->tcs_store, &f->tcs_store));
-    f->upstream = (struct tcs_http){ .client = f->upstream_client,
-                                     .base = c->upstream,
-                                     .root_crl_url = c->upstream_root_crl };
-    const struct tcs_upstream u = { .fetch = tcs_http_fetch,
-                                    .context = &f->upstream,
-                                    .refresh_seconds = (int64_t)c->refresh_minutes * 60,
-                                    .roots = &f->roots };
-    return tcs_cache_new(&u, f->tcs_store, &f->cache);
+    if (c->tcs.enabled)
+        return tcs_role_open(c, &f->tcs_role);
+    const struct http_client_config client = { .ca_file = given(c->tcs_ca),
+                                               .timeout_ms = UPSTREAM_MS,
+                                               .body_max = TCS_BODY_MAX };
+    TRY(http_client_new(&client, &f->upstream_client));
+    f->remote = (struct tcs_http){ .client = f->upstream_client, .base = c->tcs_url };
+    return OK;
 }
 
 static fallible open_link(struct front *f)
@@ -103,7 +74,9 @@ static fallible open_link(struct front *f)
     const struct verifier_link_config l = {
         .work = CHANNEL_WORK,
         .deadline_ms = (unsigned)f->config->worker_deadline_ms,
-        .source = { .cache = f->cache, .remote = f->upstream },
+        .source = { .cache = tcs_role_cache(f->tcs_role), .remote = f->remote },
+        .seen = f->tcs_role ? tcs_role_saw : NULL,
+        .seen_context = f->tcs_role,
     };
     return verifier_link_new(&l, &f->link);
 }
@@ -118,20 +91,16 @@ static fallible open_appraisal(struct front *f)
 }
 
 static fallible listen_role(struct front *f, size_t at, const char *name,
-                            const struct role_config *role, const struct http_route *routes,
-                            void *context)
+                            const struct role_config *role, struct http_server_config c)
 {
     if (!role->enabled)
         return OK;
-    const struct http_server_config c = {
-        .address = role->address,
-        .port = (uint16_t)role->port,
-        .tls = { .certificate = config_certificate(f->config, role),
-                 .key = config_key(f->config, role) },
-        .body_max = BODY_MAX,
-        .routes = routes,
-        .context = context,
-    };
+    c.address = role->address;
+    c.port = (uint16_t)role->port;
+    c.tls.certificate = config_certificate(f->config, role);
+    c.tls.key = config_key(f->config, role);
+    if (!c.body_max)
+        c.body_max = BODY_MAX;
     char port[8];
     TRY(http_server_start(&c, &f->servers[at]));
     snprintf(port, sizeof(port), "%u", (unsigned)http_server_port(f->servers[at]));
@@ -142,7 +111,6 @@ static fallible listen_role(struct front *f, size_t at, const char *name,
 static fallible listen_all(struct front *f)
 {
     const struct attestd_config *c = f->config;
-    f->tcs = (struct tcs_service){ .cache = f->cache, .root_crl_url = c->upstream_root_crl };
     f->qvs = (struct qvs_service){ .link = f->link };
     f->as = (struct as_service){ .link = f->link,
                                  .policies = f->policies,
@@ -150,9 +118,15 @@ static fallible listen_all(struct front *f)
                                  .public_keys = f->public_keys,
                                  .nonces = f->nonces,
                                  .audiences = c->audiences };
-    TRY(listen_role(f, 0, "tcs", &c->tcs, tcs_routes, &f->tcs));
-    TRY(listen_role(f, 1, "qvs", &c->qvs, qvs_routes, &f->qvs));
-    return listen_role(f, 2, "as", &c->as, as_routes, &f->as);
+    TRY(listen_role(f, 0, "tcs", &c->tcs,
+                    (struct http_server_config){ .routes = tcs_routes,
+                                                 .context = tcs_role_service(f->tcs_role),
+                                                 .body_max = TCS_REQUEST_MAX,
+                                                 .foreign_error = pccs_foreign_error }));
+    TRY(listen_role(f, 1, "qvs", &c->qvs,
+                    (struct http_server_config){ .routes = qvs_routes, .context = &f->qvs }));
+    return listen_role(f, 2, "as", &c->as,
+                       (struct http_server_config){ .routes = as_routes, .context = &f->as });
 }
 
 /* What is not set must not end a list. */
@@ -230,6 +204,7 @@ static fallible open_all(struct front *f)
     TRY(confine_files(f));
     TRY(public_keys_follow(f->public_keys));
     TRY(listen_all(f));
+    TRY(tcs_role_start(f->tcs_role));
     bool enforced;
     return harden_syscalls(SANDBOX_NETWORK, &enforced);
 }

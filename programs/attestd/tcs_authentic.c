@@ -10,6 +10,7 @@ static const struct chain_rule signer_rule = { .length = 2, .leaf_cn = "SGX TCB 
 static const struct chain_rule pck_ca_rule = { .length = 2,
                                                .leaf_is_ca = true,
                                                .leaf_cn = "SGX PCK" };
+static const struct chain_rule pck_rule = { .length = 3, .leaf_cn = "SGX PCK Certificate" };
 
 static fallible chain_read(const struct tcs_item *item, const struct chain_rule *rule,
                            const struct root_set *roots, struct chain *chain)
@@ -55,19 +56,92 @@ static fallible check_root_crl(const struct tcs_item *item, const struct root_se
     return FAIL(DENIED, "upstream's root CRL is by no root that is trusted here");
 }
 
-fallible tcs_item_authenticate(const struct tcs_id *id, const struct tcs_item *item,
-                               const struct root_set *roots)
+static fallible check_pck_crl(const struct tcs_item *item, const struct root_set *roots)
 {
     struct chain chain owned(chain_done) = { 0 };
+    return chain_read(item, &pck_ca_rule, roots, &chain); /* who has signed it: tcs_item_check() */
+}
+
+/* ASK or ASVK, signed by an ARK that is trusted here. */
+static fallible amd_chain_read(const struct tcs_item *item, const struct root_set *roots,
+                               struct chain *chain)
+{
+    bool good;
+    TRY(chain_from_pem(buf_span(&item->body), chain));
+    if (chain->count != 2 || root_set_find(roots, chain->certs[1]) == ROOT_NONE)
+        return FAIL(DENIED, "upstream's chain ends at no root that is trusted here");
+    const struct cert *ask = chain->certs[0], *ark = chain->certs[1];
+    if (!span_equal(cert_issuer(ask), cert_subject(ark)) || !cert_is_ca(ask))
+        return FAIL(DENIED, "upstream's chain is not one of issuer and root");
+    TRY(cert_signed_by(ask, cert_key(ark), &good));
+    return good ? OK : FAIL(DENIED, "upstream's chain has a wrong signature");
+}
+
+static fallible check_amd_crl(const struct tcs_item *item, const struct chain *chain)
+{
+    owned(crl_free) struct crl *crl = NULL;
+    bool good;
+    TRY(crl_parse(buf_span(&item->body), &crl));
+    if (!span_equal(crl_issuer(crl), cert_subject(chain->certs[1])))
+        return FAIL(DENIED, "upstream's CRL is of another product");
+    TRY(crl_signed_by(crl, cert_key(chain->certs[1]), &good));
+    return good ? OK : FAIL(DENIED, "upstream's CRL has a wrong signature");
+}
+
+static fallible check_amd(const struct tcs_id *id, const struct tcs_item *item,
+                          const struct root_set *roots, const struct tcs_item *issuers)
+{
+    owned(cert_free) struct cert *vcek = NULL;
+    struct chain chain owned(chain_done) = { 0 };
+    bool good;
+    TRY(amd_chain_read(id->kind == TCS_AMD_CHAIN ? item : issuers, roots, &chain));
+    if (id->kind == TCS_AMD_CHAIN)
+        return OK;
+    if (id->kind == TCS_AMD_CRL)
+        return check_amd_crl(item, &chain);
+    TRY(cert_from_der(buf_span(&item->body), &vcek));
+    if (!span_equal(cert_issuer(vcek), cert_subject(chain.certs[0])))
+        return FAIL(DENIED, "upstream's VCEK is of another product");
+    TRY(cert_signed_by(vcek, cert_key(chain.certs[0]), &good));
+    return good ? OK : FAIL(DENIED, "upstream's VCEK has a wrong signature");
+}
+
+fallible tcs_item_authenticate(const struct tcs_id *id, const struct tcs_item *item,
+                               const struct root_set *roots, const struct tcs_item *issuers)
+{
     switch (id->kind) {
     case TCS_TCB_INFO:
     case TCS_QE_IDENTITY:
+    case TCS_QVE_IDENTITY:
         return check_document(id, item, roots);
     case TCS_PCK_CRL:
-        return chain_read(item, &pck_ca_rule, roots,
-                          &chain); /* whose CA has signed it: tcs_item_check() */
+        return check_pck_crl(item, roots);
     case TCS_ROOT_CRL:
+        return check_root_crl(item, roots);
+    case TCS_AMD_CHAIN:
+    case TCS_AMD_CRL:
+    case TCS_VCEK:
         break;
     }
-    return check_root_crl(item, roots);
+    return check_amd(id, item, roots, issuers);
+}
+
+fallible tcs_pck_authenticate(struct span pem, const char *chain, const struct root_set *roots,
+                              struct chain *out)
+{
+    struct buf all owned(buf_done) = buf_of(2 * TCS_CHAIN_MAX);
+    struct chain c owned(chain_done) = { 0 };
+    const char *wrong;
+    size_t root;
+    buf_add(&all, pem);
+    if (pem.len && pem.at[pem.len - 1] != '\n')
+        buf_add_u8(&all, '\n');
+    TRY(tcs_chain_decode(chain, &all));
+    TRY(chain_from_pem(buf_span(&all), &c));
+    TRY(chain_check(&c, &pck_rule, roots, NULL, &wrong, &root));
+    if (wrong)
+        return FAIL(DENIED, "a PCK certificate rests on no root that is trusted here");
+    *out = c;
+    c = (struct chain){ 0 };
+    return OK;
 }

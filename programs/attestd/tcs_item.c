@@ -4,87 +4,8 @@
 #include <ctype.h>
 
 #include "base/clock.h"
-#include "base/hex.h"
 #include "base/json.h"
 #include "crypto/crl.h"
-
-static const char *tee_of(const struct tcs_id *id)
-{
-    return id->tdx ? "tdx" : "sgx";
-}
-
-static const char *update_of(const struct tcs_id *id)
-{
-    return id->early ? "early" : "standard";
-}
-
-static const char *ca_of(const struct tcs_id *id)
-{
-    return id->platform_ca ? "platform" : "processor";
-}
-
-void tcs_id_key(const struct tcs_id *id, char out[TCS_KEY_MAX])
-{
-    switch (id->kind) {
-    case TCS_TCB_INFO:
-        snprintf(out, TCS_KEY_MAX, "%s/tcb/%s/%s", tee_of(id), id->fmspc, update_of(id));
-        return;
-    case TCS_QE_IDENTITY:
-        snprintf(out, TCS_KEY_MAX, "%s/qe-identity/%s", tee_of(id), update_of(id));
-        return;
-    case TCS_PCK_CRL:
-        snprintf(out, TCS_KEY_MAX, "pckcrl/%s", ca_of(id));
-        return;
-    case TCS_ROOT_CRL:
-        snprintf(out, TCS_KEY_MAX, "rootcacrl");
-        return;
-    }
-}
-
-void tcs_id_path(const struct tcs_id *id, struct buf *out)
-{
-    switch (id->kind) {
-    case TCS_TCB_INFO:
-        buf_addf(out, "/%s/certification/v4/tcb?fmspc=%s&update=%s", tee_of(id), id->fmspc,
-                 update_of(id));
-        return;
-    case TCS_QE_IDENTITY:
-        buf_addf(out, "/%s/certification/v4/qe/identity?update=%s", tee_of(id), update_of(id));
-        return;
-    case TCS_PCK_CRL:
-        buf_addf(out, "/sgx/certification/v4/pckcrl?ca=%s&encoding=der", ca_of(id));
-        return;
-    case TCS_ROOT_CRL:
-        buf_addf(out, "/sgx/certification/v4/rootcacrl");
-        return;
-    }
-}
-
-const char *tcs_chain_header(const struct tcs_id *id)
-{
-    switch (id->kind) {
-    case TCS_TCB_INFO:
-        return "tcb-info-issuer-chain";
-    case TCS_QE_IDENTITY:
-        return "sgx-enclave-identity-issuer-chain";
-    case TCS_PCK_CRL:
-        return "sgx-pck-crl-issuer-chain";
-    case TCS_ROOT_CRL:
-        break;
-    }
-    return NULL;
-}
-
-bool tcs_fmspc_parse(struct span text, char out[FMSPC_DIGITS + 1])
-{
-    uint8_t bytes[FMSPC_DIGITS / 2];
-    if (failed(hex_parse_exact(text, bytes, sizeof(bytes))))
-        return false;
-    hex_str(SPAN_OF(bytes), out);
-    for (char *c = out; *c; c++)
-        *c = (char)toupper((unsigned char)*c);
-    return true;
-}
 
 struct tcs_item tcs_item_of(void)
 {
@@ -174,6 +95,8 @@ static bool names_the_item(const struct tcs_id *id, const json_t *inner)
     if (failed(json_opt_str(inner, "id", "id", &name)) ||
         failed(json_opt_str(inner, "fmspc", "fmspc", &fmspc)))
         return false;
+    if (id->kind == TCS_QVE_IDENTITY)
+        return span_equal_str(name, "QVE");
     if (id->kind == TCS_QE_IDENTITY)
         return span_equal_str(name, id->tdx ? "TD_QE" : "QE");
     bool tee_fits = name.len ? span_equal_str(name, id->tdx ? "TDX" : "SGX")
@@ -232,22 +155,48 @@ static fallible crl_check(const struct tcs_id *id, struct tcs_item *item)
     return OK;
 }
 
+static fallible certificates_check(const struct tcs_id *id, struct tcs_item *item)
+{
+    owned(cert_free) struct cert *cert = NULL;
+    struct chain chain owned(chain_done) = { 0 };
+    struct err e = OK;
+    if (id->kind == TCS_VCEK) {
+        e = cert_from_der(buf_span(&item->body), &cert);
+        if (!failed(e))
+            chain = (struct chain){ .certs = { TAKE(cert) }, .count = 1 };
+    } else {
+        e = chain_from_pem(buf_span(&item->body), &chain);
+    }
+    if (failed(e) || chain.count != (id->kind == TCS_VCEK ? 1 : 2))
+        return FAIL(UPSTREAM, "upstream sends something that is not the certificates asked for");
+    item->issued = cert_not_before(chain.certs[0]);
+    item->next_update = cert_not_after(chain.certs[0]);
+    for (size_t i = 1; i < chain.count; i++)
+        if (cert_not_after(chain.certs[i]) < item->next_update)
+            item->next_update = cert_not_after(chain.certs[i]);
+    item->evaluation = 0;
+    return OK;
+}
+
 fallible tcs_item_check(const struct tcs_id *id, struct tcs_item *item)
 {
     switch (id->kind) {
     case TCS_TCB_INFO:
     case TCS_QE_IDENTITY:
+    case TCS_QVE_IDENTITY:
         return json_check(id, item);
     case TCS_PCK_CRL:
     case TCS_ROOT_CRL:
+    case TCS_AMD_CRL:
+        return crl_check(id, item);
+    case TCS_AMD_CHAIN:
+    case TCS_VCEK:
         break;
     }
-    return crl_check(id, item);
+    return certificates_check(id, item);
 }
 
-fallible tcs_item_succeeds(const struct tcs_item *seen, const struct tcs_item *next)
+bool tcs_item_is_certificate(const struct tcs_id *id)
 {
-    if (next->issued < seen->issued || next->evaluation < seen->evaluation)
-        return FAIL(UPSTREAM, "upstream sends collateral that is older than what was seen before");
-    return OK;
+    return id->kind == TCS_AMD_CHAIN || id->kind == TCS_VCEK;
 }

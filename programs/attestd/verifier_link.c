@@ -95,6 +95,8 @@ static fallible begin(const struct verifier_link *l, enum channel_type what, enu
 static void pass_platform(const struct verifier_link *l, struct span chain)
 {
     int fd owned(fd_close) = -1;
+    if (l->config.seen)
+        l->config.seen(l->config.seen_context, chain);
     struct err e = begin(l, CHANNEL_REMEMBER, ANSWER_PLATFORM, chain, FORK_MS, &fd);
     if (failed(e))
         log_err(e, "a platform is not remembered");

@@ -17,6 +17,9 @@ struct verifier_link_config {
     int work; /* channel to the zygote */
     unsigned deadline_ms;
     struct collateral_source source;
+    /* May be NULL: told the PEM chain of each platform that a worker newly verified. */
+    void (*seen)(void *context, struct span chain);
+    void *seen_context;
 };
 fallible verifier_link_new(const struct verifier_link_config *config, struct verifier_link **out);
 void verifier_link_free(struct verifier_link *l);

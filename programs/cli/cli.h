@@ -32,6 +32,7 @@ bool verb_options(int argc, char **argv, const struct option_row *rows, const st
                   const char **operands, int *exit_status);
 
 int cli_appraisal(int argc, char **argv);
+int cli_collateral(int argc, char **argv);
 int cli_audit(int argc, char **argv);
 int cli_dev(int argc, char **argv);
 int cli_key(int argc, char **argv);

@@ -29,6 +29,7 @@ static const struct template {
       "[tcs]\nenabled = yes\naddress = 127.0.0.1\nport = @TCS@\nstore = sqlite:@DIR@/var/attestd/tcs.db\n"
       "upstream = http://127.0.0.1:@PCS@\nupstream_plain_loopback = yes\n"
       "upstream_root_crl = http://127.0.0.1:@PCS@/IntelSGXRootCA.der\n"
+      "upstream_kds = http://127.0.0.1:@PCS@\n"
       "[qvs]\nenabled = yes\naddress = 127.0.0.1\nport = @QVS@\n"
       "[as]\nenabled = yes\naddress = 127.0.0.1\nport = @AS@\nstore = sqlite:@DIR@/var/attestd/as.db\n"
       "nonce_store = sqlite:@DIR@/var/attestd/nonces.db\n"

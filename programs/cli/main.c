@@ -10,6 +10,7 @@ static const struct verb verbs[] = {
     { "policy", cli_policy, "transfer policies: who may have a key" },
     { "appraisal", cli_appraisal, "appraisal policies: what evidence must say" },
     { "audit", cli_audit, "the record of every decision" },
+    { "collateral", cli_collateral, "the endorsement cache: list, refresh, forecast, export, import" },
     { "dev", cli_dev, "run the whole system on this machine, for development" },
     { "status", cli_status, "health of every service" },
     { "user", cli_user, "accounts" },

@@ -108,6 +108,8 @@ def body_errors(service, where, content, content_type, body):
 def answer_errors(service, method, path, status, content_type, body):
     """What of an answer the service's file does not say."""
     where = f"{method} {path.split('?')[0]} -> {status}"
+    if method == "HEAD":
+        return []  # as GET, without the body
     operation = operation_of(service, method, path)
     problem = json.loads(body) if content_type.startswith("application/problem+json") else {}
     if GENERAL.get(status) == problem.get("code") and problem:

@@ -623,50 +623,6 @@ def test_roles_apart(simulator, tmp_path):
     assert [x.stop() for x in (a, b, tcs)] == [0, 0, 0]
 
 
-RECORDED = fixture.ROOT.parent / "shared/vectors/pccs-recorded"
-if not RECORDED.exists():
-    RECORDED = pathlib.Path("/work/shared/vectors/pccs-recorded")
-
-
-@pytest.mark.skipif(not RECORDED.exists(), reason="recorded exchanges are not here")
-def test_as_intels_pccs_answers(tmp_path):
-    """Statuses, headers and texts of exchanges recorded from Intel's PCCS, for the paths that we serve."""
-    exchanges = json.loads((RECORDED / "index.json").read_text())
-    served = ("/tcb", "/qe/identity", "/pckcrl", "/rootcacrl", "/crl")
-    upstream = Upstream()
-
-    def recorded(n):
-        return (RECORDED / f"{n:02}.body").read_bytes()
-
-    def chain(n):
-        return {k: v for k, v in exchanges[n]["headers"] if k.endswith("Chain")}
-
-    upstream.answers = {
-        "/sgx/certification/v4/tcb?fmspc=00A06D080000&update=standard": (200, chain(0), recorded(0)),
-        "/tdx/certification/v4/tcb?fmspc=00A06D080000&update=standard": (200, chain(6), recorded(6)),
-        "/sgx/certification/v4/qe/identity?update=standard": (200, chain(11), recorded(11)),
-        "/tdx/certification/v4/qe/identity?update=standard": (200, chain(13), recorded(13)),
-        "/sgx/certification/v4/pckcrl?ca=platform&encoding=der": (200, chain(18), recorded(18)),
-        "/sgx/certification/v4/pckcrl?ca=processor&encoding=der": (200, chain(19), bytes.fromhex(recorded(19).decode())),
-        "/sgx/certification/v4/rootcacrl": (200, {}, recorded(22)),
-    }
-    a = Attestd(tmp_path / "a", upstream.url, roles=("tcs",))
-    compared = 0
-    for e in exchanges:
-        name = e["path"].split("?")[0].split("/v4")[-1]
-        if e["method"] != "GET" or "/v4" not in e["path"] or name not in served or "<" in (e["body_text"] or ""):
-            continue
-        r = a.call("tcs", "GET", e["path"])
-        assert r.status == e["status"], e["path"]
-        assert r.text == recorded(e["n"]), e["path"]
-        for key, value in e["headers"]:
-            assert r.getheader(key) == value, (e["path"], key)
-        compared += 1
-    assert compared >= 22
-    assert a.stop() == 0
-    upstream.close()
-
-
 def test_unknown_root_is_refused(simulator, tmp_path):
     a = Attestd(tmp_path / "a", simulator.info["pcs"])
     r = a.call("qvs", "POST", "/qvs/v1/verify", {"evidence": cmw(simulator.quote())})

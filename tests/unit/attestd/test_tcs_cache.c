@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The cache's rules against an upstream that does what each test wants. */
-#include "attestd/tcs_cache.h"
+#include "attestd/tcs_bring.h"
+#include "attestd/tcs_refresh.h"
 
 #include <pthread.h>
 #include <setjmp.h>
@@ -25,6 +26,7 @@ struct upstream {
     const char *fmspc;
     bool slow;
     char *chain;
+    size_t count, broken; /* upstreams; how many of them, from the first, do not answer */
 };
 
 struct fixture {
@@ -53,7 +55,13 @@ static char *make_chain(void)
     return buf_take_str(&out);
 }
 
-static fallible fetch(void *context, const struct tcs_id *id, struct tcs_item *out)
+static size_t count(void *context, const struct tcs_id *id)
+{
+    (void)id;
+    return ((struct upstream *)context)->count;
+}
+
+static fallible fetch(void *context, size_t at, const struct tcs_id *id, struct tcs_item *out)
 {
     struct upstream *u = context;
     char issued[CLOCK_TEXT_MAX], next[CLOCK_TEXT_MAX];
@@ -62,8 +70,8 @@ static fallible fetch(void *context, const struct tcs_id *id, struct tcs_item *o
         const struct timespec t = { .tv_nsec = 200000000 };
         nanosleep(&t, NULL);
     }
-    if (failed(u->result))
-        return u->result;
+    if (failed(u->result) || at < u->broken)
+        return failed(u->result) ? u->result : FAIL(UPSTREAM, "broken");
     (void)id;
     buf_addf(
         &out->body,
@@ -77,7 +85,8 @@ static fallible fetch(void *context, const struct tcs_id *id, struct tcs_item *o
 
 static fallible open_cache(struct fixture *f)
 {
-    const struct tcs_upstream u = { .fetch = fetch,
+    const struct tcs_source u = { .fetch = fetch,
+                                    .count = count,
                                     .context = &f->upstream,
                                     .refresh_seconds = REFRESH };
     return tcs_cache_new(&u, f->store, &f->cache);
@@ -93,7 +102,8 @@ static int set_up(void **state)
                                         .next_update = NOW + 30 * DAY,
                                         .evaluation = 18,
                                         .fmspc = "00806F050000",
-                                        .chain = chain } };
+                                        .chain = chain,
+                                        .count = 1 } };
     *state = &f;
     return failed(store_open("sqlite::memory:", &f.store)) || failed(open_cache(&f));
 }
@@ -144,11 +154,11 @@ static void test_failure_is_not_asked_again_at_once(void **state)
     struct fixture *f = *state;
     struct tcs_item t owned(tcs_item_done) = tcs_item_of();
     f->upstream.result = FAIL(ABSENT, "no such");
-    for (int i = 0; i < TCS_RETRY_SECONDS; i++)
+    for (int i = 0; i < TCS_ABSENT_SECONDS; i++)
         assert_int_equal(get(f, NOW + i, &t).kind, FAIL_ABSENT);
     assert_int_equal(f->upstream.calls, 1);
     f->upstream.result = OK;
-    assert_false(failed(get(f, NOW + TCS_RETRY_SECONDS, &t)));
+    assert_false(failed(get(f, NOW + TCS_ABSENT_SECONDS, &t)));
 }
 
 static void test_outlives_restart(void **state)
@@ -199,8 +209,8 @@ static void test_refuses_what_it_did_not_ask_for(void **state)
     assert_false(failed(get(f, NOW + 100, &t)));
 }
 
-/* The upstream has nothing newer: it is served, asked for again soon, and gone when the upstream
- * fails. */
+/* An upstream has nothing newer: that is served to those who waited for this answer, and to nobody
+ * later, not even a second. */
 static void test_past_its_date_at_the_source(void **state)
 {
     struct fixture *f = *state;
@@ -208,12 +218,141 @@ static void test_past_its_date_at_the_source(void **state)
     f->upstream.next_update = NOW - 1;
     assert_false(failed(get(f, NOW, &t)));
     assert_int_equal(t.next_update, NOW - 1);
-    assert_false(failed(get(f, NOW + TCS_RETRY_SECONDS - 1, &t)));
-    assert_int_equal(f->upstream.calls, 1);
-    assert_false(failed(get(f, NOW + TCS_RETRY_SECONDS, &t)));
-    assert_int_equal(f->upstream.calls, 2);
+    assert_false(failed(get(f, NOW, &t)));
+    assert_int_equal(f->upstream.calls, 2); /* asked anew for each */
     f->upstream.result = FAIL(UPSTREAM, "down");
-    assert_int_equal(get(f, NOW + 2 * TCS_RETRY_SECONDS, &t).kind, FAIL_UPSTREAM);
+    assert_int_equal(get(f, NOW, &t).kind, FAIL_UPSTREAM);
+    assert_int_equal(get(f, NOW + 1, &t).kind, FAIL_UPSTREAM);
+}
+
+/* Failures double the pause until the upstream is asked again. */
+static void test_pauses_grow(void **state)
+{
+    struct fixture *f = *state;
+    struct tcs_item t owned(tcs_item_done) = tcs_item_of();
+    f->upstream.result = FAIL(UPSTREAM, "down");
+    for (int i = 0; i < 600; i++)
+        assert_int_equal(get(f, NOW + i, &t).kind, FAIL_UPSTREAM);
+    assert_in_range(f->upstream.calls, 5, 20);
+    f->upstream.result = OK;
+    assert_false(failed(get(f, NOW + 600 + TCS_RETRY_MAX, &t)));
+}
+
+static void test_upstreams_in_their_order(void **state)
+{
+    struct fixture *f = *state;
+    struct tcs_item t owned(tcs_item_done) = tcs_item_of();
+    f->upstream.count = 3;
+    f->upstream.broken = 2;
+    assert_false(failed(get(f, NOW, &t)));
+    assert_int_equal(f->upstream.calls, 3);
+    f->upstream.broken = 3;
+    assert_false(failed(get(f, NOW + REFRESH, &t))); /* what is there stays in force */
+    assert_int_equal(f->upstream.calls, 6);
+}
+
+static void test_without_upstreams(void **state)
+{
+    struct fixture *f = *state;
+    struct tcs_item t owned(tcs_item_done) = tcs_item_of();
+    f->upstream.count = 0;
+    assert_int_equal(get(f, NOW, &t).kind, FAIL_ABSENT);
+    f->upstream.count = 1;
+    assert_false(failed(get(f, NOW, &t)));
+    f->upstream.count = 0;
+    assert_false(failed(get(f, f->upstream.next_update + 1, &t)));
+}
+
+/* A clock that is behind what was signed before is wrong; after a restart too. */
+static void test_clock_behind_signed_dates(void **state)
+{
+    struct fixture *f = *state;
+    struct tcs_item t owned(tcs_item_done) = tcs_item_of();
+    assert_false(failed(get(f, NOW, &t)));
+    int64_t newest = f->upstream.issued;
+    for (int restart = 0; restart < 2; restart++) {
+        assert_false(failed(get(f, newest, &t)));
+        assert_int_equal(get(f, newest - TCS_CLOCK_SKEW - 1, &t).kind, FAIL_UPSTREAM);
+        tcs_cache_free(f->cache);
+        assert_false(failed(open_cache(f)));
+    }
+}
+
+static void deliver(struct fixture *f, struct tcs_delivery *d, const char *fmspc, uint64_t number)
+{
+    struct tcs_id id = tcb;
+    memcpy(id.fmspc, fmspc, sizeof(id.fmspc));
+    struct tcs_brought *b = tcs_delivery_add(d, &id);
+    f->upstream.evaluation = number;
+    f->upstream.fmspc = fmspc;
+    assert_non_null(b);
+    assert_false(failed(fetch(&f->upstream, 0, &id, &b->item)));
+}
+
+static fallible refuse(struct store *s, void *context)
+{
+    (void)s;
+    (void)context;
+    return FAIL(DENIED, "no");
+}
+
+/* All or nothing: one that is older keeps all out; so does what comes along. */
+static void test_bring(void **state)
+{
+    struct fixture *f = *state;
+    struct tcs_item t owned(tcs_item_done) = tcs_item_of();
+    struct tcs_id other = tcb;
+    memcpy(other.fmspc, "00906ED50000", sizeof(other.fmspc));
+    assert_false(failed(get(f, NOW, &t)));
+    f->upstream.count = 0;
+    struct tcs_delivery d owned(tcs_delivery_done) = { 0 };
+    deliver(f, &d, other.fmspc, 5);
+    deliver(f, &d, "00806F050000", 17);
+    assert_int_equal(tcs_bring(f->cache, &d, NOW, NULL, NULL).kind, FAIL_UPSTREAM);
+    assert_string_equal(d.refused, "tdx/tcb/00806F050000/standard");
+    struct tcs_item none owned(tcs_item_done) = tcs_item_of();
+    assert_int_equal(tcs_cache_get(f->cache, &other, NOW, &none).kind, FAIL_ABSENT);
+
+    struct tcs_delivery good owned(tcs_delivery_done) = { 0 };
+    deliver(f, &good, other.fmspc, 5);
+    deliver(f, &good, "00806F050000", 19);
+    assert_int_equal(tcs_bring(f->cache, &good, NOW, refuse, NULL).kind, FAIL_DENIED);
+    assert_int_equal(tcs_cache_get(f->cache, &other, NOW, &none).kind, FAIL_ABSENT);
+    assert_false(failed(tcs_bring(f->cache, &good, NOW, NULL, NULL)));
+    assert_false(failed(tcs_cache_get(f->cache, &other, NOW, &none)));
+    assert_false(failed(get(f, NOW, &t)));
+    assert_int_equal(t.evaluation, 19);
+    /* Ahead of the clock. */
+    struct tcs_delivery early owned(tcs_delivery_done) = { 0 };
+    f->upstream.issued = NOW + DAY;
+    deliver(f, &early, other.fmspc, 5);
+    assert_int_equal(tcs_bring(f->cache, &early, NOW, NULL, NULL).kind, FAIL_UPSTREAM);
+}
+
+static void test_when_to_refresh(void **state)
+{
+    (void)state;
+    static const struct {
+        enum tcs_kind kind;
+        int64_t age, left;
+        bool due;
+    } rows[] = {
+        { TCS_TCB_INFO, 10, 29 * DAY, false },
+        { TCS_TCB_INFO, DAY, 29 * DAY, true },
+        { TCS_TCB_INFO, 3599, 5 * DAY, false }, /* the last quarter of its life: hourly */
+        { TCS_TCB_INFO, 3600, 5 * DAY, true },
+        { TCS_TCB_INFO, 3600, -DAY, true },
+        { TCS_VCEK, 300 * DAY, 365 * DAY, false },
+        { TCS_VCEK, 2 * DAY, 20 * DAY, true },
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const struct tcs_listed row = { .id = { .kind = rows[i].kind },
+                                        .issued = NOW + rows[i].left - 30 * DAY,
+                                        .next_update = NOW + rows[i].left,
+                                        .fetched_at = NOW - rows[i].age };
+        if (tcs_refresh_is_due(&row, DAY, NOW) != rows[i].due)
+            fail_msg("row %zu", i);
+    }
 }
 
 static void *ask(void *context)
@@ -271,6 +410,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_rollback_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_refuses_what_it_did_not_ask_for, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_past_its_date_at_the_source, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_pauses_grow, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_upstreams_in_their_order, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_without_upstreams, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_clock_behind_signed_dates, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_bring, set_up, tear_down),
+        cmocka_unit_test(test_when_to_refresh),
         cmocka_unit_test_setup_teardown(test_single_flight, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_many_names_stay_bounded, set_up, tear_down),
     };
