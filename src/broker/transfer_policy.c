@@ -2,6 +2,7 @@
 #include "broker/transfer_policy.h"
 
 #include "broker/seed_policy.h"
+#include "policy/claim.h"
 
 #define TEXTS_MAX 64
 #define TEXT_MAX 128
@@ -77,14 +78,28 @@ static fallible level_of(const json_t *native, enum attestation_level *out, char
     return bad(message, "attestation", "require, observe or none");
 }
 
+/* The values of the claim are a text of words. */
+static bool names_tee(struct span type)
+{
+    struct span rest = span_str(claim_find(SPAN("tee"))->values);
+
+    while (rest.len) {
+        struct span word = span_head(rest, span_find(rest, SPAN(" ")));
+        if (span_equal(word, type))
+            return true;
+        rest = span_tail(rest, word.len + 1);
+    }
+    return false;
+}
+
 static fallible types_check(const json_t *types, char **message)
 {
     const json_t *type;
     size_t i;
 
     json_array_foreach (types, i, type)
-        if (strcmp(json_string_value(type), "sgx") && strcmp(json_string_value(type), "tdx"))
-            return bad(message, "attestation_types", "known types are sgx and tdx");
+        if (!names_tee(span_str(json_string_value(type))))
+            return bad(message, "attestation_types", "known types are the values of the claim tee: sgx, tdx, snp, ...");
     return OK;
 }
 
@@ -120,7 +135,7 @@ static fallible lists_of(struct transfer_policy *p, char **message)
     const json_t *n = p->native;
 
     if (!json_object_get(n, "attestation_types"))
-        json_object_set_new(p->native, "attestation_types", json_pack("[s,s]", "tdx", "sgx"));
+        json_object_set_new(p->native, "attestation_types", json_pack("[s,s,s]", "tdx", "sgx", "snp"));
     if (!json_object_get(n, "policy_ids"))
         json_object_set_new(p->native, "policy_ids", json_pack("[s]", "default"));
     TRY(texts(n, "attestation_types", false, &p->attestation_types, message));

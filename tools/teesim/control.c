@@ -71,7 +71,7 @@ static json_t *state(struct control *c)
 
     platform_describe(c->platform, scenario, measurement);
     platform_validity(c->platform, &v);
-    json_set_str(out, "tee", forge_tee_name(platform_tee(c->platform)));
+    json_set_str(out, "tee", platform_tee_name(c->platform));
     json_set_str(out, "scenario", scenario);
     json_set_str(out, "measurement", measurement);
     json_set_int(collateral, "issued_ago", v.issued_ago);

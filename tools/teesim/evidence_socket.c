@@ -27,11 +27,14 @@ void evidence_answer(struct span line, struct buf *answer, void *context)
     struct err e = read_request(line, report_data);
     if (!failed(e))
         e = platform_quote(p, report_data, &quote);
+    if (!failed(e))
+        e = platform_auxiliary(p, &quote);
     if (failed(e)) {
         buf_addf(answer, "{\"error\":\"%s\"}", e.what);
         return;
     }
-    buf_addf(answer, "{\"type\":\"%s\",\"evidence\":\"", forge_tee_is_tdx(platform_tee(p)) ? "tdx-quote" : "sgx-quote");
+    const char *type = forge_tee_is_tdx(platform_tee(p)) ? "tdx-quote" : "sgx-quote";
+    buf_addf(answer, "{\"type\":\"%s\",\"evidence\":\"", platform_snp(p) ? "snp-report" : type);
     base64url_add(answer, buf_span(&quote));
     buf_add_str(answer, "\"}");
 }

@@ -20,7 +20,7 @@ static fallible open_platform(const struct export_options *o, struct platform **
     struct platform_config config = { .dir = o->dir, .measurement = o->measurement, .scenario = o->scenario };
 
     TRY(crypto_start(CRYPTO_MEMORY_PLAIN));
-    TRY(forge_tee_parse(span_str(o->tee), &config.tee));
+    TRY(platform_tee_parse(span_str(o->tee), &config));
     return platform_open(&config, out);
 }
 
@@ -47,6 +47,7 @@ static fallible write_quote(const struct export_options *o)
         TRY(hex_parse_exact(span_str(o->report_data), data, sizeof data));
     TRY(open_platform(o, &p));
     TRY(platform_quote(p, data, &quote));
+    TRY(platform_auxiliary(p, &quote));
     return file_write(o->out, buf_span(&quote), 0644);
 }
 
@@ -55,7 +56,7 @@ int verb_quote(int argc, char **argv)
     struct export_options o = { .tee = "tdx4" };
     const struct option_row rows[] = {
         { "dir", 0, OPTION_TEXT, "DIR", "folder of the simulator; its PKI is in DIR/pki", &o.dir },
-        { "tee", 0, OPTION_TEXT, "TEE", "tdx4 (default), tdx5, sgx3, ...", &o.tee },
+        { "tee", 0, OPTION_TEXT, "TEE", "tdx4 (default), tdx5, sgx3, snp, ...", &o.tee },
         { "measurement", 0, OPTION_TEXT, "FILE|HEX", "MRTD or MRENCLAVE", &o.measurement },
         { "scenario", 0, OPTION_TEXT, "LIST", "what is wrong, as in teesim run", &o.scenario },
         { "report-data", 0, OPTION_TEXT, "HEX", "64 bytes; default zero", &o.report_data },
@@ -84,6 +85,27 @@ static fallible write_part(const char *folder, const char *name, const struct bu
     return file_write(path, buf_span(content), 0644);
 }
 
+/* Of an SNP guest: as `report.bin`'s neighbours in a vector set. */
+static fallible write_snp(const struct export_options *o, struct platform *p)
+{
+    struct forge_snp_set s owned(forge_snp_set_done);
+    struct buf root owned(buf_done) = buf_of(PART_MAX);
+    struct snp_platform *snp = platform_snp(p);
+    struct span product = span_str(snp_platform_product(snp));
+    bool vlek;
+
+    forge_snp_set_init(&s);
+    TRY(file_make_dir(o->out, 0755));
+    TRY(snp_platform_key(snp, &vlek, &s.key));
+    TRY(snp_platform_chain(snp, product, vlek, &s.chain));
+    TRY(platform_snp_crl(p, product, &s.crl));
+    TRY(snp_platform_root(snp, &root));
+    TRY(write_part(o->out, vlek ? "vlek.der" : "vcek.der", &s.key));
+    TRY(write_part(o->out, "cert_chain.pem", &s.chain));
+    TRY(write_part(o->out, "root_ca.pem", &root));
+    return write_part(o->out, "crl.der", &s.crl);
+}
+
 static fallible write_collateral(const struct export_options *o)
 {
     struct platform *p owned(platform_close) = NULL;
@@ -92,6 +114,8 @@ static fallible write_collateral(const struct export_options *o)
 
     forge_set_init(&s);
     TRY(open_platform(o, &p));
+    if (platform_snp(p))
+        return write_snp(o, p);
     bool tdx = forge_tee_is_tdx(platform_tee(p));
     platform_fmspc(p, fmspc);
     TRY(file_make_dir(o->out, 0755));
@@ -116,7 +140,7 @@ int verb_collateral(int argc, char **argv)
     struct export_options o = { .tee = "tdx4" };
     const struct option_row rows[] = {
         { "dir", 0, OPTION_TEXT, "DIR", "folder of the simulator; its PKI is in DIR/pki", &o.dir },
-        { "tee", 0, OPTION_TEXT, "TEE", "tdx4 (default), tdx5, sgx3, ...", &o.tee },
+        { "tee", 0, OPTION_TEXT, "TEE", "tdx4 (default), tdx5, sgx3, snp, ...", &o.tee },
         { "scenario", 0, OPTION_TEXT, "LIST", "for the platform of this scenario", &o.scenario },
         { "output", 'o', OPTION_TEXT, "OUTDIR", "folder for the files", &o.out },
         { 0 },
@@ -136,21 +160,21 @@ int verb_collateral(int argc, char **argv)
 int verb_measurement(int argc, char **argv)
 {
     const char *name = "tdx4";
-    const struct option_row rows[] = { { "tee", 0, OPTION_TEXT, "TEE", "tdx4 (default), tdx5, sgx3, ...", &name }, { 0 } };
+    const struct option_row rows[] = { { "tee", 0, OPTION_TEXT, "TEE", "tdx4 (default), tdx5, sgx3, snp, ...", &name }, { 0 } };
     const struct command_help help = { "teesim measurement", "", "Print the default measurement (MRTD or MRENCLAVE).",
                                        NULL };
     uint8_t measurement[48];
     char text[97];
-    enum forge_tee tee;
+    struct platform_config config = { 0 };
     int rest = 0;
 
     enum options_result result = options_parse(argc, argv, rows, &help, &rest);
     if (result != OPTIONS_GO)
         return result == OPTIONS_DONE ? EXIT_SUCCESS : EXIT_USAGE;
-    struct err e = forge_tee_parse(span_str(name), &tee);
+    struct err e = platform_tee_parse(span_str(name), &config);
     if (failed(e))
         return report(e, "measurement");
-    forge_default_measurement(tee, measurement);
-    puts(hex_str(span_from(measurement, forge_measurement_size(tee)), text));
+    forge_default_measurement(config.tee, measurement);
+    puts(hex_str(span_from(measurement, forge_measurement_size(config.tee)), text));
     return EXIT_SUCCESS;
 }

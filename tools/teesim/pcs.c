@@ -7,6 +7,7 @@
 #include "base/hex.h"
 #include "crypto/random.h"
 #include "http/server.h"
+#include "teesim/kds.h"
 
 #define PEM_MAX (64U << 10)
 #define ENCODED_MAX (3 * PEM_MAX)
@@ -21,6 +22,11 @@ enum pcs_route {
     PCK_CERT,
     ROOT_CA_CRL,
     ROOT_CA_CRL_DER,
+    VCEK_CHAIN,
+    VCEK_CRL,
+    VCEK,
+    VLEK_CHAIN,
+    VLEK_CRL,
     ROUTES
 };
 
@@ -206,6 +212,41 @@ static void pck_cert(struct http_exchange *x, void *context)
     http_answer(x, 200, "application/x-pem-file", span_head(all, leaf));
 }
 
+static void vcek_chain(struct http_exchange *x, void *context)
+{
+    struct pcs *s = context;
+    if (admit(x, s, VCEK_CHAIN))
+        kds_chain(x, s->platform, false);
+}
+
+static void vlek_chain(struct http_exchange *x, void *context)
+{
+    struct pcs *s = context;
+    if (admit(x, s, VLEK_CHAIN))
+        kds_chain(x, s->platform, true);
+}
+
+static void vcek_crl(struct http_exchange *x, void *context)
+{
+    struct pcs *s = context;
+    if (admit(x, s, VCEK_CRL))
+        kds_crl(x, s->platform);
+}
+
+static void vlek_crl(struct http_exchange *x, void *context)
+{
+    struct pcs *s = context;
+    if (admit(x, s, VLEK_CRL))
+        kds_crl(x, s->platform);
+}
+
+static void vcek(struct http_exchange *x, void *context)
+{
+    struct pcs *s = context;
+    if (admit(x, s, VCEK))
+        kds_vcek(x, s->platform);
+}
+
 static const struct http_route routes[ROUTES + 1] = {
     [SGX_TCB] = { "GET", "/sgx/certification/v4/tcb", ROUTE_OPEN, sgx_tcb },
     [TDX_TCB] = { "GET", "/tdx/certification/v4/tcb", ROUTE_OPEN, tdx_tcb },
@@ -215,6 +256,11 @@ static const struct http_route routes[ROUTES + 1] = {
     [PCK_CERT] = { "GET", "/sgx/certification/v4/pckcert", ROUTE_OPEN, pck_cert },
     [ROOT_CA_CRL] = { "GET", "/sgx/certification/v4/rootcacrl", ROUTE_OPEN, root_ca_crl },
     [ROOT_CA_CRL_DER] = { "GET", "/IntelSGXRootCA.der", ROUTE_OPEN, root_ca_crl_der },
+    [VCEK_CHAIN] = { "GET", "/vcek/v1/{product}/cert_chain", ROUTE_OPEN, vcek_chain },
+    [VCEK_CRL] = { "GET", "/vcek/v1/{product}/crl", ROUTE_OPEN, vcek_crl },
+    [VCEK] = { "GET", "/vcek/v1/{product}/{chip}", ROUTE_OPEN, vcek },
+    [VLEK_CHAIN] = { "GET", "/vlek/v1/{product}/cert_chain", ROUTE_OPEN, vlek_chain },
+    [VLEK_CRL] = { "GET", "/vlek/v1/{product}/crl", ROUTE_OPEN, vlek_crl },
 };
 
 fallible pcs_start(struct platform *platform, uint16_t port, struct pcs **out)

@@ -14,6 +14,7 @@
 struct platform {
     pthread_mutex_t lock;
     enum forge_tee tee;
+    const char *name; /* of its TEE */
     struct forge_pki pki, stranger;
     uint8_t measurement[48];
     char scenario[SCENARIO_TEXT_MAX];
@@ -23,6 +24,7 @@ struct platform {
     struct forge_knobs knobs;
     struct buf pem, tail;
     bool wrong_report_data;
+    struct snp_platform *snp; /* NULL: Intel's */
 };
 
 struct guard {
@@ -59,6 +61,8 @@ static struct span measurement_of(const struct platform *p)
 /* Knobs, certificate chain and the constant part of quotes for a scenario. */
 static fallible prepare(struct platform *p, struct span scenario, struct span measurement)
 {
+    if (p->snp)
+        return snp_platform_set(p->snp, scenario, measurement);
     struct buf pem owned(buf_done) = buf_of(PEM_MAX), tail owned(buf_done) = buf_of(FORGE_QUOTE_MAX);
     struct forge_knobs k;
     struct scenario_scene scene = {
@@ -96,16 +100,36 @@ static fallible read_measurement(const char *text, enum forge_tee tee, uint8_t o
     return hex_parse_exact(hex, out, forge_measurement_size(tee));
 }
 
-static fallible open_pki(const char *dir, struct platform *p)
+static fallible open_pki(const struct platform_config *config, struct platform *p)
 {
     char path[PATH_ROOM];
+    const char *dir = config->dir ? path : NULL;
 
-    if (!dir)
-        return forge_pki_open(NULL, &p->pki);
-    int len = snprintf(path, sizeof path, "%s/pki", dir);
+    int len = snprintf(path, sizeof path, "%s/pki", config->dir ? config->dir : "");
     if (len < 0 || len >= (int)sizeof path)
         return FAIL(LIMIT, "path of the simulator's folder is too long");
-    return forge_pki_open(path, &p->pki);
+    TRY(forge_pki_open(dir, &p->pki));
+    if (config->snp == SNP_PRODUCT_UNKNOWN)
+        return OK;
+    return snp_platform_open(dir, config->snp, measurement_of(p), &p->snp);
+}
+
+static const struct {
+    const char *name;
+    enum snp_product product;
+} snp_names[] = { { "snp", SNP_MILAN }, { "snp-genoa", SNP_GENOA }, { "snp-turin", SNP_TURIN } };
+#define SNP_NAMES (sizeof snp_names / sizeof snp_names[0])
+
+fallible platform_tee_parse(struct span name, struct platform_config *config)
+{
+    for (size_t i = 0; i < SNP_NAMES; i++) {
+        if (!span_equal_str(name, snp_names[i].name))
+            continue;
+        config->tee = FORGE_TDX4; /* what its measurement and the Intel side of the vendor are like */
+        config->snp = snp_names[i].product;
+        return OK;
+    }
+    return forge_tee_parse(name, &config->tee);
 }
 
 fallible platform_open(const struct platform_config *config, struct platform **out)
@@ -118,12 +142,13 @@ fallible platform_open(const struct platform_config *config, struct platform **o
     p->tee = config->tee;
     p->validity = (struct platform_validity){ FORGE_ISSUED_AGO, FORGE_LIFETIME, 21 };
     p->issued = clock_now() - FORGE_ISSUED_AGO;
-    TRY(open_pki(config->dir, p));
     TRY(forge_pki_open(NULL, &p->stranger));
     if (config->measurement)
         TRY(read_measurement(config->measurement, p->tee, p->measurement));
     else
         forge_default_measurement(p->tee, p->measurement);
+    TRY(open_pki(config, p));
+    p->name = config->snp == SNP_PRODUCT_UNKNOWN ? forge_tee_name(config->tee) : snp_names[config->snp - SNP_MILAN].name;
     TRY(platform_set_scenario(p, span_str(config->scenario ? config->scenario : "ok")));
     *out = TAKE(p);
     return OK;
@@ -133,6 +158,7 @@ void platform_close(struct platform *p)
 {
     if (!p)
         return;
+    snp_platform_close(p->snp);
     buf_done(&p->pem);
     buf_done(&p->tail);
     forge_pki_done(&p->pki);
@@ -144,6 +170,16 @@ void platform_close(struct platform *p)
 enum forge_tee platform_tee(const struct platform *p)
 {
     return p->tee;
+}
+
+const char *platform_tee_name(const struct platform *p)
+{
+    return p->name;
+}
+
+struct snp_platform *platform_snp(struct platform *p)
+{
+    return p->snp;
 }
 
 const struct forge_pki *platform_pki(const struct platform *p)
@@ -186,11 +222,18 @@ fallible platform_quote(struct platform *p, const uint8_t report_data[FORGE_REPO
     GUARDED(p);
     uint8_t data[FORGE_REPORT_DATA_SIZE];
 
+    if (p->snp)
+        return snp_platform_report(p->snp, report_data, out);
     memcpy(data, report_data, sizeof data);
     if (p->wrong_report_data)
         data[0] ^= 0xff;
     forge_quote_set_report_data(&p->knobs.quote, data);
     return forge_quote_finish(&p->knobs.quote, buf_span(&p->tail), out);
+}
+
+fallible platform_auxiliary(struct platform *p, struct buf *out)
+{
+    return p->snp ? snp_platform_table(p->snp, out) : OK;
 }
 
 void platform_set_validity(struct platform *p, const struct platform_validity *validity)
@@ -278,6 +321,16 @@ fallible platform_root_crl(struct platform *p, struct buf *der)
 
     TRY(vendor_knobs(p, false, &k));
     return forge_crl_write(&k.root_crl, der);
+}
+
+fallible platform_snp_crl(struct platform *p, struct span product, struct buf *der)
+{
+    GUARDED(p);
+    int64_t issued = issue_date(p);
+
+    if (!p->snp)
+        return FAIL(ABSENT, "no such product");
+    return snp_platform_crl(p->snp, product, issued, issued + p->validity.lifetime, der);
 }
 
 fallible platform_signing_chain(struct platform *p, struct buf *pem)

@@ -45,7 +45,7 @@ static fallible start(const struct run_options *o, struct interfaces *i)
 
     TRY(crypto_start(CRYPTO_MEMORY_PLAIN));
     json_start();
-    TRY(forge_tee_parse(span_str(o->tee), &config.tee));
+    TRY(platform_tee_parse(span_str(o->tee), &config));
     TRY(file_make_dir(o->dir, 0755));
     TRY(platform_open(&config, &i->platform));
     if (!o->no_pcs)
@@ -67,7 +67,7 @@ static void announce(const struct run_options *o, const struct interfaces *i)
     char url[64], path[4096];
 
     json_set_str(ready, "tee", o->tee);
-    snprintf(path, sizeof path, "%s/pki/root_ca.pem", o->dir);
+    snprintf(path, sizeof path, "%s/pki/%s.pem", o->dir, platform_snp(i->platform) ? "snp_root_ca" : "root_ca");
     json_set_str(ready, "root", path);
     if (i->pcs) {
         snprintf(url, sizeof url, "http://127.0.0.1:%u", pcs_port(i->pcs));
@@ -118,13 +118,13 @@ int verb_run(int argc, char **argv)
     struct buf details owned(buf_done) = buf_of(8192);
     const struct option_row rows[] = {
         { "dir", 0, OPTION_TEXT, "DIR", "folder of the simulator; its PKI is in DIR/pki", &o.dir },
-        { "tee", 0, OPTION_TEXT, "TEE", "tdx4 (default), tdx5, tdx5-td10, tdx5-td15ex, sgx3, sgx4, sgx5", &o.tee },
+        { "tee", 0, OPTION_TEXT, "TEE", "tdx4 (default), tdx5, tdx5-td10, tdx5-td15ex, sgx3, sgx4, sgx5, snp, snp-genoa, snp-turin", &o.tee },
         { "mount", 0, OPTION_TEXT, "PATH", "configfs-tsm as a FUSE file system: PATH/report", &o.mount },
         { "socket", 0, OPTION_TEXT, "PATH", "evidence socket", &o.socket },
         { "control", 0, OPTION_TEXT, "PATH", "control socket", &o.control },
         { "pcs-port", 0, OPTION_NUMBER, "N", "port of the PCS on loopback; default: any", &o.pcs_port },
         { "no-pcs", 0, OPTION_FLAG, NULL, "no PCS", &o.no_pcs },
-        { "measurement", 0, OPTION_TEXT, "FILE|HEX", "MRTD or MRENCLAVE", &o.measurement },
+        { "measurement", 0, OPTION_TEXT, "FILE|HEX", "MRTD, MRENCLAVE, launch measurement", &o.measurement },
         { "scenario", 0, OPTION_TEXT, "LIST", "what is wrong with the platform, see below", &o.scenario },
         { "with-parent", 0, OPTION_FLAG, NULL, "end when the parent process ends", &o.with_parent },
         { 0 },
@@ -133,6 +133,8 @@ int verb_run(int argc, char **argv)
 
     buf_add_str(&details, "Prints READY and a JSON object when all interfaces are up; SIGTERM ends it.\n\nScenarios:\n");
     scenario_list(&details);
+    buf_add_str(&details, "\nScenarios of snp:\n");
+    snp_scenario_list(&details);
     const struct command_help help = { "teesim run", "--dir DIR",
                                        "Simulate a TEE platform and its vendor, for development and tests.",
                                        buf_str(&details) };

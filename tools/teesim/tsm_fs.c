@@ -244,7 +244,7 @@ static void remove_stale_mount(const char *path)
 fallible tsm_fs_start(struct platform *platform, const char *path, struct tsm_fs **out)
 {
     if (!forge_tee_is_tdx(platform_tee(platform)))
-        return FAIL(INPUT, "--mount: configfs-tsm is for TDX; SGX evidence comes over --socket");
+        return FAIL(INPUT, "--mount: configfs-tsm is for TDX and SNP; SGX evidence comes over --socket");
     if (access("/dev/fuse", R_OK | W_OK) != 0)
         return FAIL(UPSTREAM, "--mount: no access to /dev/fuse here: use --socket");
     remove_stale_mount(path);

@@ -171,9 +171,11 @@ static int read_one(struct tsm_requests *all, const char *name, enum tsm_attribu
         break;
     case TSM_AUXBLOB: /* a TDX guest has none */
         e = refresh(all, r);
+        if (!e && failed(platform_auxiliary(all->platform, out)))
+            e = EIO;
         break;
     case TSM_PROVIDER:
-        buf_add_str(out, "tdx_guest\n");
+        buf_add_str(out, platform_snp(all->platform) ? "sev_guest\n" : "tdx_guest\n");
         break;
     case TSM_GENERATION:
         buf_addf(out, "%u\n", r->generation);

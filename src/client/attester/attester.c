@@ -21,10 +21,26 @@ static const struct attester_row {
     [ATTESTER_SOCKET] = { "socket", evidence_socket_quote },
 };
 
-static const char *const media_types[] = {
-    [EVIDENCE_TDX] = "application/vnd.warder.tdx-quote",
-    [EVIDENCE_SGX] = "application/vnd.warder.sgx-quote",
+#define MEDIA_TYPE_PREFIX "application/vnd.warder."
+#define MEDIA_TYPE_MAX 64
+
+/* Names in the media type, and on the evidence socket. */
+static const char *const type_names[] = {
+    [EVIDENCE_TDX] = "tdx-quote",
+    [EVIDENCE_SGX] = "sgx-quote",
+    [EVIDENCE_SNP] = "snp-report",
 };
+
+fallible evidence_type_parse(struct span name, enum evidence_type *out)
+{
+    for (size_t i = 0; i < sizeof(type_names) / sizeof(type_names[0]); i++) {
+        if (span_equal_str(name, type_names[i])) {
+            *out = (enum evidence_type)i;
+            return OK;
+        }
+    }
+    return FAIL(INPUT, "evidence socket gave an unknown type of evidence");
+}
 
 fallible attester_kind_parse(const char *name, enum attester_kind *out)
 {
@@ -52,9 +68,11 @@ fallible attester_evidence(const struct attester *a, const uint8_t report_data[R
     TRY(buf_check(&quote));
     if (!quote.len)
         return FAIL(UPSTREAM, "the platform gave empty evidence");
+    char media_type[MEDIA_TYPE_MAX];
+    snprintf(media_type, sizeof(media_type), MEDIA_TYPE_PREFIX "%s", type_names[type]);
     char *text owned(free) = base64url_dup(buf_span(&quote));
     json_t *record owned(json_free) = json_array();
-    if (!text || !record || json_array_append_new(record, json_string(media_types[type])) ||
+    if (!text || !record || json_array_append_new(record, json_string(media_type)) ||
         json_array_append_new(record, json_string(text)))
         return FAIL(SYSTEM, "out of memory for evidence");
     *cmw = TAKE(record);

@@ -5,7 +5,9 @@
 
 #include "client/attester/attester.h"
 
-enum evidence_type { EVIDENCE_TDX, EVIDENCE_SGX };
+enum evidence_type { EVIDENCE_TDX, EVIDENCE_SGX, EVIDENCE_SNP };
+/* By the name that an evidence socket gives it: "tdx-quote", "sgx-quote", "snp-report". */
+fallible evidence_type_parse(struct span name, enum evidence_type *out);
 
 fallible tsm_quote(const char *path, struct span report_data, enum evidence_type *type,
                    struct buf *quote);

@@ -57,11 +57,8 @@ fallible evidence_answer_parse(struct span text, enum evidence_type *type, struc
         return FAIL(UPSTREAM, "evidence socket refused to give evidence");
     TRY(json_get_str(answer, "type", "type of the evidence", &name));
     TRY(json_get_str(answer, "evidence", "evidence", &evidence));
-    if (!span_equal_str(name, "tdx-quote") && !span_equal_str(name, "sgx-quote"))
-        return FAIL(INPUT, "evidence socket gave an unknown type of evidence");
-    TRY(base64url_parse(evidence, quote));
-    *type = span_equal_str(name, "tdx-quote") ? EVIDENCE_TDX : EVIDENCE_SGX;
-    return OK;
+    TRY(evidence_type_parse(name, type));
+    return base64url_parse(evidence, quote);
 }
 
 fallible evidence_socket_quote(const char *path, struct span report_data, enum evidence_type *type,

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Linux configfs-tsm (Documentation/ABI/testing/configfs-tsm): a folder made for one request,
- * report data into `inblob`, the quote out of `outblob`. `generation` counts writes to the request:
+ * report data into `inblob`, the quote out of `outblob`; of an SNP guest the report, and the host's
+ * table of certificates out of `auxblob`, which follows it. `generation` counts writes to the request:
  * another value after reading than before means that the quote may answer to someone else's report
  * data.
  */
@@ -20,8 +21,10 @@
 static const struct provider {
     const char *name;
     enum evidence_type type;
+    bool auxiliary;
 } providers[] = {
-    { "tdx_guest", EVIDENCE_TDX },
+    { "tdx_guest", EVIDENCE_TDX, false },
+    { "sev_guest", EVIDENCE_SNP, true },
 };
 
 struct request {
@@ -107,18 +110,18 @@ static fallible attribute_text(const struct request *r, const char *name, struct
     return OK;
 }
 
-static fallible check_provider(const struct request *r, enum evidence_type *type)
+static fallible check_provider(const struct request *r, const struct provider **out)
 {
     struct buf name owned(buf_done) = buf_of(ATTRIBUTE_MAX);
 
     TRY(attribute_text(r, "provider", &name));
     for (size_t i = 0; i < sizeof(providers) / sizeof(providers[0]); i++) {
         if (span_equal_str(buf_span(&name), providers[i].name)) {
-            *type = providers[i].type;
+            *out = &providers[i];
             return OK;
         }
     }
-    return FAIL(UPSTREAM, "TSM: the provider is not one that we know (tdx_guest)");
+    return FAIL(UPSTREAM, "TSM: the provider is not one that we know (tdx_guest, sev_guest)");
 }
 
 static fallible quote_once(const char *path, struct span report_data, enum evidence_type *type,
@@ -127,15 +130,19 @@ static fallible quote_once(const char *path, struct span report_data, enum evide
     struct request r __attribute__((cleanup(request_removep))) = { { 0 } };
     struct buf before owned(buf_done) = buf_of(ATTRIBUTE_MAX);
     struct buf after owned(buf_done) = buf_of(ATTRIBUTE_MAX);
+    const struct provider *provider = NULL;
 
     TRY(request_make(path, &r));
-    TRY(check_provider(&r, type));
+    TRY(check_provider(&r, &provider));
     TRY(attribute_write(&r, "inblob", report_data));
     TRY(attribute_text(&r, "generation", &before));
     TRY(attribute_read(&r, "outblob", quote));
+    if (provider->auxiliary)
+        TRY(attribute_read(&r, "auxblob", quote));
     TRY(attribute_text(&r, "generation", &after));
     if (!before.len || !span_equal(buf_span(&before), buf_span(&after)))
         return FAIL(CONFLICT, "TSM: another process changed the request meanwhile");
+    *type = provider->type;
     return OK;
 }
 

@@ -82,7 +82,7 @@ static void native_defaults(void **state)
     struct transfer_policy *p owned(transfer_policy_free) = parsed("{\"name\":\"web\"}");
     (void)state;
     assert_int_equal(p->attestation, ATTESTATION_REQUIRE);
-    assert_int_equal(json_array_size(p->attestation_types), 2);
+    assert_int_equal(json_array_size(p->attestation_types), 3);
     assert_string_equal(json_string_value(json_array_get(p->policy_ids, 0)), "default");
     assert_false(p->explain_to_caller || p->accept_warning);
     assert_null(p->conditions);

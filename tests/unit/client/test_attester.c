@@ -68,6 +68,7 @@ static void answers(void **state)
     } rows[] = {
         { "{\"type\":\"tdx-quote\",\"evidence\":\"AAEC\"}", FAIL_NONE },
         { "{\"type\":\"sgx-quote\",\"evidence\":\"AAEC\"}", FAIL_NONE },
+        { "{\"type\":\"snp-report\",\"evidence\":\"AAEC\"}", FAIL_NONE },
         { "{\"type\":\"snp\",\"evidence\":\"AAEC\"}", FAIL_INPUT },
         { "{\"type\":\"tdx-quote\"}", FAIL_INPUT },
         { "{\"type\":\"tdx-quote\",\"evidence\":\"A===\"}", FAIL_INPUT },
