@@ -10,7 +10,7 @@
 #include "keys/keystore.h"
 
 #define KEYD_CHANNELS 8
-#define KEYD_SETTINGS_MAX 24
+#define KEYD_SETTINGS_MAX 48
 #define KEYD_PATH_MAX 1024
 
 struct keyd_settings {
@@ -23,6 +23,8 @@ struct keyd_settings {
     char *vault_url, *vault_ca, *vault_token_file, *vault_mount, *vault_prefix;
     uint64_t vault_kv_version;
     bool vault_plain;
+    char *kmip_host, *kmip_ca, *kmip_certificate, *kmip_key, *kmip_prefix, *kmip_version;
+    uint64_t kmip_port;
 };
 
 void keyd_settings_init(struct keyd_settings *s, struct setting rows[KEYD_SETTINGS_MAX]);
@@ -38,6 +40,11 @@ int keyd_supervise(const struct keyd_settings *s);
 int keyd_core(const struct keyd_settings *s, const int channels[KEYD_CHANNELS], int ready);
 /* Takes `inner`; logs when it stops to answer and when it answers again. */
 fallible keyd_watch_store(struct keystore *inner, struct keystore **out);
+/* The key manager that the settings name: [keys] manager and its own section. */
+fallible keyd_store_check(const struct keyd_settings *s);
+fallible keyd_store_open(const struct keyd_settings *s, const char *folder, struct keystore **out);
+/* After it was opened: files and system calls. */
+fallible keyd_store_confine(const struct keyd_settings *s, const char *folder);
 int keyd_manager(const struct keyd_settings *s, const int channels[KEYD_CHANNELS]);
 
 #endif

@@ -10,10 +10,7 @@
 #include "base/log.h"
 #include "broker/secrets.h"
 #include "crypto/crypto.h"
-#include "daemon/daemon.h"
-#include "keys/embedded.h"
 #include "keys/key_server.h"
-#include "keys/vault.h"
 
 #define WIPE_PATTERN 0x55
 
@@ -30,60 +27,6 @@ static void *serve(void *context)
     return NULL;
 }
 
-static fallible open_vault(const struct keyd_settings *s, struct keystore **out)
-{
-    const struct vault_config config = { .url = s->vault_url, .ca_file = s->vault_ca, .token_file = s->vault_token_file,
-                                         .mount = s->vault_mount, .prefix = s->vault_prefix,
-                                         .kv_version = (unsigned)s->vault_kv_version, .allow_plain_http = s->vault_plain };
-    char address[KEYD_PATH_MAX];
-
-    struct keystore *vault = NULL;
-    TRY(vault_open(&config, &vault));
-    TRY(keyd_watch_store(vault, out));
-    /* These two lines are what operators of the original system look for. */
-    snprintf(address, sizeof address, "Vault Address: %s", s->vault_url);
-    log_info(address);
-    if (!failed((*out)->health(*out)))
-        log_info("Vault client initialized");
-    return OK;
-}
-
-static fallible open_store(const struct keyd_settings *s, const char *folder, struct keystore **out)
-{
-    char url[KEYD_PATH_MAX + 32], master[KEYD_PATH_MAX + 32];
-
-    if (!strcmp(s->manager, "vault"))
-        return open_vault(s, out);
-    snprintf(url, sizeof url, "sqlite:%s/embedded.db", folder);
-    snprintf(master, sizeof master, "%s/master.key", folder);
-    return embedded_open(url, master, out);
-}
-
-static void folder_of(const char *path, char out[KEYD_PATH_MAX])
-{
-    snprintf(out, KEYD_PATH_MAX, "%s", path);
-    char *end = strrchr(out, '/');
-    if (end)
-        end[end == out] = 0;
-    else
-        strcpy(out, ".");
-}
-
-static fallible confine(const struct keyd_settings *s, const char *folder)
-{
-    char tokens[KEYD_PATH_MAX] = "";
-    const char *const writable[] = { folder, NULL };
-    /* The token's folder, for a new token may be another file of that name; CAs; what a host's name is looked up by. */
-    const char *const readable[] = { tokens, s->vault_ca ? s->vault_ca : "/etc/ssl/certs", "/etc/hosts", "/etc/resolv.conf",
-                                     "/etc/nsswitch.conf", "/etc/gai.conf", "/run/systemd/resolve", "/usr/lib", "/lib", NULL };
-
-    if (s->vault_token_file)
-        folder_of(s->vault_token_file, tokens);
-    bool vault = !strcmp(s->manager, "vault");
-
-    return daemon_confine(vault ? readable : NULL, writable, vault ? SANDBOX_NETWORK : SANDBOX_STORE);
-}
-
 static fallible run(const struct keyd_settings *s, const int channels[KEYD_CHANNELS])
 {
     char folder[KEYD_PATH_MAX];
@@ -95,8 +38,8 @@ static fallible run(const struct keyd_settings *s, const int channels[KEYD_CHANN
     TRY(keyd_path(s, "manager", folder));
     TRY(file_make_dir(folder, 0700));
     TRY(broker_key_load(folder, "import.key", &import));
-    TRY(open_store(s, folder, &store));
-    TRY(confine(s, folder));
+    TRY(keyd_store_open(s, folder, &store));
+    TRY(keyd_store_confine(s, folder));
     for (size_t i = 0; i < KEYD_CHANNELS; i++) {
         serving[i] = (struct serving){ store, import, channels[i] };
         if (pthread_create(&threads[i], NULL, serve, &serving[i]))

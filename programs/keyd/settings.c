@@ -8,7 +8,7 @@
 
 void keyd_settings_init(struct keyd_settings *s, struct setting rows[KEYD_SETTINGS_MAX])
 {
-    *s = (struct keyd_settings){ .kbsd_uid = ANY_UID, .challenge_seconds = 120, .connections = 64 };
+    *s = (struct keyd_settings){ .kbsd_uid = ANY_UID, .challenge_seconds = 120, .connections = 64, .kmip_port = 5696 };
     s->socket = strdup("/run/warder/keyd/keyd.sock");
     s->folder = strdup("/var/lib/warder/keyd");
     s->name = strdup("kbs");
@@ -18,6 +18,8 @@ void keyd_settings_init(struct keyd_settings *s, struct setting rows[KEYD_SETTIN
     s->manager = strdup("embedded");
     s->vault_mount = strdup("keybroker");
     s->vault_prefix = strdup("warder");
+    s->kmip_prefix = strdup("warder");
+    s->kmip_version = strdup("auto");
     const struct setting table[] = {
         { "keyd", "socket", OPTION_TEXT, &s->socket, "Unix socket on which kbsd asks" },
         { "keyd", "folder", OPTION_TEXT, &s->folder, "store, secrets and audit log; mode 0700" },
@@ -32,7 +34,7 @@ void keyd_settings_init(struct keyd_settings *s, struct setting rows[KEYD_SETTIN
         { "tokens", "aas_jwks", OPTION_TEXT, &s->aas_jwks, "public keys of aasd, pinned: a JWKS file" },
         { "tokens", "as_jwks", OPTION_TEXT, &s->as_jwks, "public keys of the attestation service, pinned: a JWKS file" },
         { "release", "jwks_file", OPTION_TEXT, &s->release_jwks, "written at start: the public key that signs answers" },
-        { "keys", "manager", OPTION_TEXT, &s->manager, "key manager: embedded or vault" },
+        { "keys", "manager", OPTION_TEXT, &s->manager, "key manager: embedded, vault or kmip" },
         { "vault", "url", OPTION_TEXT, &s->vault_url, "https://HOST:PORT of Vault or OpenBao" },
         { "vault", "ca", OPTION_TEXT, &s->vault_ca, "CA certificate of the server, PEM" },
         { "vault", "token_file", OPTION_TEXT, &s->vault_token_file, "its token, a file of mode 0600" },
@@ -40,6 +42,13 @@ void keyd_settings_init(struct keyd_settings *s, struct setting rows[KEYD_SETTIN
         { "vault", "prefix", OPTION_TEXT, &s->vault_prefix, "folder in it for keys of ours" },
         { "vault", "kv_version", OPTION_NUMBER, &s->vault_kv_version, "1 or 2; 0: ask the server" },
         { "vault", "allow_plain_http", OPTION_FLAG, &s->vault_plain, "http:// to a loopback address" },
+        { "kmip", "host", OPTION_TEXT, &s->kmip_host, "name or address of the KMIP server" },
+        { "kmip", "port", OPTION_NUMBER, &s->kmip_port, "its port" },
+        { "kmip", "ca", OPTION_TEXT, &s->kmip_ca, "CA certificate of the server, PEM" },
+        { "kmip", "certificate", OPTION_TEXT, &s->kmip_certificate, "client certificate, PEM" },
+        { "kmip", "key", OPTION_TEXT, &s->kmip_key, "its key, PEM, a file of mode 0600" },
+        { "kmip", "prefix", OPTION_TEXT, &s->kmip_prefix, "first part of the names of keys of ours" },
+        { "kmip", "version", OPTION_TEXT, &s->kmip_version, "of KMIP: 1.2, 1.3, 1.4, 2.0, or auto: ask the server" },
         { 0 },
     };
     _Static_assert(sizeof table / sizeof table[0] <= KEYD_SETTINGS_MAX, "settings");
@@ -68,15 +77,7 @@ fallible keyd_settings_check(struct keyd_settings *s)
         return FAIL(INPUT, "[keyd] connections is 1 to 1024");
     if (strlen(s->name) > CHALLENGE_FIELD_MAX)
         return FAIL(INPUT, "[keyd] name is too long");
-    if (!strcmp(s->manager, "embedded"))
-        return OK;
-    if (strcmp(s->manager, "vault"))
-        return FAIL(INPUT, "[keys] manager is embedded or vault");
-    if (!s->vault_url || !s->vault_token_file || !s->vault_mount || !s->vault_prefix)
-        return FAIL(INPUT, "[vault] needs url, token_file, mount and prefix");
-    if (strncmp(s->vault_url, "https://", 8) && !s->vault_plain)
-        return FAIL(INPUT, "[vault] url must be https://; plain HTTP is for loopback and needs allow_plain_http = yes");
-    return s->vault_kv_version > 2 ? FAIL(INPUT, "[vault] kv_version is 0, 1 or 2") : OK;
+    return keyd_store_check(s);
 }
 
 fallible keyd_path(const struct keyd_settings *s, const char *name, char *out)

@@ -187,6 +187,8 @@ static fallible wrap(struct release *r, struct buf *jwe)
         return outcome_refuse(r->o, CODE_KEY_NOT_FOUND, "the key manager does not hold this key");
     if (e.kind == FAIL_INPUT)
         return outcome_refuse(r->o, CODE_KEY_REFUSED, "the key manager holds another kind of key under this reference");
+    if (e.kind == FAIL_DENIED)
+        return outcome_refuse(r->o, CODE_KEY_REFUSED, "the key manager does not let this key leave");
     return e;
 }
 

@@ -33,6 +33,8 @@ bool key_same_public(const struct key *a, const struct key *b);
 fallible key_from_spki(struct span der, struct key **out);
 fallible key_to_spki(const struct key *k, struct buf *out);
 fallible key_from_pkcs8(const struct secret *der, struct key **out); /* private */
+/* DER of any private form. */
+fallible key_from_der(const struct secret *der, struct key **out);
 fallible key_to_pkcs8(const struct key *k, struct secret **out);
 fallible key_from_pem(const struct secret *pem,
                       struct key **out); /* private; encrypted PEM is refused */

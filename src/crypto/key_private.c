@@ -133,6 +133,19 @@ fallible key_from_private_der(enum private_form form, const struct secret *der, 
     return FAIL(INPUT, "private key of an unknown form");
 }
 
+/* After the version comes the algorithm in PKCS#8, the key itself in SEC1, the modulus in PKCS#1. */
+fallible key_from_der(const struct secret *der, struct key **out)
+{
+    struct reader r = reader_of(secret_expose(der));
+    struct reader sequence = der_enter(&r, DER_SEQUENCE);
+
+    (void)der_small(&sequence, 1);
+    if (der_next_is(&sequence, DER_OCTET_STRING))
+        return parse_sec1(secret_expose(der), NULL, out);
+    return der_next_is(&sequence, DER_INTEGER) ? parse_pkcs1(secret_expose(der), out)
+                                               : key_from_pkcs8(der, out);
+}
+
 static fallible put_number(struct der_writer *w, const EVP_PKEY *pkey, const char *name)
 {
     BIGNUM *n owned(BN_clear_free) = BN_secure_new();

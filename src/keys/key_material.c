@@ -61,7 +61,7 @@ static fallible parse_asymmetric(const struct secret *given, enum key_algorithm 
     struct span text = secret_expose(given);
 
     if (text.len && text.at[0] == 0x30)
-        TRY(key_from_pkcs8(given, &k));
+        TRY(key_from_der(given, &k));
     else
         TRY(key_from_pem(given, &k));
     struct key_spec found = spec_of(k);

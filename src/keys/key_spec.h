@@ -30,7 +30,7 @@ const char *key_content_type(const struct key_spec *spec);
 
 /* A new key of this kind. */
 fallible key_material_make(const struct key_spec *spec, struct secret **out);
-/* From what an administrator or a foreign manager gives: PEM (PKCS#8, PKCS#1, SEC1), PKCS#8 DER, or
+/* From what an administrator or a foreign manager gives: PEM or DER (PKCS#8, PKCS#1, SEC1), or
  * for AES 16 or 32 octets or their base64. The size is told by the content; `algorithm` says what
  * is expected. */
 fallible key_material_parse(const struct secret *given, enum key_algorithm algorithm,

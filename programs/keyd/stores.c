@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Which key managers there are: their settings' check, how each is opened, what of the machine it may touch. */
+#include "keyd/keyd.h"
+
+#include "base/log.h"
+#include "daemon/daemon.h"
+#include "keys/embedded.h"
+#include "keys/kmip.h"
+#include "keys/vault.h"
+
+#define READABLE_MAX 24
+#define PORT_MAX 65535
+
+struct readable {
+    const char *paths[READABLE_MAX + 1];
+    size_t count;
+};
+
+struct kind {
+    const char *name;
+    struct err (*check)(const struct keyd_settings *s);
+    struct err (*open)(const struct keyd_settings *s, const char *folder, struct keystore **out);
+    void (*readable)(const struct keyd_settings *s, struct readable *r); /* NULL: nothing, and no network */
+};
+
+static struct err embedded_check(const struct keyd_settings *s)
+{
+    (void)s;
+    return OK;
+}
+
+static struct err open_embedded(const struct keyd_settings *s, const char *folder, struct keystore **out)
+{
+    char url[KEYD_PATH_MAX + 32], master[KEYD_PATH_MAX + 32];
+
+    (void)s;
+    snprintf(url, sizeof url, "sqlite:%s/embedded.db", folder);
+    snprintf(master, sizeof master, "%s/master.key", folder);
+    return embedded_open(url, master, out);
+}
+
+static struct err vault_check(const struct keyd_settings *s)
+{
+    if (!s->vault_url || !s->vault_token_file || !s->vault_mount || !s->vault_prefix)
+        return FAIL(INPUT, "[vault] needs url, token_file, mount and prefix");
+    if (strncmp(s->vault_url, "https://", 8) && !s->vault_plain)
+        return FAIL(INPUT, "[vault] url must be https://; plain HTTP is for loopback and needs allow_plain_http = yes");
+    return s->vault_kv_version > 2 ? FAIL(INPUT, "[vault] kv_version is 0, 1 or 2") : OK;
+}
+
+static struct err open_vault(const struct keyd_settings *s, const char *folder, struct keystore **out)
+{
+    const struct vault_config config = { .url = s->vault_url, .ca_file = s->vault_ca, .token_file = s->vault_token_file,
+                                         .mount = s->vault_mount, .prefix = s->vault_prefix,
+                                         .kv_version = (unsigned)s->vault_kv_version, .allow_plain_http = s->vault_plain };
+    char address[KEYD_PATH_MAX];
+    struct keystore *vault = NULL;
+
+    (void)folder;
+    TRY(vault_open(&config, &vault));
+    TRY(keyd_watch_store(vault, out));
+    /* These two lines are what operators of the original system look for. */
+    snprintf(address, sizeof address, "Vault Address: %s", s->vault_url);
+    log_info(address);
+    if (!failed((*out)->health(*out)))
+        log_info("Vault client initialized");
+    return OK;
+}
+
+/* What a host's name is looked up by, and libraries for it that are loaded late. */
+static void may_read(struct readable *r, const char *path)
+{
+    if (path && r->count < READABLE_MAX)
+        r->paths[r->count++] = path;
+}
+
+static void may_resolve(struct readable *r)
+{
+    static const char *const paths[] = { "/etc/hosts", "/etc/resolv.conf", "/etc/nsswitch.conf", "/etc/gai.conf",
+                                         "/run/systemd/resolve", "/usr/lib", "/lib" };
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
+        may_read(r, paths[i]);
+}
+
+/* The file's folder, for a new one may be another file of that name. */
+static void may_read_folder_of(struct readable *r, const char *path, char folder[KEYD_PATH_MAX])
+{
+    if (!path)
+        return;
+    snprintf(folder, KEYD_PATH_MAX, "%s", path);
+    char *end = strrchr(folder, '/');
+    if (end)
+        end[end == folder] = 0;
+    else
+        strcpy(folder, ".");
+    may_read(r, folder);
+}
+
+static void vault_readable(const struct keyd_settings *s, struct readable *r)
+{
+    static char token[KEYD_PATH_MAX];
+
+    may_read_folder_of(r, s->vault_token_file, token);
+    may_read(r, s->vault_ca ? s->vault_ca : "/etc/ssl/certs");
+    may_resolve(r);
+}
+
+static struct err kmip_check(const struct keyd_settings *s)
+{
+    unsigned version;
+
+    if (!s->kmip_host || !s->kmip_ca || !s->kmip_certificate || !s->kmip_key || !s->kmip_prefix || !s->kmip_version)
+        return FAIL(INPUT, "[kmip] needs host, ca, certificate, key, prefix and version");
+    if (!s->kmip_port || s->kmip_port > PORT_MAX)
+        return FAIL(INPUT, "[kmip] port is 1 to 65535");
+    return strcmp(s->kmip_version, "auto") && failed(kmip_version_parse(span_str(s->kmip_version), &version))
+               ? FAIL(INPUT, "[kmip] version is auto, 1.2, 1.3, 1.4 or 2.0")
+               : OK;
+}
+
+static struct err open_kmip(const struct keyd_settings *s, const char *folder, struct keystore **out)
+{
+    char port[16];
+    const struct kmip_config config = { .host = s->kmip_host, .port = port, .ca_file = s->kmip_ca,
+                                        .certificate = s->kmip_certificate, .key = s->kmip_key, .prefix = s->kmip_prefix,
+                                        .version = s->kmip_version };
+    struct keystore *kmip = NULL;
+
+    (void)folder;
+    snprintf(port, sizeof port, "%u", (unsigned)s->kmip_port);
+    TRY(kmip_open(&config, &kmip));
+    TRY(keyd_watch_store(kmip, out));
+    if (!failed((*out)->health(*out)))
+        log_info("the KMIP server answers", "host", s->kmip_host);
+    return OK;
+}
+
+static void kmip_readable(const struct keyd_settings *s, struct readable *r)
+{
+    static char ca[KEYD_PATH_MAX], certificate[KEYD_PATH_MAX], key[KEYD_PATH_MAX];
+
+    may_read_folder_of(r, s->kmip_ca, ca);
+    may_read_folder_of(r, s->kmip_certificate, certificate);
+    may_read_folder_of(r, s->kmip_key, key);
+    may_resolve(r);
+}
+
+static const struct kind kinds[] = {
+    { "embedded", embedded_check, open_embedded, NULL },
+    { "vault", vault_check, open_vault, vault_readable },
+    { "kmip", kmip_check, open_kmip, kmip_readable },
+};
+
+static const struct kind *kind_of(const struct keyd_settings *s)
+{
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+        if (!strcmp(s->manager, kinds[i].name))
+            return &kinds[i];
+    return NULL;
+}
+
+fallible keyd_store_check(const struct keyd_settings *s)
+{
+    const struct kind *k = kind_of(s);
+    return k ? k->check(s) : FAIL(INPUT, "[keys] manager is embedded, vault or kmip");
+}
+
+fallible keyd_store_open(const struct keyd_settings *s, const char *folder, struct keystore **out)
+{
+    return kind_of(s)->open(s, folder, out);
+}
+
+fallible keyd_store_confine(const struct keyd_settings *s, const char *folder)
+{
+    const char *const writable[] = { folder, NULL };
+    const struct kind *k = kind_of(s);
+    struct readable r = { 0 };
+
+    if (!k->readable)
+        return daemon_confine(NULL, writable, SANDBOX_STORE);
+    k->readable(s, &r);
+    return daemon_confine(r.paths, writable, SANDBOX_NETWORK);
+}
