@@ -68,6 +68,13 @@ static void send_output(struct http_connection *c)
     }
 }
 
+static void forget_exchange(struct http_connection *c)
+{
+    exchange_free(TAKE(c->exchange));
+    buf_done(&c->out);
+    c->sent = 0;
+}
+
 static void run_handler(struct job *job)
 {
     struct http_connection *c =
@@ -79,7 +86,11 @@ static void run_handler(struct job *job)
         http_answer_problem(x, 500, "internal_error", NULL);
     /* The answer leaves from here: one thread switch less before the client has it. */
     send_output(c);
-    loop_hand_back(c->loop, c);
+    bool quiet = !c->broken && c->out.len && c->sent == c->out.len && !x->last && !c->in.len &&
+                 !transport_holds_input(&c->transport);
+    if (quiet)
+        forget_exchange(c); /* what was in the request is wiped now, not when the next one comes */
+    loop_hand_back(c->loop, c, quiet);
 }
 
 static void linger(struct http_connection *c)
@@ -120,9 +131,7 @@ static bool after_answer(struct http_connection *c)
     }
     event_del(&c->write_event);
     bool last = c->exchange->last || !c->out.len || atomic_load(&c->loop->stopping);
-    exchange_free(TAKE(c->exchange));
-    buf_done(&c->out);
-    c->sent = 0;
+    forget_exchange(c);
     if (last) {
         linger(c);
         return false;
@@ -297,11 +306,34 @@ static void resume(struct http_connection *c)
     advance(c);
 }
 
-void connection_handed_back(struct http_connection *c)
+bool connection_handed_back(struct http_connection *c)
 {
     c->state = CONNECTION_HEAD; /* the handler no longer has it */
+    if (c->deaf)
+        atomic_fetch_sub(&c->loop->deaf, 1);
+    c->deaf = false;
+    if (!c->exchange) { /* quietly */
+        if (atomic_load(&c->loop->stopping)) {
+            linger(c);
+            return false;
+        }
+        await_request(c);
+        return true;
+    }
     if (after_answer(c))
         resume(c);
+    return false;
+}
+
+/* Its handler has it: whoever hands it back is to wake us. It may be handed back, and closed, in here. */
+static void turn_deaf(struct http_connection *c)
+{
+    struct loop *l = c->loop;
+
+    if (!c->deaf)
+        atomic_fetch_add(&l->deaf, 1);
+    c->deaf = true;
+    (void)loop_take_back(l, NULL);
 }
 
 static void read_more(struct http_connection *c)
@@ -352,6 +384,22 @@ static void shake_hands(struct http_connection *c)
     }
 }
 
+/* Further requests, or the end: later, unless the connection was handed back quietly. */
+static void hear_while_handled(struct http_connection *c)
+{
+    switch (loop_take_back(c->loop, c)) {
+    case BACK_READY:
+        read_more(c);
+        return;
+    case BACK_DONE:
+        return;
+    case NOT_BACK:
+        event_del(&c->read_event);
+        turn_deaf(c);
+        return;
+    }
+}
+
 static void on_socket(evutil_socket_t fd, short what, void *arg)
 {
     struct http_connection *c = arg;
@@ -367,8 +415,8 @@ static void on_socket(evutil_socket_t fd, short what, void *arg)
             event_del(&c->write_event);
         read_more(c);
         return;
-    case CONNECTION_HANDLING: /* further requests, or the end: later */
-        event_del(&c->read_event);
+    case CONNECTION_HANDLING:
+        hear_while_handled(c);
         return;
     case CONNECTION_WRITING:
         if (!(what & EV_WRITE)) {
@@ -394,6 +442,8 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
     (void)what;
     if (c->state != CONNECTION_HANDLING)
         connection_close(c);
+    else if (loop_take_back(c->loop, c) == NOT_BACK)
+        turn_deaf(c); /* nothing else would time it when it comes back */
 }
 
 static void name_peer(struct http_connection *c, const struct sockaddr_storage *from)

@@ -49,6 +49,7 @@ static void on_accept(evutil_socket_t fd, short what, void *arg)
     struct loop *l = arg;
 
     (void)what;
+    (void)loop_take_back(l, NULL); /* idle ones make room */
     for (int i = 0; i < ACCEPTS_A_ROUND; i++) {
         struct sockaddr_storage from;
         socklen_t len = sizeof(from);
@@ -102,20 +103,25 @@ static void on_stop_deadline(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
+    (void)loop_take_back(l, NULL);
     close_all_that_wait(l, false); /* and those whose handler still works, as soon as it is done */
     evtimer_add(&l->stop_timer, &t);
 }
 
-static void take_back(struct loop *l)
+enum taken_back loop_take_back(struct loop *l, const struct http_connection *mine)
 {
-    struct http_connection *c =
-        atomic_exchange_explicit(&l->handed_back, NULL, memory_order_acquire);
+    enum taken_back found = NOT_BACK;
 
-    while (c) {
-        struct http_connection *next = c->next_back;
-        connection_handed_back(c);
-        c = next;
+    if (!atomic_load(&l->handed_back))
+        return found;
+    for (struct http_connection *c = atomic_exchange(&l->handed_back, NULL), *next; c; c = next) {
+        bool is_mine = c == mine;
+        next = c->next_back;
+        bool waits = connection_handed_back(c); /* may have closed it */
+        if (is_mine)
+            found = waits ? BACK_READY : BACK_DONE;
     }
+    return found;
 }
 
 static void on_wake(evutil_socket_t fd, short what, void *arg)
@@ -126,7 +132,8 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
     (void)what;
     if (read((int)fd, &n, sizeof(n)) < 0 && errno != EAGAIN && errno != EINTR)
         return;
-    take_back(l);
+    atomic_store(&l->woken, false);
+    (void)loop_take_back(l, NULL);
     if (atomic_load(&l->stopping))
         begin_stop(l);
 }
@@ -141,15 +148,18 @@ static void wake(struct loop *l)
     while (n < 0 && errno == EINTR);
 }
 
-void loop_hand_back(struct loop *l, struct http_connection *c)
+void loop_hand_back(struct loop *l, struct http_connection *c, bool quiet)
 {
     struct http_connection *top = atomic_load_explicit(&l->handed_back, memory_order_relaxed);
 
     do
         c->next_back = top;
-    while (!atomic_compare_exchange_weak_explicit(&l->handed_back, &top, c, memory_order_release,
-                                                  memory_order_relaxed));
-    if (!top) /* else whoever was first has woken it */
+    while (!atomic_compare_exchange_weak(&l->handed_back, &top, c));
+    /* From here on c may be gone. Who stops to listen says so before it looks for what was handed
+     * back, so one of the two sees the other. */
+    if (quiet && !atomic_load(&l->deaf) && !atomic_load(&l->stopping))
+        return;
+    if (!atomic_exchange(&l->woken, true))
         wake(l);
 }
 

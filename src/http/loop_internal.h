@@ -4,6 +4,11 @@
  * A connection belongs to its event thread but while its handler runs: then the pool thread has it
  * alone (its exchange, output and transport), so a vanished client is only noticed afterwards and
  * nothing can be freed under a handler.
+ *
+ * A connection that only waits for its next request is handed back quietly: the event thread takes it
+ * back when it wakes for that request, or for anything else. Waking it for the sake of the hand-back
+ * alone costs a thread switch and four system calls for each request. One that the event thread has
+ * stopped to listen to is `deaf`: as long as there are such, every hand-back wakes.
  */
 #ifndef HTTP_LOOP_INTERNAL_H
 #define HTTP_LOOP_INTERNAL_H
@@ -46,6 +51,8 @@ struct loop {
     struct connection_list waiting; /* those that wait for their client, the longest first */
     size_t count, count_max;
     _Atomic(struct http_connection *) handed_back; /* a stack */
+    atomic_uint deaf;                              /* connections that are */
+    atomic_bool woken;                             /* and has not looked yet */
     atomic_bool stopping;
     uint8_t scratch[SCRATCH_SIZE];
 };
@@ -71,7 +78,7 @@ struct http_connection {
     struct loop *loop;
     struct transport transport;
     enum connection_state state; /* the event thread's */
-    bool waiting, timed;
+    bool waiting, timed, deaf;
     struct event read_event, write_event, timer;
     TAILQ_ENTRY(http_connection) in_all, in_waiting;
 
@@ -90,9 +97,15 @@ struct http_connection {
 /* Takes the descriptor. */
 void connection_open(struct loop *l, int fd, const struct sockaddr_storage *from);
 void connection_close(struct http_connection *c);
-void connection_handed_back(struct http_connection *c);
+/* True: it lives and has nothing to read that came before now. */
+bool connection_handed_back(struct http_connection *c);
 bool connection_is_idle(const struct http_connection *c);
-/* From a pool thread: the handler is done. */
-void loop_hand_back(struct loop *l, struct http_connection *c);
+/* From a pool thread: the handler is done. `quiet`: all is sent, and nothing else is to be done before
+ * the next request. */
+void loop_hand_back(struct loop *l, struct http_connection *c, bool quiet);
+enum taken_back { NOT_BACK, BACK_READY, BACK_DONE };
+/* What became of `mine` (may be NULL): it was not among them; it waits for its next request; or it was dealt
+ * with, and may be closed. */
+enum taken_back loop_take_back(struct loop *l, const struct http_connection *mine);
 
 #endif
