@@ -2,6 +2,8 @@
 #include "attestd/collateral_source.h"
 
 #include "attestd/request.h"
+#include "base/hex.h"
+#include "evidence/snp_report.h"
 
 static fallible get(const struct collateral_source *s, const struct tcs_id *id, int64_t now,
                     struct tcs_item *out)
@@ -54,8 +56,8 @@ static fallible get_all(const struct collateral_source *s, const struct collater
     return chain_of(&set->crl, &set->crl_chain);
 }
 
-fallible collateral_source_get(const struct collateral_source *s, const struct collateral_key *key,
-                               int64_t now, struct buf *out)
+static fallible get_intel(const struct collateral_source *s, const struct collateral_key *key,
+                          int64_t now, struct buf *out)
 {
     struct set set owned(set_done) = {
         .tcb = tcs_item_of(),
@@ -78,4 +80,77 @@ fallible collateral_source_get(const struct collateral_source *s, const struct c
     };
     collateral_write(key, &raw, out);
     return buf_check(out);
+}
+
+struct amd_set {
+    struct tcs_item chain, crl, vcek;
+};
+
+static void amd_set_donep(struct amd_set *set)
+{
+    tcs_item_done(&set->chain);
+    tcs_item_done(&set->crl);
+    tcs_item_done(&set->vcek);
+}
+
+/* The VCEK of this chip and TCB, by the product's layout of both. */
+static fallible vcek_id_of(const struct collateral_key *key, enum snp_product layout,
+                           struct tcs_id *id)
+{
+    uint8_t tcb[SNP_TCB_SIZE];
+    struct snp_tcb t;
+    TRY(hex_parse_exact(span_str(key->tcb), tcb, sizeof(tcb)));
+    if (!amd_chip_parse(id->product, span_str(key->chip), id->vcek.chip) ||
+        !snp_tcb_read(SPAN_OF(tcb), layout, &t))
+        return FAIL(ABSENT, "the report's chip or TCB version is not one of its product");
+    id->kind = TCS_VCEK;
+    id->vcek.boot_loader = t.boot_loader;
+    id->vcek.tee = t.tee;
+    id->vcek.snp = t.snp;
+    id->vcek.microcode = t.microcode;
+    id->vcek.fmc = t.fmc;
+    return OK;
+}
+
+/* The revocation list is not left out: without it nothing is verified here. */
+static fallible get_product(const struct collateral_source *s, const struct collateral_key *key,
+                            enum snp_product layout, int64_t now, struct buf *out)
+{
+    struct amd_set set owned(amd_set_done) = { tcs_item_of(), tcs_item_of(), tcs_item_of() };
+    struct tcs_id id = { .vlek = !strcmp(key->signer, "vlek") };
+    if (!amd_product_parse(span_str(snp_product_name(layout)), &id.product))
+        return FAIL(INPUT, "key of collateral");
+    if (*key->chip) {
+        struct tcs_id vcek = id;
+        TRY(vcek_id_of(key, layout, &vcek));
+        TRY(get(s, &vcek, now, &set.vcek));
+    }
+    id.kind = TCS_AMD_CHAIN;
+    TRY(get(s, &id, now, &set.chain));
+    id.kind = TCS_AMD_CRL;
+    TRY(get(s, &id, now, &set.crl));
+    struct collateral_raw raw = {
+        .vcek = buf_span(&set.vcek.body),
+        .snp_chain = buf_span(&set.chain.body),
+        .snp_crl = buf_span(&set.crl.body),
+    };
+    collateral_write(key, &raw, out);
+    return buf_check(out);
+}
+
+/* A report of version 2 does not say its product: it is the one that knows the chip. */
+static fallible get_amd(const struct collateral_source *s, const struct collateral_key *key,
+                        int64_t now, struct buf *out)
+{
+    struct err e = FAIL(ABSENT, "no product that is known here");
+    for (enum snp_product p = SNP_MILAN; p <= SNP_TURIN && e.kind == FAIL_ABSENT; p++)
+        if (!*key->product || !strcmp(key->product, snp_product_name(p)))
+            e = get_product(s, key, p, now, out);
+    return e;
+}
+
+fallible collateral_source_get(const struct collateral_source *s, const struct collateral_key *key,
+                               int64_t now, struct buf *out)
+{
+    return strcmp(key->tee, "snp") ? get_intel(s, key, now, out) : get_amd(s, key, now, out);
 }

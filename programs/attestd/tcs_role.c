@@ -90,7 +90,7 @@ static fallible open_cache(struct tcs_role *r, const struct attestd_config *c)
 {
     struct root_files files owned(root_files_done) = { 0 };
     TRY(root_files_read(c->roots, &files));
-    TRY(root_set_init(&r->roots, files.spans, files.count));
+    TRY(root_set_init_all(&r->roots, files.spans, files.count));
     TRY(store_open(c->tcs_store, &r->store));
     const struct tcs_source source = { .count = tcs_upstreams_count,
                                        .fetch = tcs_upstreams_fetch,

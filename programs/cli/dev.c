@@ -106,6 +106,9 @@ static int add_dev_policy(const struct dev *d)
     static const char policy[] =
         "{\"name\":\"dev\",\"policy\":{\"version\":\"1.0.0\",\"anyOf\":[{\"allOf\":["
         "{\"claim\":\"debug\",\"equals\":false},{\"claim\":\"tcb_status\",\"equals\":\"UpToDate\"},"
+        "{\"claim\":\"root\",\"in\":[\"vendor\",\"configured\"]}]},{\"allOf\":["
+        "{\"claim\":\"tee\",\"equals\":\"snp\"},{\"claim\":\"debug\",\"equals\":false},"
+        "{\"claim\":\"firmware_provisional\",\"equals\":false},{\"claim\":\"revocation_checked\",\"equals\":true},"
         "{\"claim\":\"root\",\"in\":[\"vendor\",\"configured\"]}]}]}}";
     char config[1024];
     struct session_options options = { .config = dev_path(d, config, "etc/cli.conf") };
@@ -256,7 +259,7 @@ static int dev_up(int argc, char **argv)
     const struct option_row rows[] = {
         { "dir", 0, OPTION_TEXT, "DIR", "folder of the system (default ./warder-dev)", &dir },
         { "keys", 0, OPTION_TEXT, "KIND", "key manager: embedded (default) or vault (starts an OpenBao server)", &d.keys },
-        { "tee", 0, OPTION_TEXT, "KIND", "simulated hardware: tdx4 (default), tdx5 or sgx3", &d.tee },
+        { "tee", 0, OPTION_TEXT, "KIND", "simulated hardware: tdx4 (default), tdx5, sgx3 or snp", &d.tee },
         { "ports", 0, OPTION_NUMBER, "N", "first of 17 ports (default: each service's usual one)", &base },
         { "teesim", 0, OPTION_TEXT, "PATH", "the simulator", &d.teesim },
         { "bao", 0, OPTION_TEXT, "PATH", "the OpenBao server", &d.bao },

@@ -35,7 +35,7 @@ static const struct template {
       "nonce_store = sqlite:@DIR@/var/attestd/nonces.db\n"
       "signing_key = @DIR@/var/attestd/token.key\njwks_file = @DIR@/etc/keys/as-jwks.json\n"
       "aas_jwks = @DIR@/etc/keys/aas-jwks.json\n"
-      "[verify]\nroot = @DIR@/var/teesim/pki/root_ca.pem\n" },
+      "[verify]\nroot = @ROOT@\n" },
     { "etc/kbsd.conf", 0600,
       "[server]\naddress = 127.0.0.1\nport = @KBS@\ncertificate = @DIR@/etc/tls/kbsd.pem\nkey = @DIR@/etc/tls/kbsd.key\n"
       "endpoint_url = https://localhost:@KBS@/kbs/v1\n"
@@ -119,6 +119,12 @@ static fallible add_value(const struct dev *d, struct buf *out, struct span name
     }
     if (span_equal_str(name, "ATTESTER")) {
         buf_add_str(out, d->mount ? "tsm" : "socket");
+        return OK;
+    }
+    if (span_equal_str(name, "ROOT")) {
+        buf_addf(out, "%s/var/teesim/pki/root_ca.pem", d->dir);
+        if (!strncmp(d->tee, "snp", 3))
+            buf_addf(out, " %s/var/teesim/pki/snp_root_ca.pem", d->dir);
         return OK;
     }
     if (span_equal_str(name, "WORKERS")) {

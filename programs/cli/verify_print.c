@@ -6,7 +6,9 @@
 static const char *const shown[] = {
     "tcb_status", "advisory_ids", "tcb_date",  "debug",  "mrenclave",       "mrsigner",   "isvprodid",
     "isvsvn",     "mrtd",         "rtmr0",     "rtmr1",  "rtmr2",           "rtmr3",      "sept_ve_disable",
-    "service_td", "report_data",  "fmspc",     "root",   "collateral_expires", NULL,
+    "service_td", "measurement",  "vmpl",      "product", "signing_key",    "csp_id",     "reported_tcb",
+    "committed_firmware", "firmware_provisional", "report_data", "fmspc", "root", "revocation_checked",
+    "collateral_expires", NULL,
 };
 
 static void print_text(const char *text)

@@ -76,6 +76,14 @@ fallible root_set_init_amd(struct root_set *s, const struct span *extra, size_t 
     return set_init(s, amd_root_ders, AMD_ROOTS, extra, count);
 }
 
+fallible root_set_init_all(struct root_set *s, const struct span *extra, size_t count)
+{
+    struct span pinned[1 + AMD_ROOTS] = { intel_root_der };
+
+    memcpy(pinned + 1, amd_root_ders, sizeof(amd_root_ders));
+    return set_init(s, pinned, 1 + AMD_ROOTS, extra, count);
+}
+
 void root_set_done(struct root_set *s)
 {
     for (size_t i = 0; i < s->count; i++)

@@ -9,7 +9,7 @@
 
 #include "crypto/x509.h"
 
-#define ROOTS_MAX 10
+#define ROOTS_MAX 12
 #define ROOTS_FURTHER_MAX 7
 #define ROOT_NONE ROOTS_MAX /* no root */
 #define ROOT_VENDOR 0       /* index of the first that is pinned */
@@ -26,6 +26,8 @@ struct root_set {
 /* Intel's; AMD's. `extra`: PEM or DER, one certificate each. */
 fallible root_set_init(struct root_set *s, const struct span *extra, size_t count);
 fallible root_set_init_amd(struct root_set *s, const struct span *extra, size_t count);
+/* Every vendor's: for a cache, which says what nobody has signed but judges no evidence. */
+fallible root_set_init_all(struct root_set *s, const struct span *extra, size_t count);
 void root_set_done(struct root_set *s);
 /* The index of the same certificate, or ROOT_NONE. */
 size_t root_set_find(const struct root_set *s, const struct cert *c);

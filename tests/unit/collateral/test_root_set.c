@@ -84,9 +84,40 @@ static void folders(void **state)
     assert_int_equal(collateral_dir_raw(&empty).tcb_info.len, 0);
 }
 
+/* Each is what it says, signed by itself, and AMD's and Intel's are apart. */
+static void amd_roots_are_pinned(void **state)
+{
+    (void)state;
+    static const char *const names[AMD_ROOTS] = { "ARK-Milan", "ARK-Genoa", "ARK-Turin" };
+    struct root_set amd, intel, all;
+
+    assert_ok(root_set_init_amd(&amd, NULL, 0));
+    assert_ok(root_set_init(&intel, NULL, 0));
+    assert_ok(root_set_init_all(&all, NULL, 0));
+    assert_int_equal(amd.count, AMD_ROOTS);
+    assert_int_equal(all.count, 1 + AMD_ROOTS);
+    for (size_t i = 0; i < AMD_ROOTS; i++) {
+        struct buf cn owned(buf_done) = buf_of(64);
+        bool good = false;
+        assert_ok(cert_subject_cn(amd.certs[i], &cn));
+        assert_true(span_equal_str(buf_span(&cn), names[i]));
+        assert_ok(cert_signed_by(amd.certs[i], cert_key(amd.certs[i]), &good));
+        assert_true(good);
+        assert_int_equal(key_bits(cert_key(amd.certs[i])), 4096);
+        assert_int_equal(root_set_find(&intel, amd.certs[i]), ROOT_NONE);
+        assert_int_equal(root_set_find(&all, amd.certs[i]), 1 + i);
+        assert_string_equal(root_set_origin(&amd, i), "vendor");
+    }
+    assert_int_equal(root_set_find(&amd, intel.certs[0]), ROOT_NONE);
+    root_set_done(&amd);
+    root_set_done(&intel);
+    root_set_done(&all);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(amd_roots_are_pinned),
         cmocka_unit_test(the_pinned_root_is_intels),
         cmocka_unit_test(what_a_configuration_may_name),
         cmocka_unit_test(folders),
