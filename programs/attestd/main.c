@@ -68,5 +68,5 @@ int main(int argc, char **argv)
     }
     if (failed(harden_process()))
         return 1;
-    return supervise(c.path, c.qvs.enabled || c.as.enabled, c.as.enabled);
+    return supervise(&c);
 }

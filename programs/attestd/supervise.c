@@ -14,6 +14,7 @@
 
 #include "attestd/channel.h"
 #include "attestd/child.h"
+#include "attestd/parent_sandbox.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/owned.h"
@@ -336,11 +337,28 @@ static fallible find_worker(struct supervisor *s)
     return OK;
 }
 
-int supervise(const char *config, bool verifier, bool issuer)
+/* The programs' own folders; the worker's may be another. */
+static fallible confine(const struct supervisor *s, const struct attestd_config *c)
 {
-    struct supervisor s = { .config = config, .ready = -1, .keys_pipe = -1 };
-    s.wanted[CHILD_ISSUER] = issuer;
-    s.wanted[CHILD_ZYGOTE] = verifier;
+    char folders[3][PATH_LEN];
+    const char *programs[] = { folders[0], folders[1], folders[2], NULL };
+    ssize_t n = readlink("/proc/self/exe", folders[0], PATH_LEN - 1);
+    folders[0][n > 0 ? n : 0] = 0;
+    for (size_t i = 0; i < 2; i++)
+        snprintf(folders[i + 1], PATH_LEN, "%s", s->worker_paths[i]);
+    for (size_t i = 0; i < 3; i++) {
+        char *end = strrchr(folders[i], '/');
+        if (end)
+            *end = 0;
+    }
+    return parent_confine(c, programs);
+}
+
+int supervise(const struct attestd_config *c)
+{
+    struct supervisor s = { .config = c->path, .ready = -1, .keys_pipe = -1 };
+    s.wanted[CHILD_ISSUER] = c->as.enabled;
+    s.wanted[CHILD_ZYGOTE] = c->qvs.enabled || c->as.enabled;
     s.wanted[CHILD_FRONT] = true;
     sigset_t signals;
     sigemptyset(&signals);
@@ -351,6 +369,8 @@ int supervise(const char *config, bool verifier, bool issuer)
     sigprocmask(SIG_BLOCK, &signals, NULL);
 
     struct err e = find_worker(&s);
+    if (!failed(e))
+        e = confine(&s, c);
     if (!failed(e))
         e = make_pair(&s.ends[WORK_FRONT], &s.ends[WORK_ZYGOTE]);
     if (!failed(e))

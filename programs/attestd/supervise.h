@@ -9,10 +9,10 @@
 #ifndef ATTESTD_SUPERVISE_H
 #define ATTESTD_SUPERVISE_H
 
-#include <stdbool.h>
+#include "attestd/config.h"
 
-/* Until SIGTERM or SIGINT; at SIGUSR1 the issuer announces a next signing key. returns the exit status. `config` may be NULL. `verifier`: qvs or as is
- * on; `issuer`: as is. */
-int supervise(const char *config, bool verifier, bool issuer);
+/* Until SIGTERM or SIGINT; at SIGUSR1 the issuer announces a next signing key. Returns the exit
+ * status. */
+int supervise(const struct attestd_config *config);
 
 #endif

@@ -10,9 +10,11 @@
 #include <systemd/sd-daemon.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/harden.h"
 #include "base/ipc.h"
 #include "base/log.h"
+#include "daemon/daemon.h"
 
 #define READY_SECONDS 60
 #define STOP_SECONDS 10
@@ -158,6 +160,34 @@ static bool wait_for_end(const sigset_t *set, struct family *f)
     }
 }
 
+/* The folder of a file, for the file may be replaced by another of its name. */
+static void folder_of(const char *path, char out[KEYD_PATH_MAX])
+{
+    snprintf(out, KEYD_PATH_MAX, "%s", path ? path : "");
+    char *end = strrchr(out, '/');
+    if (end)
+        end[end == out] = 0;
+    else if (*out)
+        strcpy(out, ".");
+}
+
+/* What both children have together; each of them narrows it. */
+static fallible confine(const struct keyd_settings *s)
+{
+    const char *const files[] = { s->aas_jwks, s->as_jwks, s->vault_token_file, s->vault_ca,
+                                  s->socket, s->release_jwks };
+    char folders[6][KEYD_PATH_MAX];
+    for (size_t i = 0; i < 6; i++)
+        folder_of(files[i], folders[i]);
+    TRY(file_make_dir(s->folder, 0700)); /* else it cannot be granted */
+    const char *const readable[] = {
+        folders[0], folders[1], folders[2], folders[3], "/etc", "/usr/lib", "/lib",
+        "/usr/lib64", "/usr/share", "/run/systemd/resolve", "/dev", "/proc", "/sys", NULL,
+    };
+    const char *const writable[] = { s->folder, folders[4], folders[5], "/dev/null", NULL };
+    return daemon_confine(readable, writable, SANDBOX_NETWORK);
+}
+
 int keyd_supervise(const struct keyd_settings *s)
 {
     struct family f = { 0 };
@@ -169,8 +199,11 @@ int keyd_supervise(const struct keyd_settings *s)
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGCHLD);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
-    if (failed(harden_process())) /* before a child loads the first secret */
+    struct err confined = confine(s); /* before a child loads the first secret */
+    if (failed(confined)) {
+        log_err(confined, "start");
         return EXIT_FAILURE;
+    }
     while (!stopping) {
         struct err e = start(s, &f);
         if (failed(e)) {

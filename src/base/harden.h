@@ -17,6 +17,9 @@ fallible harden_process(void);
 /* From now on the process may touch only these paths; lists are NULL-terminated, either may be
  * NULL. Where the kernel has no Landlock it returns OK with *enforced false. */
 fallible harden_files(const char *const *readable, const char *const *writable, bool *enforced);
+/* The same, and programs may be started from these, and what is writable is known to be read too. */
+fallible harden_files_and_programs(const char *const *readable, const char *const *writable,
+                                   const char *const *programs, bool *enforced);
 
 enum sandbox_kind {
     SANDBOX_COMPUTE, /* read, write, memory, clock, exit: the verify worker, the token issuer. No
@@ -24,8 +27,9 @@ enum sandbox_kind {
     SANDBOX_STORE, /* + files and threads, accept on what is there; no new Internet socket: keyd */
     SANDBOX_NETWORK, /* + sockets; no exec, no ptrace, no mount, no module, no bpf, no perf: network
                         programs */
-    SANDBOX_FORK /* COMPUTE + fork, pairs of Unix sockets and the child's own sandbox: the workers'
-                    zygote */
+    SANDBOX_FORK, /* COMPUTE + fork, pairs of Unix sockets and the child's own sandbox: the workers'
+                     zygote */
+    SANDBOX_START /* NETWORK + exec: a parent that starts programs, which narrow it further */
 };
 /* seccomp; a refused call kills the process. In a sanitizer build the list is wider by what the
  * runtime needs. *enforced false where the kernel has no seccomp. */

@@ -22,6 +22,7 @@
      LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG |  \
      LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_SYM |   \
      RIGHT_REFER | RIGHT_TRUNCATE)
+#define RIGHTS_RUN (RIGHTS_READ | LANDLOCK_ACCESS_FS_EXECUTE)
 /* What may be granted on something that is not a folder. */
 #define RIGHTS_OF_FILE                                                                             \
     (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_EXECUTE |   \
@@ -67,7 +68,8 @@ static fallible allow_paths(int rules, const char *const *paths, uint64_t rights
     return OK;
 }
 
-fallible harden_files(const char *const *readable, const char *const *writable, bool *enforced)
+fallible harden_files_and_programs(const char *const *readable, const char *const *writable,
+                                   const char *const *programs, bool *enforced)
 {
     long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 
@@ -82,9 +84,15 @@ fallible harden_files(const char *const *readable, const char *const *writable, 
         return FAIL(SYSTEM, "the sandbox for files cannot be made");
     TRY(allow_paths(rules, readable, RIGHTS_READ & attr.handled_access_fs));
     TRY(allow_paths(rules, writable, RIGHTS_WRITE & attr.handled_access_fs));
+    TRY(allow_paths(rules, programs, RIGHTS_RUN & attr.handled_access_fs));
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
         syscall(SYS_landlock_restrict_self, rules, 0) < 0)
         return FAIL(SYSTEM, "the sandbox for files cannot be entered");
     *enforced = true;
     return OK;
+}
+
+fallible harden_files(const char *const *readable, const char *const *writable, bool *enforced)
+{
+    return harden_files_and_programs(readable, writable, NULL, enforced);
 }

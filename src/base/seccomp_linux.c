@@ -13,7 +13,7 @@
 #include "base/seccomp_lists_internal.h"
 
 #define FILTER_MAX 4096 /* instructions, the kernel's own limit */
-#define KINDS (SANDBOX_FORK + 1)
+#define KINDS (SANDBOX_START + 1)
 
 /* Filters made ready by harden_syscalls_prepare(). */
 static struct {
@@ -55,7 +55,10 @@ static fallible fill(scmp_filter_ctx ctx, enum sandbox_kind kind)
     static const char *const not_there[] = { "clone3", NULL };
 
     switch (kind) {
+    case SANDBOX_START:
+        return add_names(ctx, SCMP_ACT_KILL_PROCESS, seccomp_network_refused);
     case SANDBOX_NETWORK:
+        TRY(add_names(ctx, SCMP_ACT_KILL_PROCESS, seccomp_exec));
         TRY(add_names(ctx, SCMP_ACT_KILL_PROCESS, seccomp_network_refused));
         return add_arguments(ctx, SCMP_ACT_KILL_PROCESS, seccomp_network_refused_arguments);
     case SANDBOX_STORE:
@@ -79,7 +82,8 @@ static fallible fill(scmp_filter_ctx ctx, enum sandbox_kind kind)
 
 static uint32_t default_action(enum sandbox_kind kind)
 {
-    return kind == SANDBOX_NETWORK ? SCMP_ACT_ALLOW : SCMP_ACT_KILL_PROCESS;
+    bool by_refusal = kind == SANDBOX_NETWORK || kind == SANDBOX_START;
+    return by_refusal ? SCMP_ACT_ALLOW : SCMP_ACT_KILL_PROCESS;
 }
 
 /* The filter as the kernel takes it: loading it later needs no library and no allocation. */

@@ -209,10 +209,10 @@ const struct seccomp_argument seccomp_fork_arguments[] = {
     { 0 },
 };
 
-/* What no program of ours that talks to a network has any use for. */
+const char *const seccomp_exec[] = { "execve", "execveat", NULL };
+
+/* What no program of ours has any use for. */
 const char *const seccomp_network_refused[] = {
-    "execve",
-    "execveat",
     "ptrace",
     "process_vm_readv",
     "process_vm_writev",

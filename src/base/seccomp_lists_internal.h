@@ -22,6 +22,7 @@ extern const char *const seccomp_store[];
 extern const struct seccomp_argument seccomp_store_arguments[];
 extern const char *const seccomp_fork[];
 extern const struct seccomp_argument seccomp_fork_arguments[];
+extern const char *const seccomp_exec[];
 extern const char *const seccomp_network_refused[];
 extern const struct seccomp_argument seccomp_network_refused_arguments[];
 /* seccomp_runtime_plain.c or seccomp_runtime_sanitizer.c */

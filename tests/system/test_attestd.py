@@ -350,10 +350,14 @@ def rights(pid):
 
 
 def test_children_are_confined(service):
-    for name in ("front", "zygote", "issuer"):
-        (pid,) = service.children(name)
-        assert rights(pid)["NoNewPrivs"] == "1" and rights(pid)["Seccomp"] == "2", name
-    (zygote,), (issuer,) = service.children("zygote"), service.children("issuer")
+    (zygote,), (issuer,), (front,) = service.children("zygote"), service.children("issuer"), service.children("front")
+    workers = grandchildren(zygote)
+    assert workers
+    for pid in (service.process.pid, front, zygote, issuer, *workers):
+        held = rights(pid)
+        assert held["NoNewPrivs"] == "1" and held["Seccomp"] == "2", pid
+    filters = {pid: int(rights(pid)["Seccomp_filters"]) for pid in (service.process.pid, front, zygote, issuer, workers[0])}
+    assert list(filters.values()) == [1, 2, 2, 2, 3]  # each on top of its parent's
     for pid in (zygote, issuer):
         sockets = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
         inodes = {s[8:-1] for s in sockets if s.startswith("socket:[")}
@@ -454,6 +458,36 @@ def test_stopped_workers_fail_their_own_request(service, simulator):
     while any(rights(p)["State"].startswith("T") for p in grandchildren(zygote)) and time.time() < deadline:
         time.sleep(0.05)
     assert not any(rights(p)["State"].startswith("T") for p in grandchildren(zygote))
+
+
+@pytest.mark.parametrize("what", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_load_while_workers_are_attacked(service, simulator, what):
+    """Of many requests at once, at most as many fail as workers were struck; the rest is answered, and none waits for those."""
+    quote, (zygote,), struck, slowest = simulator.quote(), service.children("zygote"), set(), []
+
+    def ask(_):
+        began = time.time()
+        r = service.call("qvs", "POST", "/qvs/v1/verify", {"evidence": cmw(quote)})
+        slowest.append(time.time() - began)
+        return r
+
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        asked = [pool.submit(ask, i) for i in range(120)]
+        while len(struck) < 6 and not all(a.done() for a in asked):
+            for pid in grandchildren(zygote)[:1]:
+                try:
+                    os.kill(pid, what)
+                    struck.add(pid)
+                except ProcessLookupError:
+                    pass
+            time.sleep(0.02)
+        answers = [a.result() for a in asked]
+    failed = [r for r in answers if r.status != 200]
+    assert len(answers) == 120 and len(failed) <= len(struck)
+    assert all((r.status, r.json["code"]) == (503, "verification_failed") for r in failed)
+    assert all(r.json["verdict"] == "verified" for r in answers if r.status == 200)
+    # Those beside a hanging worker do not wait for it: its deadline is two seconds.
+    assert sum(s > 1.5 for s in slowest) <= len(struck)
 
 
 def test_killed_workers_fail_at_most_their_own_request(service, simulator):

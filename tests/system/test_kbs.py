@@ -337,7 +337,7 @@ def children_left(k):
 
 def test_keyd_has_no_network_and_no_dump(kbs):
     supervisor = pathlib.Path(f"/proc/{kbs.keyd.pid}")  # its children load their secrets before their sandbox
-    assert "NoNewPrivs:\t1" in (supervisor / "status").read_text()
+    assert "NoNewPrivs:\t1" in (supervisor / "status").read_text() and "Seccomp:\t2" in (supervisor / "status").read_text()
     assert ["0", "0"] == next(line.split()[4:6] for line in (supervisor / "limits").read_text().splitlines() if "core file" in line)
     core, manager = sorted(children(kbs.keyd.pid), key=lambda p: b"" not in [b""])
     for pid in (core, manager):

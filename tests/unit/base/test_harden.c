@@ -283,6 +283,17 @@ static void test_network(void **state)
     check_rows(SANDBOX_NETWORK);
 }
 
+/* A parent that starts programs may do that, and nothing else that NETWORK may not. */
+static void test_start(void **state)
+{
+    (void)state;
+    assert_int_not_equal(in_child(do_exec, SANDBOX_START), KILLED);
+    static int (*const refused[])(void) = { do_mount,  do_unshare, do_module,      do_bpf,
+                                            do_perf,   do_keyctl,  do_userfaultfd, do_uring };
+    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
+        assert_int_equal(in_child(refused[i], SANDBOX_START), KILLED);
+}
+
 static volatile bool go;
 
 static void *misbehave_later(void *arg)
@@ -459,6 +470,7 @@ int main(void)
         cmocka_unit_test(test_compute),
         cmocka_unit_test(test_store),
         cmocka_unit_test(test_network),
+        cmocka_unit_test(test_start),
         cmocka_unit_test(test_threads_that_are_there_are_held_too),
         cmocka_unit_test(test_files),
         cmocka_unit_test(test_prepared_filter_is_quick),
