@@ -308,32 +308,12 @@ void worker_serve(const struct worker *w, int answer)
         return; /* nobody is there to be told */
 }
 
-static void touch_memory(void)
+/* Finds pages and computes nothing: where all cores are busy its time is the requests'. */
+void worker_warm_up(void)
 {
     void *blocks[WARM_UP_BLOCKS];
     for (size_t i = 0; i < WARM_UP_BLOCKS; i++)
         blocks[i] = calloc(1, WARM_UP_BLOCK);
     for (size_t i = 0; i < WARM_UP_BLOCKS; i++)
         free(blocks[i]);
-}
-
-/* Finds pages, and computes next to nothing: where all cores are busy its time is the requests'.
- * Whatever fails here fails again, and is told, when a request needs it. */
-void worker_warm_up(void)
-{
-    /* The curve's generator. */
-    static const uint8_t xy[] = {
-        0x6b, 0x17, 0xd1, 0xf2, 0xe1, 0x2c, 0x42, 0x47, 0xf8, 0xbc, 0xe6, 0xe5, 0x63,
-        0xa4, 0x40, 0xf2, 0x77, 0x03, 0x7d, 0x81, 0x2d, 0xeb, 0x33, 0xa0, 0xf4, 0xa1,
-        0x39, 0x45, 0xd8, 0x98, 0xc2, 0x96, 0x4f, 0xe3, 0x42, 0xe2, 0xfe, 0x1a, 0x7f,
-        0x9b, 0x8e, 0xe7, 0xeb, 0x4a, 0x7c, 0x0f, 0x9e, 0x16, 0x2b, 0xce, 0x33, 0x57,
-        0x6b, 0x31, 0x5e, 0xce, 0xcb, 0xb6, 0x40, 0x68, 0x37, 0xbf, 0x51, 0xf5,
-    };
-    owned(key_free) struct key *k = NULL;
-    owned(json_free) json_t *j = NULL;
-    touch_memory();
-    struct err e = key_from_p256_xy(SPAN_OF(xy), &k);
-    if (!failed(e))
-        e = json_parse(span_str(default_policy_text), &j);
-    char *text owned(free) = failed(e) ? NULL : json_text(j);
 }

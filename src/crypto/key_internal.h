@@ -44,6 +44,8 @@ fallible ec_agree_ephemeral(const struct key *peer, struct key **ephemeral, stru
 fallible ec_verifier_new(const struct curve *c, struct span point, struct ec_verifier **out);
 void ec_verifier_free(struct ec_verifier *v);
 OWNED_TYPE(struct ec_verifier, ec_verifier_free)
+/* Appends raw r || s of the curve's size. */
+fallible ec_sign(const struct key *k, struct span hash, struct buf *out);
 /* `hash` is cut to the order's length as ECDSA says; raw r || s of the curve's size. */
 fallible ec_verifier_check(struct ec_verifier *v, const struct curve *c, struct span hash,
                            struct span signature, bool *good);

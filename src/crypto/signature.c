@@ -5,12 +5,9 @@
 #include <openssl/rsa.h>
 
 #include "crypto/context_internal.h"
-#include "crypto/der_internal.h"
 #include "crypto/digest_internal.h"
 #include "crypto/key_internal.h"
 #include "crypto/openssl_internal.h"
-
-#define ECDSA_DER_MAX 160
 
 static bool suits(const struct key *k, enum signature_scheme scheme)
 {
@@ -60,44 +57,23 @@ fallible signature_verify(const struct key *k, enum signature_scheme scheme,
     return verify_rsa(k, scheme, digest, h, signature, good);
 }
 
-/* Ecdsa-Sig-Value to r || s. */
-static fallible add_raw(struct span der, const struct curve *c, struct buf *out)
-{
-    static const uint8_t zeros[COORDINATE_MAX];
-    struct reader outer = reader_of(der);
-    struct reader r = der_enter(&outer, DER_SEQUENCE);
-    struct span parts[2];
-
-    parts[0] = der_unsigned(&r);
-    parts[1] = der_unsigned(&r);
-    TRY(reader_end(&r, "ECDSA signature"));
-    for (size_t i = 0; i < 2; i++) {
-        if (parts[i].len > c->size)
-            return FAIL(SYSTEM, "ECDSA signature too long");
-        buf_add(out, span_from(zeros, c->size - parts[i].len));
-        buf_add(out, parts[i]);
-    }
-    return buf_check(out);
-}
-
 fallible signature_make_prehashed(const struct key *k, enum signature_scheme scheme,
                                   enum digest_kind digest, struct span hash, struct buf *out)
 {
-    uint8_t made[SIGNATURE_MAX > ECDSA_DER_MAX ? SIGNATURE_MAX : ECDSA_DER_MAX];
+    uint8_t made[SIGNATURE_MAX];
     size_t len = sizeof made;
 
     if (!k->is_private || !suits(k, scheme))
         return FAIL(INPUT, "the key cannot make this kind of signature");
     if (hash.len != digest_size(digest))
         return FAIL(INPUT, "hash of the wrong length");
+    if (scheme == SIGNATURE_ECDSA)
+        return ec_sign(k, hash, out);
     EVP_PKEY_CTX *ctx owned(EVP_PKEY_CTX_free) =
         EVP_PKEY_CTX_new_from_pkey(NULL, key_pkey(k), NULL);
-    if (!ctx || EVP_PKEY_sign_init(ctx) != 1 ||
-        (scheme != SIGNATURE_ECDSA && !set_rsa(ctx, scheme, digest)) ||
+    if (!ctx || EVP_PKEY_sign_init(ctx) != 1 || !set_rsa(ctx, scheme, digest) ||
         EVP_PKEY_sign(ctx, made, &len, hash.at, hash.len) != 1)
         return FAIL(SYSTEM, "cannot sign");
-    if (scheme == SIGNATURE_ECDSA)
-        return add_raw(span_from(made, len), curve_of(k->kind), out);
     buf_add(out, span_from(made, len));
     return buf_check(out);
 }
