@@ -112,17 +112,34 @@ static enum warder_status text_of(const json_t *document, char **out)
     return WARDER_OK;
 }
 
+/* Members that the kind of evidence has not are left out. */
+static json_t *needs_document(const struct collateral_key *key)
+{
+    const struct {
+        const char *name, *value;
+    } members[] = {
+        { "tee", key->tee },         { "fmspc", key->fmspc },   { "ca", key->ca },
+        { "product", key->product }, { "signer", key->signer }, { "chip", key->chip },
+        { "tcb", key->tcb },
+    };
+    json_t *document owned(json_free) = json_object();
+
+    for (size_t i = 0; document && i < sizeof(members) / sizeof(*members); i++)
+        if (*members[i].value &&
+            json_object_set_new(document, members[i].name, json_string(members[i].value)))
+            return NULL;
+    return TAKE(document);
+}
+
 EXPORTED enum warder_status warder_evidence_needs(struct warder_bytes evidence, char **json)
 {
-    struct collateral_key key;
+    struct collateral_key key = { 0 };
 
     started();
     enum warder_status status = status_of(evidence_needs(span_of(evidence), &key));
-
     if (status != WARDER_OK)
         return status;
-    json_t *document owned(json_free) =
-        json_pack("{s:s,s:s,s:s}", "tee", key.tee, "fmspc", key.fmspc, "ca", key.ca);
+    json_t *document owned(json_free) = needs_document(&key);
     return text_of(document, json);
 }
 

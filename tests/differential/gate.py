@@ -109,6 +109,8 @@ REFUSED_BY_US = {
                    or (c.root and failed_only(w, "tcb_info_signature", "qe_identity_signature") and "not an object of its content" in w.reason),
     "report-data-tail": lambda c, w, q: failed_only(w, "qe_report_data") and "does not end with zeros" in w.reason,
     "area-length": lambda c, w, q: failed_only(w, "quote_format") and "signature area has not the length" in w.reason,
+    "outer-type": lambda c, w, q: failed_only(w, "quote_format") and "outer certification data type" in w.reason,
+    "component-status": lambda c, w, q: failed_only(w, "qe_tcb_level", "tcb_level") and "unknown status" in w.reason,
     "sgx-extension": lambda c, w, q: failed_only(w, "pck_extension"),
 }
 OTHER_STATUS = {
