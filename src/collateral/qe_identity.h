@@ -7,6 +7,7 @@
 #ifndef COLLATERAL_QE_IDENTITY_H
 #define COLLATERAL_QE_IDENTITY_H
 
+#include "base/owned.h"
 #include "collateral/isv_level.h"
 
 enum enclave_id { ENCLAVE_QE, ENCLAVE_TD_QE, ENCLAVE_QVE, ENCLAVE_QAE };
@@ -20,7 +21,6 @@ struct qe_identity {
     uint8_t mrsigner[32];
     uint16_t isvprodid;
     struct isv_levels levels;
-    json_t *text; /* owner of the strings */
 };
 
 fallible qe_identity_parse(struct span inner, struct qe_identity **out);

@@ -9,6 +9,7 @@
 #ifndef COLLATERAL_TCB_INFO_H
 #define COLLATERAL_TCB_INFO_H
 
+#include "base/owned.h"
 #include "collateral/isv_level.h"
 
 #define TCB_COMPONENTS 16
@@ -42,7 +43,6 @@ struct tcb_info {
     struct tdx_module module; /* TDX */
     struct tdx_module_identity *identities;
     size_t identity_count;
-    json_t *text; /* owner of the strings */
 };
 
 fallible tcb_info_parse(struct span inner, struct tcb_info **out);
