@@ -77,7 +77,7 @@ static fallible issuer_load(struct span text, const struct root_set *roots, stru
         s->issuer_wrong = "the revocation list's issuer chain is missing";
         return OK;
     }
-    struct err e = chain_from_pem(text, &s->issuer);
+    struct err e = chain_from_pem_sharing(text, roots->certs, roots->count, &s->issuer);
     if (e.kind == FAIL_SYSTEM)
         return e;
     if (failed(e)) {

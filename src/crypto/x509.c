@@ -170,7 +170,25 @@ void chain_done(struct chain *c)
     *c = (struct chain){ 0 };
 }
 
+static fallible cert_share(struct span der, struct cert *const *known, size_t count,
+                           struct cert **out)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (span_equal(known[i]->der, der)) {
+            *out = cert_ref(known[i]);
+            return OK;
+        }
+    }
+    return cert_from_der(der, out);
+}
+
 fallible chain_from_pem(struct span pem, struct chain *out)
+{
+    return chain_from_pem_sharing(pem, NULL, 0, out);
+}
+
+fallible chain_from_pem_sharing(struct span pem, struct cert *const *known, size_t count,
+                                struct chain *out)
 {
     struct chain chain owned(chain_done) = { 0 };
 
@@ -186,7 +204,7 @@ fallible chain_from_pem(struct span pem, struct chain *out)
         if (chain.count == CHAIN_MAX)
             return FAIL(LIMIT, "certificate chain too long");
         TRY(pem_decode(&block, &der));
-        TRY(cert_from_der(buf_span(&der), &chain.certs[chain.count]));
+        TRY(cert_share(buf_span(&der), known, count, &chain.certs[chain.count]));
         chain.count++;
     } while (pem.len);
     *out = chain;

@@ -41,7 +41,7 @@ static fallible signer_load(struct span text, const struct root_set *roots, stru
         part->chain_wrong = "the signer's certificate chain is missing";
         return OK;
     }
-    struct err e = chain_from_pem(text, &part->chain);
+    struct err e = chain_from_pem_sharing(text, roots->certs, roots->count, &part->chain);
     if (e.kind == FAIL_SYSTEM)
         return e;
     if (failed(e)) {

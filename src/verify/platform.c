@@ -126,7 +126,8 @@ static fallible chain_verify(struct platform *p, const struct root_set *roots, c
 
 static fallible platform_fill(struct platform *p, const struct platform_reader *by)
 {
-    struct err e = chain_from_pem(buf_span(&p->bytes), &p->chain);
+    const struct chain *known = by->issuers ? &by->issuers->issuer : NULL;
+    struct err e = chain_from_pem_sharing(buf_span(&p->bytes), known ? known->certs : NULL, known ? known->count : 0, &p->chain);
     if (e.kind == FAIL_SYSTEM)
         return e;
     if (failed(e)) {
