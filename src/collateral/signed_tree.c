@@ -18,7 +18,8 @@ static const bool digit[256] = { ['0' ... '9'] = true };
 
 static void skip_blank(struct parse *p)
 {
-    (void)reader_while(&p->r, blank);
+    if (blank[reader_peek(&p->r)])
+        (void)reader_while(&p->r, blank);
 }
 
 static void expect(struct parse *p, uint8_t c)
