@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* warder: the command line for administrators, auditors and policy authors. */
 #include "cli/cli.h"
+#include "cli/tpm.h"
 #include "cli/verify.h"
 
 #include "crypto/crypto.h"
@@ -16,6 +17,7 @@ static const struct verb verbs[] = {
     { "user", cli_user, "accounts" },
     { "role", cli_role, "roles, and who has them" },
     { "token", cli_token, "log in, and what one may do" },
+    { "tpm", cli_tpm, "attestation keys of TPMs that are believed" },
     { "verify", cli_verify, "verify a quote or an evidence bundle" },
     { 0 },
 };

@@ -72,7 +72,7 @@ static int add_conditions(json_t *document, const char *claims)
             return EXIT_USAGE;
         }
         json_t *condition = json_object();
-        json_set_str(condition, "claim", row->name);
+        json_set_span(condition, "claim", span_head(pair, at));
         json_object_set_new(condition, "equals", value);
         json_array_append_new(all, condition);
     }

@@ -1,27 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "policy/claim.h"
 
+#include <stdlib.h>
+
 #define STATUSES                                                                                   \
     "UpToDate SWHardeningNeeded ConfigurationNeeded ConfigurationAndSWHardeningNeeded OutOfDate "  \
     "OutOfDateConfigurationNeeded TDRelaunchAdvised TDRelaunchAdvisedConfigurationNeeded Revoked"
 
 const struct claim_row claim_table[] = {
-    { "tee", CLAIM_TEXT, 0, "sgx tdx snp tpm azure-vtpm bundle", "sgx tdx snp tpm", "kind of trusted execution environment" },
-    { "root", CLAIM_TEXT, 0, "vendor configured", "sgx tdx snp tpm",
+    { "tee", CLAIM_TEXT, 0, "sgx tdx snp tpm azure-vtpm bundle", "sgx tdx snp tpm azure-vtpm bundle", "kind of trusted execution environment" },
+    { "root", CLAIM_TEXT, 0, "vendor configured", "sgx tdx snp tpm azure-vtpm bundle",
       "the root of trust it rests on: the vendor's pinned one, or one that the configuration names" },
-    { "debug", CLAIM_BOOL, 0, NULL, "sgx tdx snp", "the owner of the host can read it (SGX DEBUG; any TD attribute bit 0 to 7; SNP guest policy)" },
-    { "report_data", CLAIM_HEX, 64, NULL, "sgx tdx snp", "what the workload had the hardware sign" },
+    { "debug", CLAIM_BOOL, 0, NULL, "sgx tdx snp azure-vtpm bundle", "the owner of the host can read it (SGX DEBUG; any TD attribute bit 0 to 7; SNP guest policy)" },
+    { "report_data", CLAIM_HEX, 64, NULL, "sgx tdx snp azure-vtpm bundle", "what the workload had the hardware sign" },
     { "quote_version", CLAIM_NUMBER, 16, NULL, "sgx tdx", "version of the quote format" },
 
-    { "tcb_status", CLAIM_TEXT, 0, STATUSES, "sgx tdx", "the vendor's word on the platform, converged over all components" },
-    { "tcb_date", CLAIM_TIME, 0, NULL, "sgx tdx", "earliest date of the selected TCB levels" },
-    { "advisory_ids", CLAIM_TEXT_LIST, 0, NULL, "sgx tdx", "security advisories that the selected TCB levels name" },
+    { "tcb_status", CLAIM_TEXT, 0, STATUSES, "sgx tdx azure-vtpm bundle", "the vendor's word on the platform, converged over all components" },
+    { "tcb_date", CLAIM_TIME, 0, NULL, "sgx tdx azure-vtpm bundle", "earliest date of the selected TCB levels" },
+    { "advisory_ids", CLAIM_TEXT_LIST, 0, NULL, "sgx tdx azure-vtpm bundle", "security advisories that the selected TCB levels name" },
     { "tcb_evaluation_data_number", CLAIM_NUMBER, 32, NULL, "sgx tdx", "the smaller of the TCB info's and the QE identity's number" },
     { "platform_tcb_status", CLAIM_TEXT, 0, STATUSES, "sgx tdx", "status of the platform's own TCB level" },
     { "qe_tcb_status", CLAIM_TEXT, 0, STATUSES, "sgx tdx", "status of the quoting enclave's level" },
     { "module_tcb_status", CLAIM_TEXT, 0, STATUSES, "tdx", "status of the TDX module's level; absent where the module has none" },
-    { "collateral_expires", CLAIM_TIME, 0, NULL, "sgx tdx snp", "earliest end of everything the verdict rests on" },
-    { "collateral_issued", CLAIM_TIME, 0, NULL, "sgx tdx snp", "latest issue date among it" },
+    { "collateral_expires", CLAIM_TIME, 0, NULL, "sgx tdx snp azure-vtpm bundle", "earliest end of everything the verdict rests on" },
+    { "collateral_issued", CLAIM_TIME, 0, NULL, "sgx tdx snp azure-vtpm bundle", "latest issue date among it" },
 
     { "fmspc", CLAIM_HEX, 6, NULL, "sgx tdx", "family, model, stepping, platform type and custom SKU" },
     { "pce_id", CLAIM_HEX, 2, NULL, "sgx tdx", "provisioning certification enclave's id" },
@@ -210,4 +212,29 @@ const struct claim_row *claim_find(struct span name)
     if (dot == name.len)
         return row_find(name, (struct span){ 0 });
     return dot ? row_find(span_tail(name, dot + 1), span_head(name, dot)) : NULL;
+}
+
+struct claim_row *claim_named(struct span name)
+{
+    const struct claim_row *base = claim_find(name);
+    struct claim_row *row = base ? malloc(sizeof(*row)) : NULL;
+
+    if (!row)
+        return NULL;
+    *row = *base;
+    row->name = span_dup(name);
+    if (span_find(name, SPAN(".")) < name.len)
+        row->tees = "azure-vtpm bundle";
+    if (row->name)
+        return row;
+    free(row);
+    return NULL;
+}
+
+void claim_named_free(struct claim_row *row)
+{
+    if (!row)
+        return;
+    free((char *)row->name);
+    free(row);
 }

@@ -35,5 +35,14 @@ extern const struct claim_row claim_table[]; /* ends with name NULL */
 
 /* A claim of one piece of a bundle has the piece's kind before it, "tdx.mrtd". NULL when there is no such claim. */
 const struct claim_row *claim_find(struct span name);
+/* The row of a name that stands in no row literally, malloc'ed under that name: NULL when memory is short or there is
+ * no such claim. Of a bundle's piece it says where bundles are. */
+struct claim_row *claim_named(struct span name);
+void claim_named_free(struct claim_row *row);
+
+static inline bool claim_same(const struct claim_row *a, const struct claim_row *b)
+{
+    return a == b || (a && b && strcmp(a->name, b->name) == 0);
+}
 
 #endif

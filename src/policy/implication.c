@@ -157,7 +157,7 @@ static bool list_implies(const struct node *a, const struct node *b)
 
 bool condition_implies(const struct node *a, const struct node *b, size_t *budget)
 {
-    if (a->claim != b->claim || !pay(budget, set_size(a->expected) * set_size(b->expected)))
+    if (!claim_same(a->claim, b->claim) || !pay(budget, set_size(a->expected) * set_size(b->expected)))
         return false;
     if (a->op->kind == b->op->kind && json_equal(a->expected, b->expected))
         return true;
@@ -255,7 +255,7 @@ static bool lists_contradict(const struct node *a, const struct node *b)
 
 bool conditions_contradict(const struct node *a, const struct node *b, size_t *budget)
 {
-    if (a->claim != b->claim || !pay(budget, set_size(a->expected) * set_size(b->expected)))
+    if (!claim_same(a->claim, b->claim) || !pay(budget, set_size(a->expected) * set_size(b->expected)))
         return false;
     if (condition_wants_absence(a) || condition_wants_absence(b))
         return condition_wants_absence(a) != condition_wants_absence(b);
@@ -273,7 +273,7 @@ static json_t *range_of(const struct node *const *conditions, size_t count,
     json_int_t low = 0, high = claim->size < 63 ? (1LL << claim->size) - 1 : LLONG_MAX;
     for (size_t i = 0; i < count; i++) {
         const struct node *n = conditions[i];
-        if (n->claim != claim)
+        if (!claim_same(n->claim, claim))
             continue;
         json_int_t at = json_integer_value(n->expected);
         if (is_lower(n) && at > low)
@@ -293,7 +293,7 @@ static bool all_hold(const struct node *const *conditions, size_t count,
                      const struct claim_row *claim, const json_t *value)
 {
     for (size_t i = 0; i < count; i++)
-        if (conditions[i]->claim == claim && !condition_wants_absence(conditions[i]) &&
+        if (claim_same(conditions[i]->claim, claim) && !condition_wants_absence(conditions[i]) &&
             !holds(conditions[i], value))
             return false;
     return true;
@@ -305,7 +305,7 @@ bool conditions_exhaust(const struct node *const *conditions, size_t count,
     owned(json_free) json_t *values = NULL;
     size_t cost = 1;
     for (size_t i = 0; i < count; i++) {
-        if (conditions[i]->claim != claim)
+        if (!claim_same(conditions[i]->claim, claim))
             continue;
         if (condition_wants_absence(conditions[i]))
             return false;

@@ -96,7 +96,7 @@ static size_t find(const struct alternative *in, const bool *taken, const struct
 {
     for (size_t i = 0; i < in->count; i++) {
         const struct node *m = in->conditions[i];
-        if (taken[i] || m->claim != n->claim || (how < 2 && m->op->kind != n->op->kind))
+        if (taken[i] || !claim_same(m->claim, n->claim) || (how < 2 && m->op->kind != n->op->kind))
             continue;
         if (how > 0 || json_equal(m->expected, n->expected))
             return i;
@@ -157,7 +157,7 @@ static size_t likeness(struct diff *d, const struct alternative *a, const struct
     for (size_t i = 0; d->budget && i < a->count; i++)
         for (size_t j = 0; j < b->count; j++) {
             const struct node *x = a->conditions[i], *y = b->conditions[j];
-            if (x->claim == y->claim)
+            if (claim_same(x->claim, y->claim))
                 sum += x->op->kind == y->op->kind && json_equal(x->expected, y->expected)
                            ? IDENTICAL_WEIGHT
                            : 1;

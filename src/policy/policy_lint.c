@@ -91,7 +91,7 @@ static fallible check_alone(struct lint *l, const struct node *n)
 
 static fallible compare(struct lint *l, const struct node *n, const struct node *other)
 {
-    if (other->claim == n->claim && other->op->kind == n->op->kind &&
+    if (claim_same(other->claim, n->claim) && other->op->kind == n->op->kind &&
         json_equal(other->expected, n->expected))
         return add(l,
                    (struct policy_remark){ false, n->path, "the same condition stands here twice",

@@ -61,13 +61,37 @@ static const char *claim_name(size_t at)
     return claim_table[at].name;
 }
 
+/* NULL: there is no such claim. */
+static fallible row_of(struct policy *policy, struct span name, const struct claim_row **out)
+{
+    const struct claim_row *row = claim_find(name);
+    *out = row;
+    if (!row || span_equal_str(name, row->name))
+        return OK;
+    for (size_t i = 0; i < policy->named_count; i++) {
+        *out = policy->named[i];
+        if (span_equal_str(name, policy->named[i]->name))
+            return OK;
+    }
+    struct claim_row **grown = realloc(policy->named, (policy->named_count + 1) * sizeof(*grown));
+    if (!grown)
+        return FAIL(SYSTEM, "memory for a policy");
+    policy->named = grown;
+    grown[policy->named_count] = claim_named(name);
+    *out = grown[policy->named_count];
+    if (!*out)
+        return FAIL(SYSTEM, "memory for a policy");
+    policy->named_count++;
+    return OK;
+}
+
 static fallible find_claim(const struct parse *p, const json_t *j, const char *path,
                            const struct claim_row **out)
 {
     const json_t *name = json_object_get(j, "claim");
     if (!json_is_string(name))
         return wrong(p, path, "write \"claim\": \"NAME\"", "\"claim\" must be text");
-    *out = claim_find(span_from(json_string_value(name), json_string_length(name)));
+    TRY(row_of(p->policy, span_from(json_string_value(name), json_string_length(name)), out));
     if (*out)
         return OK;
     char advice[ADVICE_MAX];
@@ -258,6 +282,9 @@ void policy_free(struct policy *p)
         return;
     for (size_t i = 0; i < p->count; i++)
         free(p->nodes[i].path);
+    for (size_t i = 0; i < p->named_count; i++)
+        claim_named_free(p->named[i]);
+    free(p->named);
     free(p->nodes);
     json_free(p->document);
     free(p);

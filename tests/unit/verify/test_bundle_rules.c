@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "evidence/bundle.h"
 #include "policy/claim.h"
+#include "policy/policy.h"
 #include "verify/event_replay.h"
 
 #define AT_RTMR 328
@@ -100,6 +101,18 @@ static struct verify_result *bundle_verify(const struct parts *p, const char *wh
     return r;
 }
 
+static bool policy_holds(const char *text, const json_t *claims)
+{
+    struct policy *policy owned(policy_free) = NULL;
+    struct policy_result result owned(policy_result_done) = { 0 };
+    char *message owned(free) = NULL;
+
+    if (failed(policy_parse(span_str(text), &policy, &message)))
+        return false;
+    assert_ok(policy_evaluate(policy, claims, CASE_NOW, &result));
+    return result.met;
+}
+
 static void claim_names_are_known(const struct verify_result *r)
 {
     const char *name;
@@ -130,6 +143,11 @@ static void a_td_and_a_tpm(void **state)
     assert_null(json_object_get(claims, "mrtd"));
     assert_string_equal(verify_result_status(r), "UpToDate");
     claim_names_are_known(r);
+    assert_true(policy_holds("{\"version\":\"1.0.0\",\"anyOf\":[{\"allOf\":[{\"claim\":\"tdx.seamsvn\",\"min\":0},"
+                             "{\"claim\":\"tpm.tpm_reset_count\",\"equals\":7},{\"claim\":\"debug\",\"equals\":false}]}]}", claims));
+    assert_false(policy_holds("{\"version\":\"1.0.0\",\"anyOf\":[{\"allOf\":[{\"claim\":\"tpm.tpm_reset_count\",\"equals\":8}]}]}", claims));
+    assert_false(policy_holds("{\"version\":\"1.0.0\",\"anyOf\":[{\"allOf\":[{\"claim\":\"tpm_reset_count\",\"equals\":7}]}]}", claims));
+    assert_false(policy_holds("{\"version\":\"1.0.0\",\"anyOf\":[{\"allOf\":[{\"claim\":\"sgx.mrtd\",\"exists\":true}]}]}", claims));
     /* Bound to one another though the caller expects nothing particular. */
     struct verify_result *free_ owned(verify_result_free) = bundle_verify(&p, "tq", (struct span){ 0 });
     assert_true(verify_result_verified(free_));
