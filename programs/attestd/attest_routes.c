@@ -68,7 +68,10 @@ static void answer_refusal(struct http_exchange *x, struct span jws)
         return;
     }
     bool by_policy = json_object_get(json_array_get(failed_ones, 0), "policy") != NULL;
-    const char *code = by_policy ? "policy_refused" : "evidence_refused";
+    const char *check =
+        json_string_value(json_object_get(json_array_get(failed_ones, 0), "check"));
+    bool denied = check && !strcmp(check, "deny_list");
+    const char *code = denied ? "platform_denied" : by_policy ? "policy_refused" : "evidence_refused";
     json_t *p = problem_json(403, code, reason, http_request_id(x));
     json_set_str(p, "reason", reason);
     json_object_set(p, "checks", (json_t *)failed_ones);
@@ -102,7 +105,7 @@ static void attest(struct http_exchange *x, void *context)
 {
     const struct as_service *s = context;
     owned(json_free) json_t *body = NULL;
-    char *policies owned(free) = NULL;
+    char *policies owned(free) = NULL, *denied owned(free) = NULL;
     struct envelope envelope owned(envelope_done) = { 0 };
     struct answer a owned(answer_done) = { .body = buf_of(0) };
     const char *code;
@@ -115,6 +118,13 @@ static void attest(struct http_exchange *x, void *context)
     }
     if (!nonce_admits(x, s, &envelope))
         return;
+    e = deny_gather(s, &envelope, &denied);
+    if (failed(e)) {
+        log_err(e, "the deny list cannot be read", "request", http_request_id(x));
+        http_answer_problem(x, 503, "deny_list_unavailable",
+                            "what is denied cannot be read: nothing is appraised");
+        return;
+    }
     e = verifier_link_ask(s->link, &envelope.request, &a, &code);
     if (answer_failed_ask(x, e, &a, code))
         return;
@@ -156,6 +166,9 @@ const struct http_route as_routes[] = {
     { "GET", "/as/v1/policies/{id}", ROUTE_BEARER, policies_show },
     { "PUT", "/as/v1/policies/{id}", ROUTE_BEARER, policies_update },
     { "DELETE", "/as/v1/policies/{id}", ROUTE_BEARER, policies_delete },
+    { "POST", "/as/v1/deny-list", ROUTE_BEARER, deny_add },
+    { "GET", "/as/v1/deny-list", ROUTE_BEARER, deny_list },
+    { "DELETE", "/as/v1/deny-list/{id}", ROUTE_BEARER, deny_remove },
     { "GET", "/health", ROUTE_OPEN, health },
     { 0 },
 };

@@ -4,6 +4,7 @@
 #define ATTESTD_ATTEST_ROUTES_H
 
 #include "access/pinned_keys.h"
+#include "attestd/deny_store.h"
 #include "attestd/envelope.h"
 #include "attestd/nonces.h"
 #include "attestd/policy_store.h"
@@ -18,6 +19,7 @@ struct as_service {
     struct public_keys *public_keys;
     struct nonces *nonces;
     const char *audiences; /* that tokens may be for */
+    struct deny_store *denials;
 };
 
 /* Ends with method NULL; the context of each is a struct as_service. */
@@ -29,6 +31,13 @@ void nonce_create(struct http_exchange *x, void *context);
 bool nonce_admits(struct http_exchange *x, const struct as_service *s, const struct envelope *e);
 /* Uses it up; false: it was used already, or it cannot be recorded; and it has answered. */
 bool nonce_used(struct http_exchange *x, const struct as_service *s, struct span nonce);
+
+/* deny_routes.c */
+void deny_add(struct http_exchange *x, void *context);
+void deny_list(struct http_exchange *x, void *context);
+void deny_remove(struct http_exchange *x, void *context);
+/* Adds the list in force to the request; `*text` (malloc'ed) backs it. */
+fallible deny_gather(const struct as_service *s, struct envelope *envelope, char **text);
 
 /* policy_routes.c */
 void policies_create(struct http_exchange *x, void *context);

@@ -87,6 +87,8 @@ static void settings_of(struct attestd_config *c, struct setting rows[SETTINGS_M
           "whom tokens may be for: names, separated by spaces" },
         { "as", "nonce_store", OPTION_TEXT, &c->nonce_store,
           "database of the nonces that were used, shared by instances" },
+        { "as", "deny_store", OPTION_TEXT, &c->deny_store,
+          "database of the deny list, shared by instances" },
         { "as", "nonce_seconds", OPTION_NUMBER, &c->nonce_seconds, "how long a nonce is good for" },
         { "as", "jwks_file", OPTION_TEXT, &c->jwks_file,
           "the public key is written here; empty: nowhere" },
@@ -136,6 +138,7 @@ static bool set_defaults(struct attestd_config *c)
         { &c->aas_jwks, "/etc/warder/keys/aas-jwks.json" },
         { &c->audiences, ATTESTATION_AUDIENCE },
         { &c->nonce_store, "sqlite:/var/lib/warder/attestd/nonces.db" },
+        { &c->deny_store, "sqlite:/var/lib/warder/attestd/deny.db" },
     };
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
         if (!(*texts[i].to = strdup(texts[i].value)))
@@ -217,8 +220,9 @@ fallible config_check(const struct attestd_config *c, char **message)
           "[as] announce_minutes must be less than rotate_days" },
         { !c->nonce_seconds || c->nonce_seconds > NONCE_SECONDS_MAX,
           "[as] nonce_seconds must be 1 to 3600" },
-        { c->as.enabled && (!given(c->audiences) || !given(c->nonce_store)),
-          "[as] audiences or nonce_store is empty" },
+        { c->as.enabled &&
+              (!given(c->audiences) || !given(c->nonce_store) || !given(c->deny_store)),
+          "[as] audiences, nonce_store or deny_store is empty" },
         { c->as.enabled && !given(c->aas_jwks), "[as] aas_jwks is empty" },
         { !c->refresh_minutes, "[tcs] refresh_minutes must be at least 1" },
     };

@@ -29,6 +29,7 @@ struct front {
     struct pinned_keys *aas_keys;
     struct public_keys *public_keys;
     struct nonces *nonces;
+    struct deny_store *denials;
     struct qvs_service qvs;
     struct as_service as;
     struct http_server *servers[3];
@@ -46,6 +47,7 @@ static void front_donep(struct front *f)
     pinned_keys_close(f->aas_keys);
     public_keys_close(f->public_keys);
     nonces_close(f->nonces);
+    deny_store_close(f->denials);
 }
 
 static const char *given(const char *text)
@@ -86,6 +88,7 @@ static fallible open_appraisal(struct front *f)
     if (!f->config->as.enabled)
         return OK;
     TRY(policy_store_open(f->config->as_store, &f->policies));
+    TRY(deny_store_open(f->config->deny_store, &f->denials));
     TRY(nonces_open(f->config->nonce_store, (int64_t)f->config->nonce_seconds, &f->nonces));
     return pinned_keys_open(f->config->aas_jwks, &f->aas_keys);
 }
@@ -117,6 +120,7 @@ static fallible listen_all(struct front *f)
                                  .aas_keys = f->aas_keys,
                                  .public_keys = f->public_keys,
                                  .nonces = f->nonces,
+                                 .denials = f->denials,
                                  .audiences = c->audiences };
     TRY(listen_role(f, 0, "tcs", &c->tcs,
                     (struct http_server_config){ .routes = tcs_routes,

@@ -24,6 +24,7 @@ void work_request_write(const struct work_request *q, struct buf *out)
     write_part(out, q->tenant);
     write_part(out, q->audience);
     write_part(out, q->policies);
+    write_part(out, q->denied);
 }
 
 fallible work_request_parse(struct span bytes, struct work_request *out)
@@ -40,6 +41,7 @@ fallible work_request_parse(struct span bytes, struct work_request *out)
     q.tenant = read_part(&r);
     q.audience = read_part(&r);
     q.policies = read_part(&r);
+    q.denied = read_part(&r);
     reader_require(&r, kind >= WORK_VERIFY && kind <= WORK_PROBE_ISSUER && final <= 1);
     reader_require(&r, form >= EVIDENCE_RECORD && form <= EVIDENCE_BASE64);
     TRY(reader_end(&r, "request to a worker"));

@@ -33,6 +33,7 @@ struct work_request {
     struct span tenant;       /* WORK_ATTEST */
     struct span audience;     /* WORK_ATTEST: whom the token is for */
     struct span policies;     /* WORK_ATTEST: [{"id","version","policy"}], from the store */
+    struct span denied;       /* WORK_ATTEST: the deny list in force; empty: none */
 };
 void work_request_write(const struct work_request *r, struct buf *out);
 fallible work_request_parse(struct span bytes, struct work_request *out);

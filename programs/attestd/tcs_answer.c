@@ -102,11 +102,17 @@ bool tcs_find(struct http_exchange *x, struct tcs_service *s, const struct tcs_i
     return true;
 }
 
-/* Only these paths are a PCCS'; the others have problem documents. */
-static bool is_pccs(struct span path)
+/* Only these paths and methods are a PCCS'; the others have problem documents. */
+static bool is_pccs(struct span path, const char *method)
 {
-    return !span_starts(path, SPAN("/tcs/")) && !span_starts(path, SPAN("/vcek/")) &&
-           !span_starts(path, SPAN("/vlek/"));
+    static const char *const methods[] = { "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE" };
+    static const char *const own[] = { "/tcs/", "/vcek/", "/vlek/", "/health", "/metrics" };
+    bool known = false;
+    for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
+        known = known || !strcmp(method, methods[i]);
+    for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+        known = known && !span_starts(path, span_str(own[i]));
+    return known;
 }
 
 static void add_escaped(struct buf *out, struct span text)
@@ -136,7 +142,7 @@ static void add_escaped(struct buf *out, struct span text)
 bool pccs_foreign_error(struct http_exchange *x, int status)
 {
     struct buf page owned(buf_done) = buf_of(PAGE_MAX);
-    if (!is_pccs(http_path(x)))
+    if (!is_pccs(http_path(x), http_method(x)))
         return false;
     pccs_begin(x);
     if (status == 413) {

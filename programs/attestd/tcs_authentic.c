@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "attestd/tcs_authentic.h"
 
+#include "base/hex.h"
 #include "collateral/chain_rule.h"
 #include "collateral/signed_json.h"
+#include "collateral/vcek.h"
 #include "crypto/crl.h"
 #include "crypto/signature.h"
 
@@ -88,6 +90,38 @@ static fallible check_amd_crl(const struct tcs_item *item, const struct chain *c
     return good ? OK : FAIL(DENIED, "upstream's CRL has a wrong signature");
 }
 
+/* The key that was asked for: of this chip, at this TCB. */
+static fallible check_vcek(const struct tcs_id *id, const struct cert *cert)
+{
+    const struct vcek_id *want = &id->vcek;
+    const struct snp_tcb tcb = { .fmc = want->fmc,
+                                 .boot_loader = want->boot_loader,
+                                 .tee = want->tee,
+                                 .snp = want->snp,
+                                 .microcode = want->microcode };
+    struct vcek v;
+    char hwid[CHIP_ID_DIGITS + 1];
+    if (failed(vcek_read(cert, &v)) || v.key != SNP_VCEK)
+        return FAIL(DENIED, "upstream's VCEK is none");
+    hex_str(span_from(v.hwid, v.hwid_len), hwid);
+    if (strcmp(hwid, want->chip) || !snp_tcb_equal(&v.tcb, &tcb) ||
+        strcmp(snp_product_name(v.product), amd_product_name(id->product)))
+        return FAIL(DENIED, "upstream's VCEK is of another chip or TCB");
+    return OK;
+}
+
+/* "SEV-Milan", "SEV-VLEK-Milan" */
+static fallible check_issuer(const struct tcs_id *id, const struct cert *issuer)
+{
+    struct buf cn owned(buf_done) = buf_of(256);
+    TRY(cert_subject_cn(issuer, &cn));
+    enum snp_product product =
+        snp_issuer_product(buf_span(&cn), id->vlek ? SNP_VLEK : SNP_VCEK);
+    return strcmp(snp_product_name(product), amd_product_name(id->product))
+               ? FAIL(DENIED, "upstream's chain is of another product")
+               : OK;
+}
+
 static fallible check_amd(const struct tcs_id *id, const struct tcs_item *item,
                           const struct root_set *roots, const struct tcs_item *issuers)
 {
@@ -95,6 +129,7 @@ static fallible check_amd(const struct tcs_id *id, const struct tcs_item *item,
     struct chain chain owned(chain_done) = { 0 };
     bool good;
     TRY(amd_chain_read(id->kind == TCS_AMD_CHAIN ? item : issuers, roots, &chain));
+    TRY(check_issuer(id, chain.certs[0]));
     if (id->kind == TCS_AMD_CHAIN)
         return OK;
     if (id->kind == TCS_AMD_CRL)
@@ -103,7 +138,7 @@ static fallible check_amd(const struct tcs_id *id, const struct tcs_item *item,
     if (!span_equal(cert_issuer(vcek), cert_subject(chain.certs[0])))
         return FAIL(DENIED, "upstream's VCEK is of another product");
     TRY(cert_signed_by(vcek, cert_key(chain.certs[0]), &good));
-    return good ? OK : FAIL(DENIED, "upstream's VCEK has a wrong signature");
+    return good ? check_vcek(id, vcek) : FAIL(DENIED, "upstream's VCEK has a wrong signature");
 }
 
 fallible tcs_item_authenticate(const struct tcs_id *id, const struct tcs_item *item,

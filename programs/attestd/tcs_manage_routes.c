@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* /tcs/v1: the cache in an administrator's hands, for holders of a bearer token whose permissions
  * (service TCS) allow it; and its health and metrics. */
+#include "attestd/bearer_gate.h"
 #include "attestd/tcs_answer.h"
 #include "attestd/tcs_archive.h"
 #include "attestd/tcs_forecast.h"
@@ -10,28 +11,10 @@
 
 #define TCS_SERVICE "TCS"
 
-/* Answers and returns false when the caller may not. */
 static bool allowed(struct http_exchange *x, const struct tcs_service *s, const char *needed,
                     struct bearer *b)
 {
-    enum bearer_verdict verdict = BEARER_INVALID;
-    struct err e = s->aas_keys ? pinned_keys_verify(s->aas_keys, http_bearer(x), clock_now(),
-                                                    &verdict, b)
-                               : OK;
-    if (failed(e)) {
-        http_answer_failure(x, e, "token_invalid");
-        return false;
-    }
-    if (verdict != BEARER_GOOD) {
-        http_answer_problem(x, 401, bearer_problem(verdict), "the bearer token is not accepted");
-        return false;
-    }
-    if (bearer_allows(b, TCS_SERVICE, needed, (struct span){ 0 }))
-        return true;
-    log_info("permission denied", "request", http_request_id(x), "user", b->subject, "needed",
-             needed);
-    http_answer_problem(x, 403, "permission_denied", "the token's permissions do not allow this");
-    return false;
+    return bearer_gate(x, s->aas_keys, TCS_SERVICE, needed, b);
 }
 
 static const char *state_of(int64_t end, int64_t now, int64_t alarm_seconds)

@@ -100,7 +100,7 @@ static fallible check_same(struct pck_certs *certs, const struct cert *leaf,
     upper_hex(SPAN_OF(e->pce_id), pce);
     TRY(ca_of(leaf, ca));
     if (strcmp(pce, pce_id))
-        return FAIL(DENIED, "a PCK certificate of another provisioning enclave");
+        return FAIL(ABSENT, "a PCK certificate of another provisioning enclave");
     if (certs->count && (strcmp(fmspc, certs->fmspc) || strcmp(ca, certs->ca)))
         return FAIL(DENIED, "PCK certificates of different platforms");
     memcpy(certs->fmspc, fmspc, sizeof(fmspc));

@@ -18,7 +18,7 @@ size_t pck_select(const struct pck_certs *certs, const struct tcb_info *info,
                   const struct raw_platform *raw);
 
 /* Adds a certificate (PEM) under a chain, percent-encoded: verified, of the same family and CA as
- * those that are there. FAIL_DENIED, FAIL_INPUT. */
+ * those that are there. FAIL_DENIED, FAIL_INPUT; FAIL_ABSENT: of another PCE-ID. */
 fallible pck_certs_add(struct pck_certs *certs, struct span pem, const char *chain,
                        const struct root_set *roots, const char *pce_id);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "attestd/worker.h"
 
-#include "attestd/appraise.h"
+#include "attestd/denial.h"
 #include "attestd/channel.h"
 #include "attestd/request.h"
 #include "attestd/runtime_data.h"
@@ -224,9 +224,10 @@ static fallible decide(struct work *w, const struct runtime_data *rd, const stru
     struct appraisal appraisal owned(appraisal_done) = { 0 };
     owned(json_free) json_t *documents = NULL, *wrong = NULL;
     char evidence[DIGEST_TEXT_SIZE], collateral[DIGEST_TEXT_SIZE];
-    bool verified = verify_result_verified(w->result);
+    bool verified = verify_result_verified(w->result), denied;
     TRY(json_parse(q->policies, &documents));
     TRY(appraise(documents, verify_result_claims(w->result), w->now, &appraisal));
+    TRY(denial_apply(q->denied, verify_result_claims(w->result), &appraisal, &denied));
     TRY(digest_text(buf_span(&w->evidence), evidence));
     wrong = verified ? json_incref(appraisal.failed) : failed_checks(w->result);
     struct attestation_facts facts = {
@@ -244,7 +245,8 @@ static fallible decide(struct work *w, const struct runtime_data *rd, const stru
         .verified = verified && appraisal.met,
         .genuine = verified,
         .measured = any_names_measurement(documents),
-        .reason = verified ? "the evidence is genuine but an appraisal policy is not met"
+        .reason = verified && denied ? "the platform is on the deny list"
+                  : verified ? "the evidence is genuine but an appraisal policy is not met"
                            : verify_result_reason(w->result),
         .failed = wrong,
     };

@@ -34,6 +34,7 @@ bool verb_options(int argc, char **argv, const struct option_row *rows, const st
 int cli_appraisal(int argc, char **argv);
 int cli_collateral(int argc, char **argv);
 int cli_audit(int argc, char **argv);
+int cli_deny(int argc, char **argv);
 int cli_dev(int argc, char **argv);
 int cli_key(int argc, char **argv);
 int cli_policy(int argc, char **argv);

@@ -33,6 +33,7 @@ static const struct template {
       "[qvs]\nenabled = yes\naddress = 127.0.0.1\nport = @QVS@\n"
       "[as]\nenabled = yes\naddress = 127.0.0.1\nport = @AS@\nstore = sqlite:@DIR@/var/attestd/as.db\n"
       "nonce_store = sqlite:@DIR@/var/attestd/nonces.db\n"
+      "deny_store = sqlite:@DIR@/var/attestd/deny.db\n"
       "signing_key = @DIR@/var/attestd/token.key\njwks_file = @DIR@/etc/keys/as-jwks.json\n"
       "aas_jwks = @DIR@/etc/keys/aas-jwks.json\n"
       "[verify]\nroot = @ROOT@\n" },

@@ -12,6 +12,7 @@ static const struct verb verbs[] = {
     { "appraisal", cli_appraisal, "appraisal policies: what evidence must say" },
     { "audit", cli_audit, "the record of every decision" },
     { "collateral", cli_collateral, "the endorsement cache: list, refresh, forecast, export, import" },
+    { "deny", cli_deny, "what is refused although its vendor vouches for it: add, list, remove, affected" },
     { "dev", cli_dev, "run the whole system on this machine, for development" },
     { "status", cli_status, "health of every service" },
     { "user", cli_user, "accounts" },

@@ -76,6 +76,21 @@ static void policy_delete(struct http_exchange *x, void *context)
     simple(x, context, OPERATION_POLICY_DELETE, 204);
 }
 
+static void deny_add(struct http_exchange *x, void *context)
+{
+    simple(x, context, OPERATION_DENY_ADD, 201);
+}
+
+static void deny_list(struct http_exchange *x, void *context)
+{
+    simple(x, context, OPERATION_DENY_LIST, 200);
+}
+
+static void deny_remove(struct http_exchange *x, void *context)
+{
+    simple(x, context, OPERATION_DENY_REMOVE, 204);
+}
+
 static void audit_list(struct http_exchange *x, void *context)
 {
     static const char *const filters[] = { "limit", "key", "before", NULL };
@@ -171,6 +186,9 @@ const struct http_route kbs_routes[] = {
     { "GET", "/kbs/v1/key-transfer-policies/{id}", ROUTE_BEARER, policy_show },
     { "PUT", "/kbs/v1/key-transfer-policies/{id}", ROUTE_BEARER, policy_update },
     { "DELETE", "/kbs/v1/key-transfer-policies/{id}", ROUTE_BEARER, policy_delete },
+    { "POST", "/kbs/v1/deny-list", ROUTE_BEARER, deny_add },
+    { "GET", "/kbs/v1/deny-list", ROUTE_BEARER, deny_list },
+    { "DELETE", "/kbs/v1/deny-list/{id}", ROUTE_BEARER, deny_remove },
     { "GET", "/kbs/v1/audit", ROUTE_BEARER, audit_list },
     { "GET", "/kbs/v1/audit/{id}", ROUTE_BEARER, audit_show },
     { 0 },

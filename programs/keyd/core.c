@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/ipc.h"
 #include "base/log.h"
+#include "broker/deny_list.h"
 #include "broker/operation.h"
 #include "broker/row.h"
 #include "crypto/jose.h"
@@ -182,6 +183,7 @@ static fallible open_stores(const struct keyd_settings *s, const char *folder, s
     TRY(committer_open(writer, journal, &b->committer));
     writer = NULL;
     TRY(policy_cache_new(&b->policies));
+    TRY(deny_cache_new(&b->denials));
     TRY(planned_open(&b->planned));
     return store_pool_open(url, READERS, &b->readers);
 }

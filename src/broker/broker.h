@@ -28,6 +28,7 @@ struct broker {
     struct key_service *manager;
     struct store_pool *readers;
     struct policy_cache *policies;
+    struct deny_cache *denials;
     struct committer *committer;
     struct planned *planned;
     struct key *import; /* public: imports are sealed to it */
@@ -43,6 +44,7 @@ typedef struct err broker_operation(struct broker *b, const struct broker_reques
 broker_operation broker_challenge, broker_release, broker_release_appraised, broker_release_without_policy;
 broker_operation broker_key_create, broker_key_list, broker_key_show, broker_key_delete;
 broker_operation broker_policy_create, broker_policy_list, broker_policy_show, broker_policy_update, broker_policy_delete;
+broker_operation broker_deny_add, broker_deny_list, broker_deny_remove;
 broker_operation broker_audit_list, broker_audit_show, broker_public_keys, broker_health;
 
 /* Removes spent challenges that have expired; called now and then. */

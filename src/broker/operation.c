@@ -28,6 +28,9 @@ static const struct {
     [OPERATION_POLICY_DELETE] = { "delete policy", broker_policy_delete, "policy_delete" },
     [OPERATION_AUDIT_LIST] = { "list audit records", broker_audit_list, "audit_list" },
     [OPERATION_AUDIT_SHOW] = { "show audit record", broker_audit_show, "audit_show" },
+    [OPERATION_DENY_ADD] = { "add to the deny list", broker_deny_add, "deny_add" },
+    [OPERATION_DENY_LIST] = { "show the deny list", broker_deny_list, "deny_list" },
+    [OPERATION_DENY_REMOVE] = { "take off the deny list", broker_deny_remove, "deny_remove" },
 };
 
 const char *operation_name(uint16_t operation)

@@ -28,6 +28,9 @@ enum operation {
     OPERATION_POLICY_DELETE,
     OPERATION_AUDIT_LIST,
     OPERATION_AUDIT_SHOW,
+    OPERATION_DENY_ADD,
+    OPERATION_DENY_LIST,
+    OPERATION_DENY_REMOVE,
     OPERATION_RELEASE_WITHOUT_POLICY, /* the same request: the attestation service lacks a policy that the key's names */
     OPERATION_COUNT
 };

@@ -8,7 +8,8 @@
 
 /* What posture needs to judge a platform again when new collateral comes. */
 static const char *const tcb_inputs[] = { "tee", "fmspc", "pck_tcb", "pce_svn", "pce_id", "tee_tcb_svn", "qe_isvsvn", "seamsvn",
-                                          "ppid", "advisory_ids", "tcb_status", "tcb_date", "root", NULL };
+                                          "ppid", "platform_instance_id", "advisory_ids", "tcb_status", "tcb_date", "root",
+                                          "product", "chip_id", "reported_tcb", "current_firmware", "tpm_firmware", NULL };
 static const char *const workload[] = { "debug", "mrenclave", "mrsigner", "isvprodid", "isvsvn", "mrtd", "rtmr0", "rtmr1",
                                         "rtmr2", "rtmr3", "mrseam", NULL };
 
@@ -46,14 +47,25 @@ void record_client(json_t *record, const struct bearer *client)
     json_set_str(record, "token_id", client->id);
 }
 
+/* Of the evidence, and of the pieces of a bundle: "fmspc", "tdx.fmspc". */
+static bool is_named(const char *claim, const char *const *names)
+{
+    const char *dot = strrchr(claim, '.');
+
+    for (; *names; names++)
+        if (!strcmp(dot ? dot + 1 : claim, *names))
+            return true;
+    return false;
+}
+
 static json_t *subset(const json_t *claims, const char *const *names)
 {
-    json_t *out = json_object();
-    for (; *names; names++) {
-        json_t *value = json_object_get(claims, *names);
-        if (value)
-            json_object_set(out, *names, value);
-    }
+    json_t *out = json_object(), *value;
+    const char *claim;
+
+    json_object_foreach ((json_t *)claims, claim, value)
+        if (is_named(claim, names))
+            json_object_set(out, claim, value);
     return out;
 }
 

@@ -159,6 +159,8 @@ fallible release_decide(struct release *r)
         attestation_done(&r->attestation);
         r->o->code = CODE_OK;
     }
+    if (r->o->code == CODE_OK && r->attested) /* under `observe` too: who denies means it */
+        TRY(release_check_denied(r));
     if (r->o->code != CODE_OK)
         return OK;
     TRY(issuer_of(r, &issuer));

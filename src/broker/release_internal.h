@@ -47,6 +47,7 @@ static inline void release_donep(struct release *r)
 fallible release_authenticate(struct release *r); /* body, challenge, proof, bearer token */
 fallible release_look_up(struct release *r);      /* key and policy as they are now */
 fallible release_decide(struct release *r);       /* attestation and the key's policy */
+fallible release_check_denied(struct release *r); /* an attested client's platform */
 
 /* The words of the outcome with what failed: for the record, and for the caller where the policy says so. */
 const char *release_reason(const struct release *r, char out[OUTCOME_DETAIL_SIZE]);

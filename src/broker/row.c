@@ -19,6 +19,8 @@ const struct migration broker_schema[] = {
          "CREATE INDEX audit_key ON audit (tenant, key_id, seq);" },
     { 2, "CREATE TABLE removals (tenant TEXT NOT NULL, id TEXT NOT NULL, version INTEGER NOT NULL, link TEXT NOT NULL,"
          " content TEXT NOT NULL, mac BLOB NOT NULL, PRIMARY KEY (tenant, id));" },
+    { 3, "CREATE TABLE deny_lists (tenant TEXT NOT NULL, id TEXT NOT NULL, version INTEGER NOT NULL, link TEXT NOT NULL,"
+         " content TEXT NOT NULL, mac BLOB NOT NULL, PRIMARY KEY (tenant, id));" },
 };
 const size_t broker_schema_count = sizeof broker_schema / sizeof broker_schema[0];
 
@@ -43,6 +45,7 @@ static const struct {
     [ROW_KEYS] = TABLE("keys"),
     [ROW_POLICIES] = TABLE("transfer_policies"),
     [ROW_REMOVALS] = TABLE("removals"),
+    [ROW_DENY_LISTS] = TABLE("deny_lists"),
 #undef TABLE
 };
 

@@ -17,7 +17,7 @@
 #define ROW_LIST_MAX 1000
 
 /* ROW_REMOVALS: keys that are deleted, until their secrets are. */
-enum row_table { ROW_KEYS, ROW_POLICIES, ROW_REMOVALS };
+enum row_table { ROW_KEYS, ROW_POLICIES, ROW_REMOVALS, ROW_DENY_LISTS };
 
 struct row {
     char tenant[TENANT_MAX + 1], id[UUID_TEXT_SIZE], link[ROW_LINK_MAX + 1]; /* keys: policy id; policies: name or "" */

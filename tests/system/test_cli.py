@@ -25,7 +25,7 @@ def warder(*arguments, status=0, config=None, cwd="/", text=None):
 
 
 NO_OPERANDS = ["key create", "key import", "key register", "key enroll", "key list", "policy create", "policy list", "appraisal create",
-               "appraisal list", "audit list", "collateral list", "collateral refresh", "collateral forecast", "user list", "role list", "token get", "token show", "status", "dev up", "dev down", "dev status"]
+               "appraisal list", "audit list", "collateral list", "collateral refresh", "collateral forecast", "deny list", "deny affected", "user list", "role list", "token get", "token show", "status", "dev up", "dev down", "dev status"]
 ONE_OPERAND = ["key show", "key delete", "policy show", "policy delete", "policy lint", "appraisal show", "appraisal delete", "appraisal lint",
                "audit show", "collateral export", "collateral import", "user create", "user show", "user password", "user delete", "role create", "role show", "role delete", "verify"]
 

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "attestd/bearer_gate.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+
+bool bearer_gate(struct http_exchange *x, struct pinned_keys *keys, const char *service,
+                 const char *needed, struct bearer *b)
+{
+    enum bearer_verdict verdict = BEARER_INVALID;
+    struct err e =
+        keys ? pinned_keys_verify(keys, http_bearer(x), clock_now(), &verdict, b) : OK;
+    if (failed(e)) {
+        http_answer_failure(x, e, "token_invalid");
+        return false;
+    }
+    if (verdict != BEARER_GOOD) {
+        http_answer_problem(x, 401, bearer_problem(verdict), "the bearer token is not accepted");
+        return false;
+    }
+    if (bearer_allows(b, service, needed, (struct span){ 0 }))
+        return true;
+    log_info("permission denied", "request", http_request_id(x), "user", b->subject, "needed",
+             needed);
+    http_answer_problem(x, 403, "permission_denied", "the token's permissions do not allow this");
+    return false;
+}

@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Deny lists: what the operator refuses although its vendor vouches for it, at releases and at appraisals."""
+import json
+import sqlite3
+import subprocess
+import time
+
+import pytest
+
+import attestd_fixture as fixture
+import simulator as teesim
+from attestd_fixture import Attestd, cmw
+from kbs_fixture import ADMIN, Client, Kbs, default_claims, refused
+
+DENY = ("deny_list:*",)
+FMSPC = "00806f050000"
+
+
+@pytest.fixture(scope="module")
+def kbs(tmp_path_factory):
+    k = Kbs(tmp_path_factory.mktemp("kbs"))
+    yield k
+    k.stop()
+
+
+@pytest.fixture(scope="module")
+def key(kbs):
+    return kbs.make_key()["key_information"]["id"]
+
+
+def add(kbs, kind, value, tenant="default", reason="recall", status=201):
+    r = kbs.call("POST", "/kbs/v1/deny-list", {"kind": kind, "value": value, "reason": reason}, kbs.token(DENY, tenant=tenant))
+    assert r.status == status, r.text
+    return r
+
+
+def remove(kbs, name, tenant="default"):
+    return kbs.call("DELETE", f"/kbs/v1/deny-list/{name}", bearer=kbs.token(DENY, tenant=tenant)).status
+
+
+ROWS = [("fmspc", FMSPC.upper(), {}, f"fmspc:{FMSPC}"), ("family", "00806F", {}, "family:00806f"),
+        ("family", "Milan", {"tee": "snp", "product": "Milan", "fmspc": None}, "family:Milan"),
+        ("chip", "AB" * 16, {}, f"chip:{'ab' * 16}"), ("chip", "cd" * 64, {"chip_id": "cd" * 64}, f"chip:{'cd' * 64}"),
+        ("firmware", "44" * 48, {}, f"firmware:{'44' * 48}"), ("firmware", "1.55.21", {"current_firmware": "1.55.21"}, "firmware:1.55.21"),
+        ("advisory", "INTEL-SA-00615", {"advisory_ids": ["INTEL-SA-00001", "INTEL-SA-00615"]}, "advisory:INTEL-SA-00615"),
+        ("fmspc", "ffffffffffff", {"tdx.fmspc": "ffffffffffff"}, "fmspc:ffffffffffff")]
+
+
+@pytest.mark.parametrize("kind,value,claims,name", ROWS, ids=lambda x: str(x)[:24])
+def test_a_live_token_does_not_slip_through(kbs, key, kind, value, claims, name):
+    """Added between two releases by one token: the second is refused, within the second; taken off, it goes on."""
+    client = Client(kbs)
+    token = client.attestation_token(claims=default_claims(**claims))
+    with_policy = key
+    before = client.request(with_policy, client.challenge(with_policy), token)
+    assert add(kbs, kind, value).json["id"] == name
+    begin = time.time()
+    refused(client.request(with_policy, client.challenge(with_policy), token), 403, "platform_denied")
+    assert time.time() - begin < 1
+    record = kbs.audit(key=with_policy, limit=1)[0]
+    assert record["code"] == "platform_denied" and any(c["check"] == "deny_list" and c["expected"] == name for c in record["checks"])
+    assert remove(kbs, name) == 204
+    after = client.request(with_policy, client.challenge(with_policy), token)
+    assert (after.status, after.code_word) == (before.status, before.code_word)
+
+
+def test_others_are_not_touched(kbs, key):
+    add(kbs, "fmspc", "00906ed50000")
+    assert Client(kbs).fetch(key)[0].status == 200
+    assert remove(kbs, "fmspc:00906ed50000") == 204
+
+
+def test_changes_are_on_record(kbs):
+    add(kbs, "advisory", "INTEL-SA-00999", reason="lab says so")
+    add(kbs, "advisory", "INTEL-SA-00999", status=409)
+    listed = kbs.call("GET", "/kbs/v1/deny-list", bearer=kbs.token(DENY)).json
+    entry = next(e for e in listed["entries"] if e["id"] == "advisory:INTEL-SA-00999")
+    assert entry["reason"] == "lab says so" and entry["author"] == "admin"
+    assert remove(kbs, "advisory:INTEL-SA-00999") == 204 and remove(kbs, "advisory:INTEL-SA-00999") == 404
+    records = {r["action"]: r for r in reversed(kbs.audit(limit=6)) if r["action"].startswith("deny") and r["decision"] == "done"}
+    assert records["deny_add"]["deny"]["reason"] == "lab says so" and records["deny_remove"]["deny"]["id"] == "advisory:INTEL-SA-00999"
+    assert records["deny_remove"]["subject"] == "admin" and records["deny_remove"]["deny_version"] == records["deny_add"]["deny_version"] + 1
+
+
+@pytest.mark.parametrize("body", [{}, {"kind": "fmspc", "value": FMSPC}, {"kind": "fmspc", "value": "00", "reason": "x"},
+                                  {"kind": "serial", "value": "1", "reason": "x"}, {"kind": "fmspc", "value": FMSPC, "reason": ""},
+                                  {"kind": "fmspc", "value": FMSPC, "reason": "x", "more": 1}, {"kind": 1, "value": FMSPC, "reason": "x"}])
+def test_malformed_entries(kbs, body):
+    refused(kbs.call("POST", "/kbs/v1/deny-list", body, kbs.token(DENY)), 400, "malformed_request")
+
+
+def test_who_may(kbs):
+    body = {"kind": "fmspc", "value": FMSPC, "reason": "x"}
+    refused(kbs.call("POST", "/kbs/v1/deny-list", body, kbs.token(ADMIN)), 403, "permission_denied")
+    refused(kbs.call("DELETE", f"/kbs/v1/deny-list/fmspc:{FMSPC}", bearer=kbs.token(ADMIN)), 403, "permission_denied")
+    refused(kbs.call("GET", "/kbs/v1/deny-list", bearer=kbs.token(ADMIN)), 403, "permission_denied")
+
+
+def test_tenants(kbs, key):
+    """A tenant's list holds for itself; the operator's, tenant default, for all."""
+    add(kbs, "fmspc", FMSPC, tenant="other")
+    assert Client(kbs).fetch(key)[0].status == 200
+    assert kbs.call("GET", "/kbs/v1/deny-list", bearer=kbs.token(DENY)).json["entries"] == []
+    assert remove(kbs, f"fmspc:{FMSPC}") == 404 and remove(kbs, f"fmspc:{FMSPC}", tenant="other") == 204
+
+
+def test_a_list_that_was_changed_or_taken_away_refuses(tmp_path):
+    """Whoever writes to the database can neither lift a denial nor bring back the list of before."""
+    k = Kbs(tmp_path)
+    try:
+        key_id = k.make_key()["key_information"]["id"]
+        add(k, "fmspc", "00906ed50000")
+        database = k.dir / "keyd/core/keyd.db"
+        with sqlite3.connect(database) as db:
+            old = db.execute("SELECT * FROM deny_lists").fetchone()
+        add(k, "fmspc", FMSPC)
+        refused(Client(k).fetch(key_id)[0], 403, "platform_denied")
+        with sqlite3.connect(database) as db:
+            new = db.execute("SELECT * FROM deny_lists").fetchone()
+        for change in ("DELETE FROM deny_lists", "UPDATE deny_lists SET content = '{\"entries\":[]}'", None):
+            with sqlite3.connect(database) as db:
+                if change:
+                    db.execute(change)
+                else:
+                    db.execute("DELETE FROM deny_lists")
+                    db.execute("INSERT INTO deny_lists VALUES (?,?,?,?,?,?)", old)
+            refused(Client(k).fetch(key_id)[0], 500, "record_tampered")
+            with sqlite3.connect(database) as db:
+                db.execute("DELETE FROM deny_lists")
+                db.execute("INSERT INTO deny_lists VALUES (?,?,?,?,?,?)", new)
+        refused(Client(k).fetch(key_id)[0], 403, "platform_denied")
+        # After a restart too.
+        k.stop()
+        k.start_keyd()
+        k.start_kbsd()
+        refused(Client(k).fetch(key_id)[0], 403, "platform_denied")
+    finally:
+        k.stop()
+
+
+# --- the attestation service, and the command line over both
+
+@pytest.fixture(scope="module")
+def system(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("deny")
+    s = teesim.Simulator(folder / "teesim")
+    policy = {"version": "1.0.0", "allOf": [{"claim": "debug", "equals": False}]}
+    a = Attestd(folder / "attestd", s.ready["pcs"], roots=[s.ready["root"]])
+    r = a.call("as", "POST", "/as/v1/policies", {"name": "any", "policy": policy}, bearer=a.token())
+    assert r.status == 201
+    k = Kbs(folder / "kbs", attestd=a, aas=a.aas)
+    yield s, a, k
+    k.stop()
+    a.stop()
+    s.stop()
+
+
+def attest(system):
+    simulated, a, _ = system
+    path = simulated.dir / "quote-deny"
+    subprocess.run([fixture.TEESIM, "quote", "--dir", simulated.dir, "--tee", "tdx4", "-o", path], check=True)
+    return a.call("as", "POST", "/as/v1/attest", {"evidence": cmw(path.read_bytes()), "policy_ids": ["any"]})
+
+
+def cli(system, *arguments, status=0):
+    _, a, k = system
+    token, config = a.dir / "cli-token", a.dir / "cli.conf"
+    now = int(time.time())
+    token.write_text(a.token(permissions=[{"service": s, "context": "", "rules": ["*:*:*"]} for s in ("KBS", "AS", "TCS")], iat=now))
+    token.chmod(0o600)
+    ca = a.dir / "both.pem"
+    ca.write_text((a.dir / "attestd.pem").read_text() + (k.dir / "attestd.pem").read_text())
+    config.write_text(f"[services]\nkbs = https://localhost:{k.port}\nas = https://localhost:{a.ports['as']}\n"
+                      f"tcs = https://localhost:{a.ports['tcs']}\n[tls]\nca = {ca}\n[login]\ntoken_file = {token}\n")
+    done = subprocess.run([teesim.WARDER, *arguments, "--config", config], text=True, capture_output=True, timeout=60)
+    assert done.returncode == status, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def test_command_line(system):
+    """One command: appraisals and releases are refused at once; what it touches is named; one more lets them through."""
+    _, a, k = system
+    name = f"fmspc:{fixture.SIM_FMSPC.lower()}"
+    key_id = k.make_key(policy=k.make_policy(name="any", policy_ids=["any"], attestation_types=["tdx"])["id"])["key_information"]["id"]
+    assert attest(system).status == 200
+    assert f"Denied: {name}" in cli(system, "deny", "add", "fmspc", fixture.SIM_FMSPC, "--reason", "recall")
+    r = attest(system)
+    assert (r.status, r.json["code"]) == (403, "platform_denied"), r.text
+    assert r.json["checks"][0] == {"check": "deny_list", "clause": "deny list of the attestation service", "detail": name}
+    header, claims = fixture.verify_jwt(r.json["refusal"], json.loads((a.dir / "as-jwks.json").read_text()))
+    assert header["typ"] == "warder-refusal+jwt" and "cnf" not in claims
+    listed = cli(system, "deny", "list")
+    assert fixture.SIM_FMSPC.lower() in listed and "kbs, as" in listed and "recall" in listed
+    affected = json.loads(cli(system, "deny", "affected", "-o", "json"))
+    assert affected["platforms"][0]["entry"] == name and affected["keys"] == [] and key_id
+    cli(system, "deny", "add", "fmspc", fixture.SIM_FMSPC, "--reason", "again", status=1)
+    cli(system, "deny", "add", "fmspc", "00", "--reason", "x", status=2)
+    cli(system, "deny", "add", "fmspc", FMSPC, status=2)
+    assert "No longer denied" in cli(system, "deny", "remove", "fmspc", fixture.SIM_FMSPC)
+    assert attest(system).status == 200 and "recall" not in cli(system, "deny", "list")
+
+
+def test_affected_releases(kbs, key, tmp_path):
+    """From the audit log: the releases to such platforms, and the keys that went there."""
+    assert Client(kbs).fetch(key)[0].status == 200
+    a = Attestd(tmp_path / "a", "", roles=("as", "tcs"))
+    a.aas = kbs.aas
+    (a.dir / "aas-jwks.json").write_text(json.dumps(kbs.aas.jwks()))
+    time.sleep(1.1)
+    system = (None, a, kbs)
+    cli(system, "deny", "add", "fmspc", FMSPC, "--reason", "recall")
+    affected = json.loads(cli(system, "deny", "affected", "-o", "json"))
+    assert {"id": key} in affected["keys"]
+    assert any(r["key_id"] == key and r["decision"] == "released" and r["entry"] == f"fmspc:{FMSPC}" for r in affected["releases"])
+    assert key in cli(system, "deny", "affected")
+    cli(system, "deny", "remove", "fmspc", FMSPC)
+    assert a.stop() == 0
