@@ -11,7 +11,7 @@
 #define KBS_PORT 9443
 #define CLIENTS_MAX 4096
 #define TIMEOUT_MAX 600
-#define SETTINGS_COUNT 21
+#define SETTINGS_COUNT 22
 
 static void settings_of(struct config *c, struct setting rows[SETTINGS_COUNT])
 {
@@ -51,10 +51,13 @@ static void settings_of(struct config *c, struct setting rows[SETTINGS_COUNT])
           "bearer token to send, mode 0600; empty: skc_library.conf's, else none" },
         { "kbs", "tenant", OPTION_TEXT, &c->tenant, "our tenant" },
         { "evidence", "attester", OPTION_TEXT, &c->attester,
-          "tsm (Linux configfs-tsm), socket (evidence socket) or none (no TEE)" },
+          "tsm (Linux configfs-tsm), socket (evidence socket), tpm or none (no TEE)" },
         { "evidence", "tsm_path", OPTION_TEXT, &c->tsm_path, "folder of TSM requests" },
         { "evidence", "evidence_socket", OPTION_TEXT, &c->evidence_socket,
           "path of the evidence socket" },
+        { "evidence", "tpm", OPTION_TEXT, &c->tpm,
+          "TCTI, handle of the attestation key, PCRs, event log, IMA list: device:/dev/tpmrm0 0x81010002 "
+          "0,1,2,3,4,5,6,7 - -" },
         { 0 },
     };
 
@@ -75,7 +78,7 @@ void config_done(struct config *c)
     char **texts[] = { &c->socket,      &c->keys_file,    &c->pid_file,     &c->log_file,
                        &c->allow_users, &c->allow_groups, &c->skc_library,  &c->hostname,
                        &c->ip,          &c->ca_file,      &c->release_keys, &c->token_file,
-                       &c->tenant,      &c->attester,     &c->tsm_path,     &c->evidence_socket,
+                       &c->tenant,      &c->attester,     &c->tsm_path,     &c->evidence_socket, &c->tpm,
                        &c->url,         &c->connect_to };
 
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
@@ -206,9 +209,21 @@ static fallible work_out_bearer(struct config *c)
 static fallible work_out_platform(struct config *c)
 {
     TRY(attester_kind_parse(either(c->attester, "tsm"), &c->platform.kind));
-    c->platform.path = c->platform.kind == ATTESTER_TSM ? c->tsm_path : c->evidence_socket;
-    if (c->platform.kind != ATTESTER_NONE && !c->platform.path)
-        return FAIL(INPUT, "[evidence] attester needs its path: tsm_path or evidence_socket");
+    switch (c->platform.kind) {
+    case ATTESTER_NONE:
+        return OK;
+    case ATTESTER_TSM:
+        c->platform.path = c->tsm_path;
+        break;
+    case ATTESTER_SOCKET:
+        c->platform.path = c->evidence_socket;
+        break;
+    case ATTESTER_TPM:
+        c->platform.path = c->tpm;
+        break;
+    }
+    if (!c->platform.path)
+        return FAIL(INPUT, "[evidence] attester needs its place: tsm_path, evidence_socket or tpm");
     return OK;
 }
 

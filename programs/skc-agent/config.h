@@ -27,7 +27,7 @@ struct config {
     bool prefetch;
     char *skc_library, *hostname, *ip, *ca_file, *release_keys, *token_file, *tenant;
     uint64_t port;
-    char *attester, *tsm_path, *evidence_socket;
+    char *attester, *tsm_path, *evidence_socket, *tpm;
 
     /* worked out */
     struct skc_conf skc;

@@ -21,6 +21,9 @@
 #define DEFAULT_CONFIG "/etc/warder/skc-agent.conf"
 #define JWKS_MAX (64U << 10)
 
+#define TPM_DEVICE "/dev/tpmrm0"
+#define TPM_LOGS "/sys/kernel/security" /* event log and IMA list */
+
 struct agent {
     struct config config;
     const char *config_path;
@@ -102,13 +105,17 @@ static fallible enter_sandbox(const struct agent *a)
     char *ca owned(free) = folder_of(a->config.ca_file);
     char *socket owned(free) = folder_of(a->config.socket);
     char *pid owned(free) = folder_of(a->config.pid_file);
-    const char *readable[] = { keys, ca, "/etc", "/usr", "/lib", "/dev/urandom", NULL };
+    const char *readable[] = { keys, ca, "/etc", "/usr", "/lib", "/dev/urandom", NULL, NULL };
     const char *writable[] = { socket, NULL, NULL, NULL };
-    size_t n = 1;
+    size_t n = 1, logs = sizeof(readable) / sizeof(readable[0]) - 2;
     bool files = false, calls = false;
 
     if (a->config.platform.kind == ATTESTER_TSM && file_exists(a->config.tsm_path))
         writable[n++] = a->config.tsm_path;
+    if (a->config.platform.kind == ATTESTER_TPM && file_exists(TPM_DEVICE))
+        writable[n++] = TPM_DEVICE;
+    if (a->config.platform.kind == ATTESTER_TPM && file_exists(TPM_LOGS))
+        readable[logs] = TPM_LOGS;
     if (pid)
         writable[n++] = pid;
     TRY(harden_files(readable, writable, &files));

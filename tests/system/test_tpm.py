@@ -14,7 +14,7 @@ from cryptography.x509.oid import NameOID, ObjectIdentifier
 
 import swtpm_fixture
 from attestd_fixture import Attestd, b64url
-from simulator import WARDER
+from simulator import BUILD, WARDER
 from swtpm_fixture import Tpm
 
 pytestmark = pytest.mark.skipif(bool(swtpm_fixture.missing()), reason="swtpm or tpm2-tools is not installed")
@@ -203,6 +203,35 @@ def test_logs_of_what_was_measured(tpm, tmp_path):
     assert status == 0, answer
     policy.write_text(policy.read_text().replace("mine", "yours"))
     assert verify(tmp_path, evidence, *trust, "--policy", policy)[1] == 1
+
+
+ATTEST = BUILD / "tests/system/attest_cli"
+
+
+def attest(place, data=DATA):
+    return subprocess.run([ATTEST, "tpm", place, data.hex()], capture_output=True, text=True, timeout=60,
+                          env={**os.environ, "TSS2_LOG": "all+NONE"})
+
+
+def test_the_agents_attester(tpm, tmp_path):
+    keys = enrolled(tpm, tmp_path, "agent")
+    tpm.persist("agent", "0x81010002")
+    log = tmp_path / "log"
+    log.write_bytes(b"no event log")
+    trust = ("--tpm-enrolled", keys)
+    for pcrs, count in (("", 8), (" 0,7,16,23", 4), (" 10 - -", 1)):
+        done = attest(f"{tpm.tcti} 0x81010002{pcrs}")
+        assert done.returncode == 0, done.stderr
+        answer, status = verify(tmp_path, done.stdout.encode(), *trust)
+        assert status == 0, answer["reason"]
+        assert answer["claims"]["qualifying_data"] == hashlib.sha256(DATA).hexdigest()
+        assert len([c for c in answer["claims"] if c.startswith("pcr_")]) == count
+    refused, status = verify(tmp_path, attest(f"{tpm.tcti} 0x81010002 0 {log}").stdout.encode(), *trust)
+    assert status == 1 and "event log" in refused["reason"]
+    for place, why in {f"{tpm.tcti} 0x81010009": "no attestation key", "swtpm:host=127.0.0.1,port=9 0x81010002": "cannot reach",
+                       f"{tpm.tcti} 0x81010002 0 /nonexistent": "no such file", f"{tpm.tcti}": "a TPM is"}.items():
+        done = attest(place)
+        assert done.returncode == 1 and why in done.stderr, done.stderr
 
 
 def test_the_attestation_service(tpm, tmp_path):

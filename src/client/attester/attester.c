@@ -19,6 +19,7 @@ static const struct attester_row {
     [ATTESTER_NONE] = { "none", no_quote },
     [ATTESTER_TSM] = { "tsm", tsm_quote },
     [ATTESTER_SOCKET] = { "socket", evidence_socket_quote },
+    [ATTESTER_TPM] = { "tpm", tpm_quote },
 };
 
 #define MEDIA_TYPE_PREFIX "application/vnd.warder."
@@ -29,6 +30,7 @@ static const char *const type_names[] = {
     [EVIDENCE_TDX] = "tdx-quote",
     [EVIDENCE_SGX] = "sgx-quote",
     [EVIDENCE_SNP] = "snp-report",
+    [EVIDENCE_TPM] = "tpm-quote",
 };
 
 fallible evidence_type_parse(struct span name, enum evidence_type *out)
@@ -50,7 +52,7 @@ fallible attester_kind_parse(const char *name, enum attester_kind *out)
             return OK;
         }
     }
-    return FAIL(INPUT, "unknown attester: it is tsm, socket or none");
+    return FAIL(INPUT, "unknown attester: it is tsm, socket, tpm or none");
 }
 
 const char *attester_kind_name(enum attester_kind kind)

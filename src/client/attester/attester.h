@@ -11,12 +11,13 @@
 #include "base/json.h"
 
 #define REPORT_DATA_SIZE 64
-#define EVIDENCE_MAX (64U << 10)
+#define EVIDENCE_MAX (192U << 10)
 
 enum attester_kind {
     ATTESTER_NONE, /* no TEE: there is no evidence, and only keys whose policy asks for none come */
     ATTESTER_TSM,  /* Linux configfs-tsm; `path` is the folder report/ */
-    ATTESTER_SOCKET /* a local evidence socket (docs/protocol.md) */
+    ATTESTER_SOCKET, /* a local evidence socket (docs/protocol.md) */
+    ATTESTER_TPM     /* a TPM 2.0; `path` says where (attester/tpm_place.h) */
 };
 
 struct attester {
@@ -24,7 +25,7 @@ struct attester {
     const char *path;
 };
 
-/* "none", "tsm", "socket". */
+/* "none", "tsm", "socket", "tpm". */
 fallible attester_kind_parse(const char *name, enum attester_kind *out);
 const char *attester_kind_name(enum attester_kind kind);
 

@@ -7,6 +7,7 @@
 #include "base/ipc.h"
 #include "base/owned.h"
 #include "client/attester/attester.h"
+#include "client/attester/tpm_place.h"
 #include "client/attester/attester_internal.h"
 
 static void names(void **state)
@@ -20,6 +21,44 @@ static void names(void **state)
     assert_ok(attester_kind_parse("socket", &kind));
     assert_fails(attester_kind_parse("sim", &kind), FAIL_INPUT); /* L45 */
     assert_fails(attester_kind_parse("", &kind), FAIL_INPUT);
+}
+
+static void where_a_tpm_is(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        bool good;
+        uint32_t pcrs;
+        const char *event_log, *ima_log;
+    } rows[] = {
+        { "device:/dev/tpmrm0 0x81010002", true, 0xff, "", "" },
+        { "device:/dev/tpmrm0 0x81010002 0,7,23", true, 0x800081, "", "" },
+        { "device:/dev/tpmrm0 0x81010002 4 /log", true, 0x10, "/log", "" },
+        { "device:/dev/tpmrm0 0x81010002 4 - /ima", true, 0x10, "", "/ima" },
+        { "device:/dev/tpmrm0", false, 0, NULL, NULL },
+        { "device:/dev/tpmrm0 ", false, 0, NULL, NULL },
+        { " 0x81010002", false, 0, NULL, NULL },
+        { "d 81010002", false, 0, NULL, NULL },
+        { "d 0x8101002", false, 0, NULL, NULL },
+        { "d 0x80000001", false, 0, NULL, NULL },
+        { "d 0x81010002 24", false, 0, NULL, NULL },
+        { "d 0x81010002 1,,2", false, 0, NULL, NULL },
+        { "d 0x81010002 x", false, 0, NULL, NULL },
+        { "d 0x81010002 001", false, 0, NULL, NULL },
+        { "d 0x81010002 1 a b c", false, 0, NULL, NULL },
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct tpm_place p;
+        if (failed(tpm_place_parse(span_str(rows[i].text), &p)) == rows[i].good)
+            fail_msg("%s", rows[i].text);
+        if (!rows[i].good)
+            continue;
+        assert_int_equal(p.handle, 0x81010002);
+        assert_int_equal(p.pcrs, rows[i].pcrs);
+        assert_true(span_equal_str(p.event_log, rows[i].event_log));
+        assert_true(span_equal_str(p.ima_log, rows[i].ima_log));
+    }
 }
 
 static void no_platform(void **state)
@@ -146,6 +185,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names),
+        cmocka_unit_test(where_a_tpm_is),
         cmocka_unit_test(no_platform),
         cmocka_unit_test(folder_that_is_no_tsm),
         cmocka_unit_test(answers),
