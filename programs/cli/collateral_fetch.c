@@ -3,6 +3,7 @@
 
 #include "base/hex.h"
 #include "base/reader.h"
+#include "evidence/snp_report.h"
 
 #define URL_MAX 2048
 
@@ -16,6 +17,9 @@ void fetched_collateral_init(struct fetched_collateral *f)
         .pck_crl = buf_of(COLLATERAL_PART_MAX),
         .pck_crl_issuer_chain = buf_of(COLLATERAL_PART_MAX),
         .root_ca_crl = buf_of(COLLATERAL_PART_MAX),
+        .vcek = buf_of(COLLATERAL_PART_MAX),
+        .snp_chain = buf_of(COLLATERAL_PART_MAX),
+        .snp_crl = buf_of(COLLATERAL_PART_MAX),
     };
 }
 
@@ -28,6 +32,9 @@ void fetched_collateral_done(struct fetched_collateral *f)
     buf_done(&f->pck_crl);
     buf_done(&f->pck_crl_issuer_chain);
     buf_done(&f->root_ca_crl);
+    buf_done(&f->vcek);
+    buf_done(&f->snp_chain);
+    buf_done(&f->snp_crl);
 }
 
 struct collateral_raw fetched_collateral_raw(const struct fetched_collateral *f)
@@ -40,6 +47,9 @@ struct collateral_raw fetched_collateral_raw(const struct fetched_collateral *f)
         .pck_crl = buf_span(&f->pck_crl),
         .pck_crl_issuer_chain = buf_span(&f->pck_crl_issuer_chain),
         .root_ca_crl = buf_span(&f->root_ca_crl),
+        .vcek = buf_span(&f->vcek),
+        .snp_chain = buf_span(&f->snp_chain),
+        .snp_crl = buf_span(&f->snp_crl),
     };
 }
 
@@ -75,8 +85,8 @@ static fallible part_fetch(struct http_client *http, const char *url, const char
     return buf_check(body);
 }
 
-fallible collateral_fetch(struct http_client *http, const char *base_url, const struct collateral_key *key,
-                          struct fetched_collateral *out)
+static fallible intel_fetch(struct http_client *http, const char *base_url, const struct collateral_key *key,
+                            struct fetched_collateral *out)
 {
     struct buf url owned(buf_done) = buf_of(URL_MAX);
 
@@ -92,4 +102,55 @@ fallible collateral_fetch(struct http_client *http, const char *base_url, const 
     buf_clear(&url);
     buf_addf(&url, "%s/sgx/certification/v4/rootcacrl", base_url);
     return part_fetch(http, buf_str(&url), NULL, &out->root_ca_crl, NULL);
+}
+
+/* The VCEK of this chip and TCB, if it is one of this product. */
+static fallible vcek_fetch(struct http_client *http, const char *base_url, const struct collateral_key *key,
+                           enum snp_product product, struct fetched_collateral *out)
+{
+    struct buf url owned(buf_done) = buf_of(URL_MAX);
+    uint8_t bytes[SNP_TCB_SIZE];
+    struct snp_tcb t;
+
+    TRY(hex_parse_exact(span_str(key->tcb), bytes, sizeof(bytes)));
+    if (!snp_tcb_read(SPAN_OF(bytes), product, &t))
+        return OK;
+    buf_addf(&url, "%s/vcek/v1/%s/%s?blSPL=%02u&teeSPL=%02u&snpSPL=%02u&ucodeSPL=%02u", base_url, snp_product_name(product),
+             key->chip, t.boot_loader, t.tee, t.snp, t.microcode);
+    if (product == SNP_TURIN)
+        buf_addf(&url, "&fmcSPL=%02u", t.fmc);
+    TRY(buf_check(&url));
+    return part_fetch(http, buf_str(&url), NULL, &out->vcek, NULL);
+}
+
+/* A report of version 2 does not say its product: it is the one that knows the chip. */
+static fallible snp_fetch(struct http_client *http, const char *base_url, const struct collateral_key *key,
+                          struct fetched_collateral *out)
+{
+    struct buf url owned(buf_done) = buf_of(URL_MAX);
+    enum snp_product product = SNP_PRODUCT_UNKNOWN;
+
+    for (enum snp_product p = SNP_MILAN; p <= SNP_TURIN && product == SNP_PRODUCT_UNKNOWN; p++) {
+        if (*key->product && strcmp(key->product, snp_product_name(p)) != 0)
+            continue;
+        if (*key->chip)
+            TRY(vcek_fetch(http, base_url, key, p, out));
+        if (*key->product || out->vcek.len)
+            product = p;
+    }
+    if (product == SNP_PRODUCT_UNKNOWN)
+        return OK;
+    buf_addf(&url, "%s/%s/v1/%s/cert_chain", base_url, key->signer, snp_product_name(product));
+    TRY(buf_check(&url));
+    TRY(part_fetch(http, buf_str(&url), NULL, &out->snp_chain, NULL));
+    buf_clear(&url);
+    buf_addf(&url, "%s/%s/v1/%s/crl", base_url, key->signer, snp_product_name(product));
+    TRY(part_fetch(http, buf_str(&url), NULL, &out->snp_crl, NULL));
+    return out->snp_crl.len ? OK : FAIL(UPSTREAM, "the endorsement cache has no revocation list of AMD's");
+}
+
+fallible collateral_fetch(struct http_client *http, const char *base_url, const struct collateral_key *key,
+                          struct fetched_collateral *out)
+{
+    return strcmp(key->tee, "snp") ? intel_fetch(http, base_url, key, out) : snp_fetch(http, base_url, key, out);
 }

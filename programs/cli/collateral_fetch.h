@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Collateral of one platform kind from an endorsement cache, by the paths of PCCS version 4 (docs/protocol.md). */
+/* Collateral of one platform kind from an endorsement cache, by the paths of PCCS version 4 and of
+ * AMD's KDS (docs/protocol.md). */
 #ifndef CLI_COLLATERAL_FETCH_H
 #define CLI_COLLATERAL_FETCH_H
 
@@ -8,6 +9,7 @@
 
 struct fetched_collateral {
     struct buf tcb_info, qe_identity, tcb_signing_chain, qe_identity_chain, pck_crl, pck_crl_issuer_chain, root_ca_crl;
+    struct buf vcek, snp_chain, snp_crl;
 };
 
 /* What the service does not have stays empty, which verification refuses. FAIL_UPSTREAM: it does not answer. */

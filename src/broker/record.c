@@ -9,9 +9,11 @@
 /* What posture needs to judge a platform again when new collateral comes. */
 static const char *const tcb_inputs[] = { "tee", "fmspc", "pck_tcb", "pce_svn", "pce_id", "tee_tcb_svn", "qe_isvsvn", "seamsvn",
                                           "ppid", "platform_instance_id", "advisory_ids", "tcb_status", "tcb_date", "root",
-                                          "product", "chip_id", "reported_tcb", "current_firmware", "tpm_firmware", NULL };
+                                          "product", "chip_id", "csp_id", "signing_key", "reported_tcb", "committed_tcb", "current_tcb",
+                                          "launch_tcb", "current_firmware", "committed_firmware", "tpm_firmware", NULL };
 static const char *const workload[] = { "debug", "mrenclave", "mrsigner", "isvprodid", "isvsvn", "mrtd", "rtmr0", "rtmr1",
-                                        "rtmr2", "rtmr3", "mrseam", NULL };
+                                        "rtmr2", "rtmr3", "mrseam", "measurement", "vmpl", "guest_svn", "host_data",
+                                        "id_key_digest", "author_key_digest", NULL };
 
 fallible record_new(const struct broker_request *q, const char *tenant, const char *action, enum code code, const char *id,
                     json_t **out)

@@ -75,7 +75,9 @@ static fallible key_read(const struct cert *c, struct vcek *v)
         v->key = SNP_VLEK;
     else
         return FAIL(INPUT, "the certificate is neither a VCEK's nor a VLEK's by its name");
-    return key_kind_of(cert_key(c)) == KEY_P384 ? OK : FAIL(INPUT, "the VCEK or VLEK is not a P-384 key");
+    return key_kind_of(cert_key(c)) == KEY_P384
+               ? OK
+               : FAIL(INPUT, "the VCEK or VLEK is not a P-384 key");
 }
 
 static fallible number_read(const struct cert *c, struct span oid, bool required, uint8_t *out)
@@ -85,7 +87,9 @@ static fallible number_read(const struct cert *c, struct span oid, bool required
 
     *out = 0;
     if (!der.len)
-        return required ? FAIL(INPUT, "the VCEK or VLEK certificate lacks an extension that it must have") : OK;
+        return required ? FAIL(INPUT,
+                               "the VCEK or VLEK certificate lacks an extension that it must have")
+                        : OK;
     *out = (uint8_t)der_small_number(&r, DER_INTEGER, UINT8_MAX);
     return reader_end(&r, "an extension of the VCEK or VLEK certificate is malformed");
 }
@@ -103,7 +107,8 @@ static fallible text_read(const struct cert *c, struct span oid, struct span *ou
 
 static fallible tcb_read(const struct cert *c, struct vcek *v)
 {
-    static const struct span reserved[] = { OID_SPL("\x04"), OID_SPL("\x05"), OID_SPL("\x06"), OID_SPL("\x07") };
+    static const struct span reserved[] = { OID_SPL("\x04"), OID_SPL("\x05"), OID_SPL("\x06"),
+                                            OID_SPL("\x07") };
     bool turin = v->product == SNP_TURIN;
 
     TRY(number_read(c, OID_SPL("\x09"), turin, &v->tcb.fmc));
@@ -112,12 +117,14 @@ static fallible tcb_read(const struct cert *c, struct vcek *v)
     TRY(number_read(c, OID_SPL("\x03"), true, &v->tcb.snp));
     TRY(number_read(c, OID_SPL("\x08"), true, &v->tcb.microcode));
     if (!turin && v->tcb.fmc)
-        return FAIL(INPUT, "the VCEK or VLEK certificate has an FMC version, which its product has not");
+        return FAIL(INPUT,
+                    "the VCEK or VLEK certificate has an FMC version, which its product has not");
     for (size_t i = 0; i < sizeof(reserved) / sizeof(*reserved); i++) {
         uint8_t spl;
         TRY(number_read(c, reserved[i], false, &spl));
         if (spl)
-            return FAIL(INPUT, "the VCEK or VLEK certificate has a version of something that is reserved");
+            return FAIL(INPUT,
+                        "the VCEK or VLEK certificate has a version of something that is reserved");
     }
     return OK;
 }

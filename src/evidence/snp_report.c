@@ -30,7 +30,8 @@ static void cpuid_read(struct reader *r, struct snp_report *s)
     s->cpuid_family = reader_u8(r);
     s->cpuid_model = reader_u8(r);
     s->cpuid_stepping = reader_u8(r);
-    reader_require(r, s->version >= 3 || (!s->cpuid_family && !s->cpuid_model && !s->cpuid_stepping));
+    reader_require(r,
+                   s->version >= 3 || (!s->cpuid_family && !s->cpuid_model && !s->cpuid_stepping));
     reserved_take(r, 21);
 }
 
@@ -67,8 +68,11 @@ static void identity_read(struct reader *r, struct snp_report *s)
 static fallible version_check(uint32_t version)
 {
     if (version == 4)
-        return FAIL(INPUT, "SNP report of version 4: no firmware is known to make one, and its layout is not read here");
-    return version == 2 || version == 3 || version == 5 ? OK : FAIL(INPUT, "SNP report is not of version 2, 3 or 5");
+        return FAIL(INPUT, "SNP report of version 4: no firmware is known to make one, and its "
+                           "layout is not read here");
+    return version == 2 || version == 3 || version == 5
+               ? OK
+               : FAIL(INPUT, "SNP report is not of version 2, 3 or 5");
 }
 
 fallible snp_report_parse(struct span in, struct snp_report *out)
@@ -156,14 +160,14 @@ bool snp_tcb_read(struct span bytes, enum snp_product product, struct snp_tcb *o
 
 bool snp_tcb_equal(const struct snp_tcb *a, const struct snp_tcb *b)
 {
-    return a->fmc == b->fmc && a->boot_loader == b->boot_loader && a->tee == b->tee && a->snp == b->snp &&
-           a->microcode == b->microcode;
+    return a->fmc == b->fmc && a->boot_loader == b->boot_loader && a->tee == b->tee &&
+           a->snp == b->snp && a->microcode == b->microcode;
 }
 
 bool snp_tcb_reaches(const struct snp_tcb *have, const struct snp_tcb *need)
 {
-    return have->fmc >= need->fmc && have->boot_loader >= need->boot_loader && have->tee >= need->tee &&
-           have->snp >= need->snp && have->microcode >= need->microcode;
+    return have->fmc >= need->fmc && have->boot_loader >= need->boot_loader &&
+           have->tee >= need->tee && have->snp >= need->snp && have->microcode >= need->microcode;
 }
 
 static void number_read(struct reader *r, uint8_t out[P384_SIZE])

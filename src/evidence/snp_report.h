@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The attestation report of an AMD SEV-SNP guest (AMD 56860, "ATTESTATION_REPORT"), versions 2, 3 and 5,
- * alone or followed by the certificate table that the host hands out with it (AMD 56421, extended guest
- * request): `cat outblob auxblob` of Linux's configfs-tsm.
+ * The attestation report of an AMD SEV-SNP guest (AMD 56860, "ATTESTATION_REPORT"), versions 2, 3
+ * and 5, alone or followed by the certificate table that the host hands out with it (AMD 56421,
+ * extended guest request): `cat outblob auxblob` of Linux's configfs-tsm.
  *
- * Parsing checks lengths, the version and that reserved bytes are zero, nothing else: no byte here is
- * trusted yet. Spans point into the input.
+ * Parsing checks lengths, the version and that reserved bytes are zero, nothing else: no byte here
+ * is trusted yet. Spans point into the input.
  */
 #ifndef EVIDENCE_SNP_REPORT_H
 #define EVIDENCE_SNP_REPORT_H
@@ -76,7 +76,7 @@ struct snp_report {
     uint8_t cpuid_family, cpuid_model, cpuid_stepping; /* version 3 and on; else 0 */
     struct snp_firmware current, committed;
     struct span launch_mitigation, current_mitigation; /* version 5; else empty */
-    struct span signed_bytes, signature;               /* the latter: r, s and padding as they stand */
+    struct span signed_bytes, signature; /* the latter: r, s and padding as they stand */
 };
 
 /* Exactly one report. */
@@ -84,15 +84,16 @@ fallible snp_report_parse(struct span in, struct snp_report *out);
 /* r and s, little endian and padded with zeros, as r || s. False: padding that is not zero. */
 bool snp_signature_read(struct span signature, uint8_t out[SNP_SIGNATURE_SIZE]);
 
-/* The certificates of the host's table: DER (or PEM) that nobody has looked at; empty spans are not there. */
+/* The certificates of the host's table: DER (or PEM) that nobody has looked at; empty spans are not
+ * there. */
 struct snp_certificates {
     struct span vcek, vlek, intermediate, root, crl;
 };
 /* The report at the start, and the table where one follows; entries of other kinds are skipped. */
 fallible snp_evidence_split(struct span in, struct span *report, struct snp_certificates *out);
 
-/* True when the bytes can only be meant as a report: its length, and a version of 32 bits (a quote has the type of its
- * key in the upper half). */
+/* True when the bytes can only be meant as a report: its length, and a version of 32 bits (a quote
+ * has the type of its key in the upper half). */
 bool snp_report_looks_like(struct span in);
 
 #endif

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "verify/amd_collateral.h"
 
-static fallible issuers_load(struct span text, const struct root_set *roots, struct amd_collateral *c)
+static fallible issuers_load(struct span text, const struct root_set *roots,
+                             struct amd_collateral *c)
 {
-    static const struct chain_rule rule = { .length = 2, .leaf_is_ca = true, .crl_by_root = true, .leaf_cn = "SEV-" };
+    static const struct chain_rule rule = {
+        .length = 2, .leaf_is_ca = true, .crl_by_root = true, .leaf_cn = "SEV-"
+    };
     size_t root;
 
     if (!text.len) {
@@ -22,8 +25,9 @@ static fallible issuers_load(struct span text, const struct root_set *roots, str
 }
 
 /* The certificate is a file of its own; what issues it is in the chain. */
-static fallible endorsement_load(struct span text, struct platform_map *platforms, const struct root_set *roots,
-                         struct amd_collateral *c, struct platform **out)
+static fallible endorsement_load(struct span text, struct platform_map *platforms,
+                                 const struct root_set *roots, struct amd_collateral *c,
+                                 struct platform **out)
 {
     struct chain leaf owned(chain_done) = { 0 };
     struct span ders[3] = { text };
@@ -44,7 +48,8 @@ static fallible endorsement_load(struct span text, struct platform_map *platform
     return OK;
 }
 
-/* By the trusted root of that name: the list does not choose it, it is refused where none has signed it. */
+/* By the trusted root of that name: the list does not choose it, it is refused where none has
+ * signed it. */
 static fallible crl_load(struct span text, const struct root_set *roots, struct amd_collateral *c)
 {
     c->crl_root = ROOT_NONE;
@@ -68,8 +73,8 @@ static fallible crl_load(struct span text, const struct root_set *roots, struct 
     return OK;
 }
 
-static fallible fill(struct platform_map *platforms, const struct root_set *roots, const struct collateral_raw *raw,
-                     struct amd_collateral *c)
+static fallible fill(struct platform_map *platforms, const struct root_set *roots,
+                     const struct collateral_raw *raw, struct amd_collateral *c)
 {
     TRY(issuers_load(raw->snp_chain, roots, c));
     TRY(endorsement_load(raw->vcek, platforms, roots, c, &c->vcek));
@@ -77,8 +82,8 @@ static fallible fill(struct platform_map *platforms, const struct root_set *root
     return crl_load(raw->snp_crl, roots, c);
 }
 
-fallible amd_collateral_load(struct platform_map *platforms, const struct root_set *roots, const struct collateral_raw *raw,
-                             struct amd_collateral *out)
+fallible amd_collateral_load(struct platform_map *platforms, const struct root_set *roots,
+                             const struct collateral_raw *raw, struct amd_collateral *out)
 {
     struct amd_collateral c = { .window = WINDOW_ALWAYS };
 
@@ -103,6 +108,6 @@ void amd_collateral_done(struct amd_collateral *c)
 
 bool amd_collateral_usable(const struct amd_collateral *c)
 {
-    return c->there && !c->issuers_wrong && !c->crl.wrong && (!c->vcek || platform_authentic(c->vcek)) &&
-           (!c->vlek || platform_authentic(c->vlek));
+    return c->there && !c->issuers_wrong && !c->crl.wrong &&
+           (!c->vcek || platform_authentic(c->vcek)) && (!c->vlek || platform_authentic(c->vlek));
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The checks of one piece of evidence, in the order in which each rests on those before it. A list starts
- * from its type's table with every check "not checked"; the verdict is the conjunction of all. An id is a
- * place in that table.
+ * The checks of one piece of evidence, in the order in which each rests on those before it. A list
+ * starts from its type's table with every check "not checked"; the verdict is the conjunction of
+ * all. An id is a place in that table.
  */
 #ifndef VERIFY_CHECK_LIST_H
 #define VERIFY_CHECK_LIST_H

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * One piece of evidence under verification, and the table of the kinds that can be: what a kind needs to be
- * known of it outside its own files. A new TEE is a row there; README.md says how.
+ * One piece of evidence under verification, and the table of the kinds that can be: what a kind
+ * needs to be known of it outside its own files. A new TEE is a row there; README.md says how.
  */
 #ifndef VERIFY_PIECE_H
 #define VERIFY_PIECE_H
@@ -14,7 +14,7 @@ struct verify_input {
     struct verifier *verifier;
     const struct collateral_set *collateral; /* NULL: missing */
     int64_t at;
-    struct span report_data; /* 64 expected bytes; empty: none are expected */
+    struct span report_data;    /* 64 expected bytes; empty: none are expected */
     const struct piece *beside; /* for what explains another piece: that piece; NULL: none */
 };
 
@@ -22,13 +22,13 @@ struct piece {
     const struct evidence_type *type;
     enum piece_kind kind; /* as the sender declares it */
     struct check_list list;
-    const char *name;     /* "sgx", "snp", ...: the result's type; NULL: it could not be read */
-    unsigned version;     /* of its format */
-    const char *status;   /* the vendor's TCB status; "" where there is none */
-    void *state;          /* the kind's own: what its claims are made from */
-    uint8_t bound[64];    /* what it had the hardware sign: 64 bytes of report data, */
-    bool bound_hashed;    /* or their SHA-256 alone, 32 bytes (a TPM) */
-    size_t bound_len;     /* any other length: bound to nothing */
+    const char *name;   /* "sgx", "snp", ...: the result's type; NULL: it could not be read */
+    unsigned version;   /* of its format */
+    const char *status; /* the vendor's TCB status; "" where there is none */
+    void *state;        /* the kind's own: what its claims are made from */
+    uint8_t bound[64];  /* what it had the hardware sign: 64 bytes of report data, */
+    bool bound_hashed;  /* or their SHA-256 alone, 32 bytes (a TPM) */
+    size_t bound_len;   /* any other length: bound to nothing */
     const struct piece *inner; /* of the state: evidence that this one carries; NULL: none */
 };
 
@@ -37,16 +37,18 @@ void piece_bind_hash(struct piece *p, struct span hash);
 
 struct evidence_type {
     enum piece_kind kind;
-    const char *explains; /* the name of the kind of piece that it belongs to; NULL: it stands by itself */
+    const char
+        *explains; /* the name of the kind of piece that it belongs to; NULL: it stands by itself */
     const struct check_table *checks;
     /* Which collateral it names, before any verification. FAIL_INPUT: none can be told. */
     fallible (*needs)(struct span bytes, struct collateral_key *out);
-    /* Fills list, name, version, status and state. Wrong evidence is a failed check; FAIL_SYSTEM is all that
-     * may come back. */
+    /* Fills list, name, version, status and state. Wrong evidence is a failed check; FAIL_SYSTEM is
+     * all that may come back. */
     fallible (*verify)(const struct verify_input *in, struct span bytes, struct piece *p);
     /* Adds what is authenticated. */
     fallible (*claims)(const struct piece *p, json_t *to);
-    /* The certificates of its platform, PEM, for verifier_remember(); empty: not authentic. NULL: it has none. */
+    /* The certificates of its platform, PEM, for verifier_remember(); empty: not authentic. NULL:
+     * it has none. */
     struct span (*platform)(const struct piece *p);
     /* Of the state, which may be NULL. */
     void (*done)(void *state);

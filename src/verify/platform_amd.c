@@ -11,7 +11,8 @@ static fallible name_read(const struct cert *c, struct buf *out)
     return e.kind == FAIL_SYSTEM ? e : OK;
 }
 
-/* An intermediate of one product and kind of key issues no others, and stands under its own product's root. */
+/* An intermediate of one product and kind of key issues no others, and stands under its own
+ * product's root. */
 static fallible issuer_check(struct platform *p)
 {
     struct buf issuer owned(buf_done) = buf_of(CN_MAX), root owned(buf_done) = buf_of(CN_MAX);
@@ -21,8 +22,10 @@ static fallible issuer_check(struct platform *p)
     TRY(name_read(p->chain.certs[2], &root));
     struct span root_name = buf_span(&root);
     if (snp_issuer_product(buf_span(&issuer), p->vcek.key) != p->vcek.product)
-        p->chain_wrong = "the VCEK or VLEK is issued by an authority for another product or kind of key";
-    else if (!span_starts(root_name, SPAN("ARK-")) || !span_equal_str(span_tail(root_name, 4), product))
+        p->chain_wrong =
+            "the VCEK or VLEK is issued by an authority for another product or kind of key";
+    else if (!span_starts(root_name, SPAN("ARK-")) ||
+             !span_equal_str(span_tail(root_name, 4), product))
         p->chain_wrong = "the VCEK or VLEK stands under the root of another product";
     return OK;
 }
@@ -44,7 +47,9 @@ static fallible certificates_read(struct platform *p, const struct span ders[CER
 
 static fallible platform_fill(struct platform *p, const struct platform_reader *by)
 {
-    static const struct chain_rule rule = { .length = CERTIFICATES, .crl_by_root = true, .leaf_cn = "SEV-V" };
+    static const struct chain_rule rule = { .length = CERTIFICATES,
+                                            .crl_by_root = true,
+                                            .leaf_cn = "SEV-V" };
 
     TRY(certificates_read(p, by->ders));
     if (p->chain_wrong)
@@ -63,13 +68,14 @@ static fallible platform_fill(struct platform *p, const struct platform_reader *
     return OK;
 }
 
-fallible platform_of_amd(struct platform_map *m, const struct span ders[CERTIFICATES], const struct root_set *roots,
-                         struct platform **out)
+fallible platform_of_amd(struct platform_map *m, const struct span ders[CERTIFICATES],
+                         const struct root_set *roots, struct platform **out)
 {
     const struct platform_reader by = { PLATFORM_AMD, platform_fill, roots, NULL, ders };
     struct buf all owned(buf_done) = buf_of(CHAIN_TEXT_MAX);
 
-    /* DER tells its own length, so that no two triples have the same bytes and are both certificates. */
+    /* DER tells its own length, so that no two triples have the same bytes and are both
+     * certificates. */
     for (size_t i = 0; i < CERTIFICATES; i++)
         buf_add(&all, ders[i]);
     TRY(buf_check(&all));

@@ -19,7 +19,8 @@ fallible quote_needs(struct span bytes, struct collateral_key *out)
     TRY(pck_extension_parse(peek.extension, &extension));
     enum pck_ca ca = pck_ca_of(peek.issuer_cn);
     if (ca == PCK_CA_UNKNOWN)
-        return FAIL(INPUT, "the PCK certificate's issuer is neither the processor nor the platform CA");
+        return FAIL(INPUT,
+                    "the PCK certificate's issuer is neither the processor nor the platform CA");
     snprintf(key.tee, sizeof(key.tee), "%s", quote_tee_name(q.tee));
     snprintf(key.ca, sizeof(key.ca), "%s", pck_ca_name(ca));
     hex_str(SPAN_OF(extension.fmspc), key.fmspc);

@@ -22,8 +22,10 @@ void verify_result_free(struct verify_result *r)
 enum frame_check { FRAME_FORMAT, FRAME_BINDING, FRAME_COUNT };
 
 static const struct check frame_rows[FRAME_COUNT] = {
-    [FRAME_FORMAT] = { "evidence_format", CHECK_NOT_CHECKED, "RFC 9999 section 3; docs/verification.md, evidence", NULL },
-    [FRAME_BINDING] = { "bundle_binding", CHECK_NOT_CHECKED, "docs/verification.md, bundles", NULL },
+    [FRAME_FORMAT] = { "evidence_format", CHECK_NOT_CHECKED,
+                       "RFC 9999 section 3; docs/verification.md, evidence", NULL },
+    [FRAME_BINDING] = { "bundle_binding", CHECK_NOT_CHECKED, "docs/verification.md, bundles",
+                        NULL },
 };
 static const struct check_table frame_checks = { frame_rows, FRAME_COUNT };
 
@@ -78,13 +80,15 @@ static void piece_add(struct verify_result *r, const struct bundle *b, size_t at
 {
     struct piece *p = &r->pieces[r->count];
 
-    *p = (struct piece){ .type = evidence_type_of(b->pieces[at].kind), .kind = b->pieces[at].kind, .status = "" };
+    *p = (struct piece){ .type = evidence_type_of(b->pieces[at].kind),
+                         .kind = b->pieces[at].kind,
+                         .status = "" };
     check_list_init(&p->list, p->type->checks);
     r->bytes[r->count++] = b->pieces[at].bytes;
 }
 
-/* Each piece has its row before the first is verified, so that whatever follows can be freed. What explains another
- * piece comes after those that stand by themselves. */
+/* Each piece has its row before the first is verified, so that whatever follows can be freed. What
+ * explains another piece comes after those that stand by themselves. */
 static const char *pieces_choose(const struct bundle *b, struct verify_result *r)
 {
     const char *wrong = kinds_check(b);
@@ -115,7 +119,8 @@ static fallible bound_alike(const struct piece *a, const struct piece *b, bool *
 
     *alike = false;
     if (a->bound_hashed == b->bound_hashed) {
-        *alike = span_equal(span_from(a->bound, a->bound_len), span_from(b->bound, b->bound_len)) && a->bound_len;
+        *alike = span_equal(span_from(a->bound, a->bound_len), span_from(b->bound, b->bound_len)) &&
+                 a->bound_len;
         return OK;
     }
     if (whole->bound_len != REPORT_DATA_SIZE)
@@ -142,7 +147,8 @@ static fallible binding_judge(struct verify_result *r)
     return OK;
 }
 
-static fallible evidence_judge(const struct verify_input *in, struct span evidence, struct verify_result *r)
+static fallible evidence_judge(const struct verify_input *in, struct span evidence,
+                               struct verify_result *r)
 {
     struct bundle b owned(bundle_done) = { 0 };
     struct err e = bundle_parse(evidence, &b);
@@ -160,7 +166,8 @@ static fallible evidence_judge(const struct verify_input *in, struct span eviden
     return binding_judge(r);
 }
 
-fallible verify_evidence(struct verifier *v, struct span evidence, const struct collateral_set *collateral, int64_t at,
+fallible verify_evidence(struct verifier *v, struct span evidence,
+                         const struct collateral_set *collateral, int64_t at,
                          struct span report_data, struct verify_result **out)
 {
     const struct verify_input in = { v, collateral, at, report_data };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Claims of an SNP report, under the names and in the canonical forms of docs/claims.md: the report's once every
- * signature down to it is good, the key's once its chain is authentic. */
+/* Claims of an SNP report, under the names and in the canonical forms of docs/claims.md: the
+ * report's once every signature down to it is good, the key's once its chain is authentic. */
 #include "base/clock.h"
 #include "verify/snp_internal.h"
 
@@ -88,7 +88,8 @@ static void firmware_claims(json_t *j, const struct snp_report *s, enum snp_prod
     set_firmware(j, "current_firmware", &s->current);
     set_firmware(j, "committed_firmware", &s->committed);
     json_set_bool(j, "firmware_provisional",
-                  !span_equal(s->current_tcb, s->committed_tcb) || firmware_differs(&s->current, &s->committed));
+                  !span_equal(s->current_tcb, s->committed_tcb) ||
+                      firmware_differs(&s->current, &s->committed));
     if (s->launch_mitigation.len) {
         json_set_hex(j, "launch_mitigation", s->launch_mitigation);
         json_set_hex(j, "current_mitigation", s->current_mitigation);

@@ -32,7 +32,8 @@ fallible snp_needs(struct span bytes, struct collateral_key *out)
     snprintf(key.product, sizeof(key.product), "%s", snp_product_name(product));
     snprintf(key.signer, sizeof(key.signer), "%s", snp_key_name(signer));
     if (signer == SNP_VCEK && !certificate.len && !s.chip_key_masked) {
-        hex_str(product == SNP_TURIN ? span_head(s.chip_id, SNP_TURIN_CHIP_ID_SIZE) : s.chip_id, key.chip);
+        hex_str(product == SNP_TURIN ? span_head(s.chip_id, SNP_TURIN_CHIP_ID_SIZE) : s.chip_id,
+                key.chip);
         hex_str(s.reported_tcb, key.tcb);
     }
     *out = key;

@@ -25,7 +25,8 @@ static const char *policy_check(const struct snp_report *s)
 static bool tcb_matches(const struct snp_report *s, const struct vcek *k)
 {
     struct snp_tcb reported;
-    return snp_tcb_read(s->reported_tcb, k->product, &reported) && snp_tcb_equal(&reported, &k->tcb);
+    return snp_tcb_read(s->reported_tcb, k->product, &reported) &&
+           snp_tcb_equal(&reported, &k->tcb);
 }
 
 /* The chip's id in full; Turin fills 8 of the 64 bytes. */
@@ -37,7 +38,8 @@ static bool chip_matches(const struct snp_report *s, const struct vcek *k)
 
 static bool platform_fits(const struct platform *p, const struct snp_report *s)
 {
-    return platform_authentic(p) && tcb_matches(s, &p->vcek) && (p->vcek.key == SNP_VLEK || chip_matches(s, &p->vcek));
+    return platform_authentic(p) && tcb_matches(s, &p->vcek) &&
+           (p->vcek.key == SNP_VLEK || chip_matches(s, &p->vcek));
 }
 
 /* The certificates that came along; their issuers may be the collateral's. */
@@ -57,8 +59,8 @@ static fallible platform_along(struct subject *s, struct span key, struct platfo
     return platform_of_amd(&s->in->verifier->platforms, ders, &s->in->verifier->amd_roots, out);
 }
 
-/* Of the kind of key that the report names: what came along where it fits, else the collateral's, else whatever is
- * there, so that the checks can say what is wrong with it. */
+/* Of the kind of key that the report names: what came along where it fits, else the collateral's,
+ * else whatever is there, so that the checks can say what is wrong with it. */
 static fallible platform_choose(struct subject *s)
 {
     bool vlek = s->report.signing_key == SNP_SIGNED_BY_VLEK;
@@ -85,7 +87,8 @@ static void platform_check(struct subject *s)
     check_record(s->list, SNP_CHECK_CHAIN, p->chain_wrong);
     if (p->chain.count == 3)
         check_record(s->list, SNP_CHECK_VALIDITY,
-                     window_check(p->window, s->in->at, "the certificate chain of the report's key is not yet valid",
+                     window_check(p->window, s->in->at,
+                                  "the certificate chain of the report's key is not yet valid",
                                   "the certificate chain of the report's key has expired"));
     if (!p->chain_wrong)
         check_record(s->list, SNP_CHECK_EXTENSIONS, p->extension_wrong);
@@ -114,11 +117,13 @@ static void revocation_check(struct subject *s)
         return;
     s->state->collateral = window_meet(s->state->collateral, c->crl.window);
     check_record(l, SNP_CHECK_CRL_VALIDITY,
-                 window_check(c->crl.window, s->in->at, "AMD's revocation list is not yet valid", "AMD's revocation list has expired"));
+                 window_check(c->crl.window, s->in->at, "AMD's revocation list is not yet valid",
+                              "AMD's revocation list has expired"));
     if (!check_passed(l, SNP_CHECK_CHAIN))
         return;
     bool listed = crl_lists(c->crl.crl, cert_serial(p->chain.certs[1]));
-    check_record(l, SNP_CHECK_REVOCATION, listed ? "the issuer of the report's key is revoked" : NULL);
+    check_record(l, SNP_CHECK_REVOCATION,
+                 listed ? "the issuer of the report's key is revoked" : NULL);
     s->state->revocation_checked = check_passed(l, SNP_CHECK_CRL_VALIDITY);
 }
 
@@ -164,10 +169,15 @@ static void certificate_check(struct subject *s)
         return;
     check_record(l, SNP_CHECK_PRODUCT, product_check(&s->report, k));
     check_record(l, SNP_CHECK_TCB,
-                 tcb_matches(&s->report, k) ? NULL : "the certificate is for another TCB version than the reported one");
+                 tcb_matches(&s->report, k)
+                     ? NULL
+                     : "the certificate is for another TCB version than the reported one");
     check_record(l, SNP_CHECK_CHIP_ID, chip_check(&s->report, k));
-    if (check_passed(l, SNP_CHECK_SIGNING_KEY) && (k->key == SNP_VLEK) != (s->report.signing_key == SNP_SIGNED_BY_VLEK))
-        check_record(l, SNP_CHECK_SIGNING_KEY, "the certificate is for another kind of key than the one that signed the report");
+    if (check_passed(l, SNP_CHECK_SIGNING_KEY) &&
+        (k->key == SNP_VLEK) != (s->report.signing_key == SNP_SIGNED_BY_VLEK))
+        check_record(
+            l, SNP_CHECK_SIGNING_KEY,
+            "the certificate is for another kind of key than the one that signed the report");
 }
 
 static fallible signature_check(struct subject *s)
@@ -177,14 +187,17 @@ static fallible signature_check(struct subject *s)
     bool good = false;
 
     if (!p->chain.count || key_kind_of(cert_key(p->chain.certs[0])) != KEY_P384) {
-        check_record(s->list, SNP_CHECK_SIGNATURE, "there is no P-384 key to check the report's signature with");
+        check_record(s->list, SNP_CHECK_SIGNATURE,
+                     "there is no P-384 key to check the report's signature with");
         return OK;
     }
     if (!snp_signature_read(s->report.signature, raw)) {
-        check_record(s->list, SNP_CHECK_SIGNATURE, "the report's signature is not padded with zeros");
+        check_record(s->list, SNP_CHECK_SIGNATURE,
+                     "the report's signature is not padded with zeros");
         return OK;
     }
-    TRY(signature_verify(cert_key(p->chain.certs[0]), SIGNATURE_ECDSA, DIGEST_SHA384, s->report.signed_bytes, SPAN_OF(raw), &good));
+    TRY(signature_verify(cert_key(p->chain.certs[0]), SIGNATURE_ECDSA, DIGEST_SHA384,
+                         s->report.signed_bytes, SPAN_OF(raw), &good));
     check_record(s->list, SNP_CHECK_SIGNATURE, good ? NULL : "the report has a wrong signature");
     return OK;
 }
@@ -193,12 +206,15 @@ static const char *order_check(const struct snp_report *s, enum snp_product prod
 {
     struct snp_tcb current, committed, reported, launch;
 
-    if (!snp_tcb_read(s->current_tcb, product, &current) || !snp_tcb_read(s->committed_tcb, product, &committed) ||
-        !snp_tcb_read(s->reported_tcb, product, &reported) || !snp_tcb_read(s->launch_tcb, product, &launch))
+    if (!snp_tcb_read(s->current_tcb, product, &current) ||
+        !snp_tcb_read(s->committed_tcb, product, &committed) ||
+        !snp_tcb_read(s->reported_tcb, product, &reported) ||
+        !snp_tcb_read(s->launch_tcb, product, &launch))
         return "a TCB version has parts that are reserved";
     if (!snp_tcb_reaches(&current, &committed))
         return "the committed TCB is above the current one";
-    return snp_tcb_reaches(&current, &reported) ? NULL : "the reported TCB is above the current one";
+    return snp_tcb_reaches(&current, &reported) ? NULL
+                                                : "the reported TCB is above the current one";
 }
 
 static void report_check(struct subject *s)
@@ -208,18 +224,25 @@ static void report_check(struct subject *s)
 
     if (p && !p->extension_wrong && p->chain.count == 3)
         check_record(l, SNP_CHECK_TCB_ORDER, order_check(&s->report, p->vcek.product));
-    check_record(l, SNP_CHECK_VMPL, s->report.vmpl <= VMPL_MAX ? NULL : "the report was asked for by the host, not by the guest");
+    check_record(l, SNP_CHECK_VMPL,
+                 s->report.vmpl <= VMPL_MAX
+                     ? NULL
+                     : "the report was asked for by the host, not by the guest");
     if (!s->in->report_data.len)
         check_make_optional(l, SNP_CHECK_REPORT_DATA);
     else
         check_record(l, SNP_CHECK_REPORT_DATA,
-                     span_equal(s->report.report_data, s->in->report_data) ? NULL : "the report data is not what was expected");
+                     span_equal(s->report.report_data, s->in->report_data)
+                         ? NULL
+                         : "the report data is not what was expected");
 }
 
 static bool signatures_good(const struct check_list *l)
 {
-    static const enum snp_check_id needed[] = { SNP_CHECK_FORMAT,      SNP_CHECK_CHAIN, SNP_CHECK_EXTENSIONS, SNP_CHECK_PRODUCT,
-                                                SNP_CHECK_SIGNING_KEY, SNP_CHECK_TCB,   SNP_CHECK_CHIP_ID,    SNP_CHECK_SIGNATURE };
+    static const enum snp_check_id needed[] = { SNP_CHECK_FORMAT,      SNP_CHECK_CHAIN,
+                                                SNP_CHECK_EXTENSIONS,  SNP_CHECK_PRODUCT,
+                                                SNP_CHECK_SIGNING_KEY, SNP_CHECK_TCB,
+                                                SNP_CHECK_CHIP_ID,     SNP_CHECK_SIGNATURE };
 
     for (size_t i = 0; i < sizeof(needed) / sizeof(*needed); i++)
         if (!check_passed(l, needed[i]))
@@ -246,7 +269,8 @@ static fallible state_make(struct subject *s, struct span report, struct piece *
 static fallible snp_judge(struct subject *s)
 {
     check_record(s->list, SNP_CHECK_SIGNING_KEY, signing_key_check(&s->report));
-    check_record(s->list, SNP_CHECK_COLLATERAL, s->in->collateral ? NULL : "there is no collateral for this platform");
+    check_record(s->list, SNP_CHECK_COLLATERAL,
+                 s->in->collateral ? NULL : "there is no collateral for this platform");
     TRY(platform_choose(s));
     if (s->state->platform) {
         platform_check(s);
@@ -294,6 +318,11 @@ static struct span state_platform(const struct piece *p)
 }
 
 const struct evidence_type snp_evidence = {
-    .kind = PIECE_SNP_REPORT, .checks = &snp_checks, .needs = snp_needs, .verify = snp_verify,
-    .claims = snp_claims, .platform = state_platform, .done = state_done,
+    .kind = PIECE_SNP_REPORT,
+    .checks = &snp_checks,
+    .needs = snp_needs,
+    .verify = snp_verify,
+    .claims = snp_claims,
+    .platform = state_platform,
+    .done = state_done,
 };

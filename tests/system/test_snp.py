@@ -1,21 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """SEV-SNP through attestd: reports with the host's certificates or the vendor's, and what must be refused."""
 import hashlib
-import pathlib
+import json
 import subprocess
 
 import pytest
 
 import attestd_fixture as fixture
 import dev_system
-from attestd_fixture import Attestd, Key, b64url, part
-from simulator import TEESIM, Simulator
+from attestd_fixture import Attestd, Key, part
+from simulator import TEESIM, WARDER, Simulator
 
 GOOD = {"version": "1.0.0", "allOf": [{"claim": "tee", "equals": "snp"}, {"claim": "debug", "equals": False},
                                       {"claim": "vmpl", "equals": 0}, {"claim": "firmware_provisional", "equals": False},
                                       {"claim": "revocation_checked", "equals": True}, {"claim": "reported_tcb_microcode", "min": 200},
                                       {"claim": "root", "equals": "configured"}]}
-CHIP = bytes(0xC0 + i for i in range(64)).hex()
 
 
 @pytest.fixture(scope="module", params=["snp", "snp-turin"])
@@ -155,6 +154,24 @@ def test_policies_decide_on_claims(service, simulator, scenario, claim):
 
 def test_report_data_is_bound(service, simulator):
     assert attest(service, simulator, "wrong-report-data").status == 403
+
+
+@pytest.mark.parametrize("scenario", ["ok", "no-certificates", "vlek"])
+def test_the_command_line_asks_a_kds(simulator, scenario, tmp_path):
+    kind, text = evidence(simulator, scenario)
+    report = tmp_path / "report.bin"
+    report.write_bytes(fixture.b64url_bytes(text))
+
+    def run(*options):
+        done = subprocess.run([WARDER, "verify", "--tcs", simulator.ready["pcs"], "--root", simulator.ready["root"], "-o", "json",
+                               *options, report], text=True, capture_output=True, timeout=60)
+        return json.loads(done.stdout), done.returncode
+
+    answer, status = run()
+    assert status == 0 and answer["verdict"] == "verified" and answer["claims"]["revocation_checked"], answer
+    simulator.control(pcs={"status": 404})
+    answer, status = run()
+    assert status == 1 and answer["verdict"] == "refused" and failed(answer)[0] == "collateral"
 
 
 @pytest.mark.skipif(dev_system.missing() is not None, reason=str(dev_system.missing()))

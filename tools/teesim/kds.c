@@ -21,7 +21,8 @@ void kds_chain(struct http_exchange *x, struct platform *platform, bool vlek)
 {
     struct buf pem owned(buf_done) = buf_of(BODY_MAX);
     struct snp_platform *snp = platform_snp(platform);
-    struct err e = snp ? snp_platform_chain(snp, product_of(x), vlek, &pem) : FAIL(ABSENT, "no such product");
+    struct err e =
+        snp ? snp_platform_chain(snp, product_of(x), vlek, &pem) : FAIL(ABSENT, "no such product");
 
     answer(x, e, "application/x-pem-file", &pem);
 }
@@ -69,6 +70,7 @@ void kds_vcek(struct http_exchange *x, struct platform *platform)
 
     struct err e = read_levels(x, spl);
     if (!failed(e))
-        e = snp ? snp_platform_vcek(snp, product_of(x), http_param(x, "chip"), spl, &der) : FAIL(ABSENT, "no such product");
+        e = snp ? snp_platform_vcek(snp, product_of(x), http_param(x, "chip"), spl, &der)
+                : FAIL(ABSENT, "no such product");
     answer(x, e, "application/pkix-cert", &der);
 }

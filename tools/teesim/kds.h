@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* AMD's key distribution service for the simulator's platform (AMD 57230): what pcs.c answers under its paths. */
+/* AMD's key distribution service for the simulator's platform (AMD 57230): what pcs.c answers under
+ * its paths. */
 #ifndef TEESIM_KDS_H
 #define TEESIM_KDS_H
 

@@ -78,7 +78,8 @@ static void fill_report(struct forge_snp_knobs *k)
     memset(b + 0x160, 0xff, 32);                          /* no migration agent */
 }
 
-void forge_snp_defaults(const struct forge_snp_pki *pki, bool vlek, int64_t now, struct forge_snp_knobs *out)
+void forge_snp_defaults(const struct forge_snp_pki *pki, bool vlek, int64_t now,
+                        struct forge_snp_knobs *out)
 {
     struct forge_snp_knobs k = { .pki = pki, .vlek = vlek, .signer = vlek ? pki->vlek : pki->vcek };
 
@@ -86,7 +87,8 @@ void forge_snp_defaults(const struct forge_snp_pki *pki, bool vlek, int64_t now,
     fill_report(&k);
     k.leaf = forge_snp_leaf_form(pki, vlek);
     k.intermediate = forge_snp_intermediate_form(pki, vlek);
-    k.crl = forge_snp_crl_form(pki, now - FORGE_ISSUED_AGO, now - FORGE_ISSUED_AGO + FORGE_LIFETIME);
+    k.crl =
+        forge_snp_crl_form(pki, now - FORGE_ISSUED_AGO, now - FORGE_ISSUED_AGO + FORGE_LIFETIME);
     *out = k;
 }
 
@@ -153,7 +155,8 @@ static fallible issuers(const struct forge_snp_knobs *k, struct buf *intermediat
 
 fallible forge_snp_chain(const struct forge_snp_knobs *k, struct buf *pem)
 {
-    struct buf intermediate owned(buf_done) = buf_of(FORGE_CERT_MAX), root owned(buf_done) = buf_of(FORGE_CERT_MAX);
+    struct buf intermediate owned(buf_done) = buf_of(FORGE_CERT_MAX),
+                            root owned(buf_done) = buf_of(FORGE_CERT_MAX);
 
     TRY(issuers(k, &intermediate, &root));
     forge_certificate_pem(buf_span(&intermediate), pem);
@@ -161,7 +164,8 @@ fallible forge_snp_chain(const struct forge_snp_knobs *k, struct buf *pem)
     return buf_check(pem);
 }
 
-static void add_entry(struct buf *table, struct buf *bodies, const char *guid, size_t header, struct span certificate)
+static void add_entry(struct buf *table, struct buf *bodies, const char *guid, size_t header,
+                      struct span certificate)
 {
     buf_add(table, span_from(guid, GUID_SIZE));
     write_u32le(table, (uint32_t)(header + bodies->len));
@@ -171,8 +175,10 @@ static void add_entry(struct buf *table, struct buf *bodies, const char *guid, s
 
 fallible forge_snp_table(const struct forge_snp_knobs *k, struct buf *table)
 {
-    struct buf key owned(buf_done) = buf_of(FORGE_CERT_MAX), bodies owned(buf_done) = buf_of(TABLE_MAX);
-    struct buf intermediate owned(buf_done) = buf_of(FORGE_CERT_MAX), root owned(buf_done) = buf_of(FORGE_CERT_MAX);
+    struct buf key owned(buf_done) = buf_of(FORGE_CERT_MAX),
+                   bodies owned(buf_done) = buf_of(TABLE_MAX);
+    struct buf intermediate owned(buf_done) = buf_of(FORGE_CERT_MAX),
+                            root owned(buf_done) = buf_of(FORGE_CERT_MAX);
     const size_t header = 4 * (GUID_SIZE + 8);
 
     TRY(forge_snp_key_certificate(k, &key));
@@ -181,8 +187,10 @@ fallible forge_snp_table(const struct forge_snp_knobs *k, struct buf *table)
               k->vlek ? "\xc2\x4b\x07\xa8\x5a\xa2\x3e\x48\xaa\xe6\x39\xc0\x45\xa0\xb8\xa1"
                       : "\x8d\x75\xda\x63\x64\xe6\x64\x45\xad\xc5\xf4\xb9\x3b\xe8\xac\xcd",
               header, buf_span(&key));
-    add_entry(table, &bodies, "\x79\xb3\xb7\x4a\xac\xbb\xe4\x4f\xa0\x2f\x05\xae\xf3\x27\xc7\x82", header, buf_span(&intermediate));
-    add_entry(table, &bodies, "\xa4\x06\xb4\xc0\x03\xa8\x52\x49\x97\x43\x3f\xb6\x01\x4c\xd0\xae", header, buf_span(&root));
+    add_entry(table, &bodies, "\x79\xb3\xb7\x4a\xac\xbb\xe4\x4f\xa0\x2f\x05\xae\xf3\x27\xc7\x82",
+              header, buf_span(&intermediate));
+    add_entry(table, &bodies, "\xa4\x06\xb4\xc0\x03\xa8\x52\x49\x97\x43\x3f\xb6\x01\x4c\xd0\xae",
+              header, buf_span(&root));
     for (size_t i = 0; i < GUID_SIZE + 8; i++)
         buf_add_u8(table, 0);
     buf_add(table, buf_span(&bodies));
@@ -201,7 +209,8 @@ fallible forge_snp_sign(const struct forge_snp_knobs *k, struct buf *report)
     uint8_t b[SNP_REPORT_SIZE];
 
     memcpy(b, k->report, sizeof(b));
-    TRY(signature_make(k->signer, SIGNATURE_ECDSA, DIGEST_SHA384, span_from(b, SNP_SIGNED_SIZE), &raw));
+    TRY(signature_make(k->signer, SIGNATURE_ECDSA, DIGEST_SHA384, span_from(b, SNP_SIGNED_SIZE),
+                       &raw));
     memset(b + FORGE_SNP_SIGNATURE, 0, SNP_REPORT_SIZE - FORGE_SNP_SIGNATURE);
     if (raw.len == SNP_SIGNATURE_SIZE) {
         put_number(raw.at, b + FORGE_SNP_SIGNATURE);

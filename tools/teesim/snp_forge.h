@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * SEV-SNP evidence with its certificates and revocation list, from one struct of knobs, as forge.h does for
- * Intel's: forge_snp_defaults() fills it with a good guest on a good chip, forge_snp_make() writes and signs
- * everything anew.
+ * SEV-SNP evidence with its certificates and revocation list, from one struct of knobs, as forge.h
+ * does for Intel's: forge_snp_defaults() fills it with a good guest on a good chip,
+ * forge_snp_make() writes and signs everything anew.
  */
 #ifndef TEESIM_SNP_FORGE_H
 #define TEESIM_SNP_FORGE_H
@@ -34,13 +34,13 @@ enum {
 
 /* What the certificate says of the key. */
 struct forge_vcek {
-    int structure;                 /* -1: no such extension */
-    const char *product;           /* NULL: none */
-    int spl[FORGE_SPL_COUNT];      /* by the last arc, 1 to 9; -1: none */
+    int structure;            /* -1: no such extension */
+    const char *product;      /* NULL: none */
+    int spl[FORGE_SPL_COUNT]; /* by the last arc, 1 to 9; -1: none */
     uint8_t hwid[SNP_CHIP_ID_SIZE];
-    size_t hwid_len;               /* 0: none */
-    const char *csp_id;            /* NULL: none */
-    bool spl_twice, spl_long;      /* the boot loader's: two of them; more than one byte */
+    size_t hwid_len;          /* 0: none */
+    const char *csp_id;       /* NULL: none */
+    bool spl_twice, spl_long; /* the boot loader's: two of them; more than one byte */
 };
 
 struct forge_snp_knobs {
@@ -49,8 +49,9 @@ struct forge_snp_knobs {
     uint8_t report[SNP_REPORT_SIZE]; /* all but the signature */
     const struct key *signer;
     struct forge_vcek vcek;
-    struct forge_certificate leaf, intermediate; /* the leaf's `extra` is filled in from `vcek` unless it is there */
-    struct span intermediate_der, root_der;      /* in place of what is made */
+    struct forge_certificate leaf,
+        intermediate; /* the leaf's `extra` is filled in from `vcek` unless it is there */
+    struct span intermediate_der, root_der; /* in place of what is made */
     struct forge_crl crl;
     bool no_crl;
     struct forge_snp_later { /* of the signed report */
@@ -60,7 +61,8 @@ struct forge_snp_knobs {
 };
 
 /* Spans of the knobs point into `pki`, which must outlive them. */
-void forge_snp_defaults(const struct forge_snp_pki *pki, bool vlek, int64_t now, struct forge_snp_knobs *out);
+void forge_snp_defaults(const struct forge_snp_pki *pki, bool vlek, int64_t now,
+                        struct forge_snp_knobs *out);
 
 /* The files of a vector set; `evidence` is the report and the host's table of certificates. */
 struct forge_snp_set {

@@ -3,7 +3,8 @@
 
 #include "base/file.h"
 
-static struct forge_certificate form_of(const char *subject, const struct key *key, const struct forge_authority *issuer)
+static struct forge_certificate form_of(const char *subject, const struct key *key,
+                                        const struct forge_authority *issuer)
 {
     return (struct forge_certificate){ .subject = subject,
                                        .issuer = issuer->name,
@@ -36,14 +37,15 @@ struct forge_certificate forge_snp_intermediate_form(const struct forge_snp_pki 
 struct forge_certificate forge_snp_leaf_form(const struct forge_snp_pki *pki, bool vlek)
 {
     static const uint8_t zero[] = { 0 };
-    struct forge_certificate form =
-        vlek ? form_of("SEV-VLEK", pki->vlek, &pki->asvk) : form_of("SEV-VCEK", pki->vcek, &pki->ask);
+    struct forge_certificate form = vlek ? form_of("SEV-VLEK", pki->vlek, &pki->asvk)
+                                         : form_of("SEV-VCEK", pki->vcek, &pki->ask);
     form.no_constraints = true;
     form.serial = SPAN_OF(zero);
     return form;
 }
 
-struct forge_crl forge_snp_crl_form(const struct forge_snp_pki *pki, int64_t this_update, int64_t next_update)
+struct forge_crl forge_snp_crl_form(const struct forge_snp_pki *pki, int64_t this_update,
+                                    int64_t next_update)
 {
     return (struct forge_crl){ .issuer = pki->ark.name,
                                .signer = pki->ark.key,
@@ -60,7 +62,8 @@ static fallible open_all(const char *dir, struct forge_snp_pki *p)
     TRY(forge_key_open(dir, "snp_vcek", KEY_P384, &p->vcek));
     TRY(forge_key_open(dir, "snp_vlek", KEY_P384, &p->vlek));
     struct forge_certificate ark = forge_snp_root_form(p);
-    struct forge_certificate ask = forge_snp_intermediate_form(p, false), asvk = forge_snp_intermediate_form(p, true);
+    struct forge_certificate ask = forge_snp_intermediate_form(p, false),
+                             asvk = forge_snp_intermediate_form(p, true);
     TRY(forge_certificate_open(dir, "snp_ark", &ark, &p->ark.der));
     TRY(forge_certificate_open(dir, "snp_ask", &ask, &p->ask.der));
     TRY(forge_certificate_open(dir, "snp_asvk", &asvk, &p->asvk.der));
@@ -75,7 +78,8 @@ fallible forge_snp_pki_open(const char *dir, enum snp_product product, struct fo
 
     *out = (struct forge_snp_pki){ .product = product };
     for (size_t i = 0; i < 3; i++) {
-        snprintf(out->names[i], sizeof(out->names[i]), "%s%s", prefixes[i], snp_product_name(product));
+        snprintf(out->names[i], sizeof(out->names[i]), "%s%s", prefixes[i],
+                 snp_product_name(product));
         *all[i] = (struct forge_authority){ .name = out->names[i], .der = buf_of(FORGE_CERT_MAX) };
     }
     if (dir)

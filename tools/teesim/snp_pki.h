@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The simulator's world of trust for SEV-SNP: root (ARK), the intermediates of chip keys (ASK) and of lent keys
- * (ASVK), a chip's key and a cloud provider's. Common names are the vendor's. Kept in DIR, so that a
- * restart has the same root. RSA keys are of 2048 bits, since making longer ones takes seconds.
+ * The simulator's world of trust for SEV-SNP: root (ARK), the intermediates of chip keys (ASK) and
+ * of lent keys (ASVK), a chip's key and a cloud provider's. Common names are the vendor's. Kept in
+ * DIR, so that a restart has the same root. RSA keys are of 2048 bits, since making longer ones
+ * takes seconds.
  */
 #ifndef TEESIM_SNP_PKI_H
 #define TEESIM_SNP_PKI_H
@@ -19,8 +20,8 @@ struct forge_snp_pki {
     struct key *vcek, *vlek;
 };
 
-/* Loads what is in `dir` and makes what is missing, snp_root_ca.pem for configurations included. NULL: in memory
- * only, new keys. `out` must stay where it is. */
+/* Loads what is in `dir` and makes what is missing, snp_root_ca.pem for configurations included.
+ * NULL: in memory only, new keys. `out` must stay where it is. */
 fallible forge_snp_pki_open(const char *dir, enum snp_product product, struct forge_snp_pki *out);
 void forge_snp_pki_done(struct forge_snp_pki *pki);
 static inline void forge_snp_pki_donep(struct forge_snp_pki *pki)
@@ -28,12 +29,13 @@ static inline void forge_snp_pki_donep(struct forge_snp_pki *pki)
     forge_snp_pki_done(pki);
 }
 
-/* Forms of the certificates as they are issued, to be changed and written again. The leaf's extensions are the
- * caller's. */
+/* Forms of the certificates as they are issued, to be changed and written again. The leaf's
+ * extensions are the caller's. */
 struct forge_certificate forge_snp_root_form(const struct forge_snp_pki *pki);
 struct forge_certificate forge_snp_intermediate_form(const struct forge_snp_pki *pki, bool vlek);
 struct forge_certificate forge_snp_leaf_form(const struct forge_snp_pki *pki, bool vlek);
 /* The root's, empty. */
-struct forge_crl forge_snp_crl_form(const struct forge_snp_pki *pki, int64_t this_update, int64_t next_update);
+struct forge_crl forge_snp_crl_form(const struct forge_snp_pki *pki, int64_t this_update,
+                                    int64_t next_update);
 
 #endif

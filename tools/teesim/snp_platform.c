@@ -57,7 +57,8 @@ static void wrong_measurement(struct scene *s)
 /* The platform's whole TCB is older, and so is what its key stands for. */
 static void out_of_date(struct scene *s)
 {
-    static const size_t places[] = { FORGE_SNP_CURRENT_TCB, FORGE_SNP_REPORTED_TCB, FORGE_SNP_COMMITTED_TCB, FORGE_SNP_LAUNCH_TCB };
+    static const size_t places[] = { FORGE_SNP_CURRENT_TCB, FORGE_SNP_REPORTED_TCB,
+                                     FORGE_SNP_COMMITTED_TCB, FORGE_SNP_LAUNCH_TCB };
 
     s->knobs.vcek.spl[8] = 100;
     for (size_t i = 0; i < 4; i++)
@@ -133,7 +134,8 @@ static const struct scenario_row {
     { "wrong-report-data", wrong_report_data, "reports other data than asked for" },
     { "masked-chip", masked_chip, "the chip's key is masked" },
     { "vmpl-2", vmpl_2, "asked for at VMPL 2" },
-    { "no-certificates", no_certificates, "the host has no table of certificates: the KDS has to be asked" },
+    { "no-certificates", no_certificates,
+      "the host has no table of certificates: the KDS has to be asked" },
     { "vlek", vlek, "signed by a VLEK" },
 };
 #define ROW_COUNT (sizeof rows / sizeof rows[0])
@@ -191,7 +193,8 @@ fallible snp_platform_set(struct snp_platform *p, struct span scenarios, struct 
     return OK;
 }
 
-fallible snp_platform_open(const char *dir, enum snp_product product, struct span measurement, struct snp_platform **out)
+fallible snp_platform_open(const char *dir, enum snp_product product, struct span measurement,
+                           struct snp_platform **out)
 {
     struct snp_platform *p owned(snp_platform_close) = calloc(1, sizeof *p);
 
@@ -244,8 +247,8 @@ static bool names_product(const struct snp_platform *p, struct span product)
     return span_equal_str(product, snp_product_name(p->pki.product));
 }
 
-fallible snp_platform_vcek(struct snp_platform *p, struct span product, struct span chip, const uint8_t spl[FORGE_SPL_COUNT],
-                           struct buf *der)
+fallible snp_platform_vcek(struct snp_platform *p, struct span product, struct span chip,
+                           const uint8_t spl[FORGE_SPL_COUNT], struct buf *der)
 {
     GUARDED(p);
     struct forge_snp_knobs k;
@@ -261,7 +264,8 @@ fallible snp_platform_vcek(struct snp_platform *p, struct span product, struct s
     return forge_snp_key_certificate(&k, der);
 }
 
-fallible snp_platform_chain(struct snp_platform *p, struct span product, bool of_vlek, struct buf *pem)
+fallible snp_platform_chain(struct snp_platform *p, struct span product, bool of_vlek,
+                            struct buf *pem)
 {
     GUARDED(p);
     struct forge_snp_knobs k;
@@ -273,7 +277,8 @@ fallible snp_platform_chain(struct snp_platform *p, struct span product, bool of
     return forge_snp_chain(&k, pem);
 }
 
-fallible snp_platform_crl(struct snp_platform *p, struct span product, int64_t issued, int64_t next, struct buf *der)
+fallible snp_platform_crl(struct snp_platform *p, struct span product, int64_t issued, int64_t next,
+                          struct buf *der)
 {
     GUARDED(p);
     struct span list = SPAN_OF(scenario_revoked_serial);

@@ -8,6 +8,7 @@
 
 #include "vector_set.h"
 
+#include "base/file.h"
 #include "base/writer.h"
 #include "crypto/crypto.h"
 #include "evidence/snp_report.h"
@@ -244,6 +245,30 @@ static void certificates_that_come_along(void **state)
     assert_false(verify_result_verified(bad));
 }
 
+/* VCEKs that are not this chip's or no VCEK at all, which others have taken: never verified. */
+static void wrong_certificates_from_elsewhere(void **state)
+{
+    (void)state;
+    static const char *const files[] = { "intel-negative/trustee-test-vcek-invalid-legacy.der",
+                                         "intel-negative/trustee-test-vcek-invalid-new.der" };
+    static const char *const sets[] = { MILAN, MILAN_OTHER, "milan-vcek-v2-120d77b2", GENOA };
+
+    for (size_t i = 0; i < 8; i++) {
+        struct vector_set set owned(vector_set_done) = { 0 };
+        char path[VECTOR_PATH_MAX];
+        if (!vector_more(files[i % 2], path))
+            skip();
+        own_set(sets[i / 2], &set);
+        struct buf *vcek = &set.collateral.parts[PART_VCEK];
+        buf_done(vcek);
+        *vcek = buf_of(1U << 20);
+        assert_ok(file_read(path, vcek));
+        struct verify_result *r owned(verify_result_free) = vector_verify(&set);
+        assert_false(verify_result_verified(r));
+        assert_null(json_object_get(verify_result_claims(r), "measurement"));
+    }
+}
+
 static void needs_name_the_certificate(void **state)
 {
     (void)state;
@@ -278,6 +303,7 @@ int main(void)
         cmocka_unit_test(keys_of_another_kind_are_not_taken),
         cmocka_unit_test(outside_its_dates),
         cmocka_unit_test(certificates_that_come_along),
+        cmocka_unit_test(wrong_certificates_from_elsewhere),
         cmocka_unit_test(needs_name_the_certificate),
     };
     if (failed(crypto_start(CRYPTO_MEMORY_PLAIN)))
