@@ -25,6 +25,7 @@ struct keyd_settings {
     bool vault_plain;
     char *kmip_host, *kmip_ca, *kmip_certificate, *kmip_key, *kmip_prefix, *kmip_version;
     uint64_t kmip_port;
+    char *pkcs11_module, *pkcs11_token, *pkcs11_pin_file, *pkcs11_prefix, *pkcs11_files, *pkcs11_environment;
 };
 
 void keyd_settings_init(struct keyd_settings *s, struct setting rows[KEYD_SETTINGS_MAX]);

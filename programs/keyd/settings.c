@@ -20,6 +20,7 @@ void keyd_settings_init(struct keyd_settings *s, struct setting rows[KEYD_SETTIN
     s->vault_prefix = strdup("warder");
     s->kmip_prefix = strdup("warder");
     s->kmip_version = strdup("auto");
+    s->pkcs11_prefix = strdup("warder");
     const struct setting table[] = {
         { "keyd", "socket", OPTION_TEXT, &s->socket, "Unix socket on which kbsd asks" },
         { "keyd", "folder", OPTION_TEXT, &s->folder, "store, secrets and audit log; mode 0700" },
@@ -34,7 +35,7 @@ void keyd_settings_init(struct keyd_settings *s, struct setting rows[KEYD_SETTIN
         { "tokens", "aas_jwks", OPTION_TEXT, &s->aas_jwks, "public keys of aasd, pinned: a JWKS file" },
         { "tokens", "as_jwks", OPTION_TEXT, &s->as_jwks, "public keys of the attestation service, pinned: a JWKS file" },
         { "release", "jwks_file", OPTION_TEXT, &s->release_jwks, "written at start: the public key that signs answers" },
-        { "keys", "manager", OPTION_TEXT, &s->manager, "key manager: embedded, vault or kmip" },
+        { "keys", "manager", OPTION_TEXT, &s->manager, "key manager: embedded, vault, kmip or pkcs11" },
         { "vault", "url", OPTION_TEXT, &s->vault_url, "https://HOST:PORT of Vault or OpenBao" },
         { "vault", "ca", OPTION_TEXT, &s->vault_ca, "CA certificate of the server, PEM" },
         { "vault", "token_file", OPTION_TEXT, &s->vault_token_file, "its token, a file of mode 0600" },
@@ -49,6 +50,12 @@ void keyd_settings_init(struct keyd_settings *s, struct setting rows[KEYD_SETTIN
         { "kmip", "key", OPTION_TEXT, &s->kmip_key, "its key, PEM, a file of mode 0600" },
         { "kmip", "prefix", OPTION_TEXT, &s->kmip_prefix, "first part of the names of keys of ours" },
         { "kmip", "version", OPTION_TEXT, &s->kmip_version, "of KMIP: 1.2, 1.3, 1.4, 2.0, or auto: ask the server" },
+        { "pkcs11", "module", OPTION_TEXT, &s->pkcs11_module, "the HSM vendor's PKCS#11 library" },
+        { "pkcs11", "token", OPTION_TEXT, &s->pkcs11_token, "URI of the token: pkcs11:token=NAME, serial= and so on" },
+        { "pkcs11", "pin_file", OPTION_TEXT, &s->pkcs11_pin_file, "the user's PIN, a file of mode 0600" },
+        { "pkcs11", "prefix", OPTION_TEXT, &s->pkcs11_prefix, "first part of the labels of keys of ours" },
+        { "pkcs11", "files", OPTION_TEXT, &s->pkcs11_files, "files and folders that the library reads and writes, between spaces" },
+        { "pkcs11", "environment", OPTION_TEXT, &s->pkcs11_environment, "NAME=VALUE, several between spaces, for the library" },
         { 0 },
     };
     _Static_assert(sizeof table / sizeof table[0] <= KEYD_SETTINGS_MAX, "settings");

@@ -6,21 +6,26 @@
 #include "daemon/daemon.h"
 #include "keys/embedded.h"
 #include "keys/kmip.h"
+#include "keys/pkcs11_hsm.h"
 #include "keys/vault.h"
 
-#define READABLE_MAX 24
+#define PATHS_MAX 24
 #define PORT_MAX 65535
 
-struct readable {
-    const char *paths[READABLE_MAX + 1];
+struct paths {
+    const char *at[PATHS_MAX + 1];
     size_t count;
+};
+
+struct access {
+    struct paths readable, writable;
 };
 
 struct kind {
     const char *name;
     struct err (*check)(const struct keyd_settings *s);
     struct err (*open)(const struct keyd_settings *s, const char *folder, struct keystore **out);
-    void (*readable)(const struct keyd_settings *s, struct readable *r); /* NULL: nothing, and no network */
+    void (*grant)(const struct keyd_settings *s, struct access *a); /* NULL: nothing, and no network */
 };
 
 static struct err embedded_check(const struct keyd_settings *s)
@@ -67,23 +72,23 @@ static struct err open_vault(const struct keyd_settings *s, const char *folder, 
     return OK;
 }
 
-/* What a host's name is looked up by, and libraries for it that are loaded late. */
-static void may_read(struct readable *r, const char *path)
+static void add_path(struct paths *p, const char *path)
 {
-    if (path && r->count < READABLE_MAX)
-        r->paths[r->count++] = path;
+    if (path && p->count < PATHS_MAX)
+        p->at[p->count++] = path;
 }
 
-static void may_resolve(struct readable *r)
+/* What a host's name is looked up by, and libraries for it that are loaded late. */
+static void may_resolve(struct access *a)
 {
     static const char *const paths[] = { "/etc/hosts", "/etc/resolv.conf", "/etc/nsswitch.conf", "/etc/gai.conf",
                                          "/run/systemd/resolve", "/usr/lib", "/lib" };
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
-        may_read(r, paths[i]);
+        add_path(&a->readable, paths[i]);
 }
 
 /* The file's folder, for a new one may be another file of that name. */
-static void may_read_folder_of(struct readable *r, const char *path, char folder[KEYD_PATH_MAX])
+static void may_read_folder_of(struct access *a, const char *path, char folder[KEYD_PATH_MAX])
 {
     if (!path)
         return;
@@ -93,16 +98,16 @@ static void may_read_folder_of(struct readable *r, const char *path, char folder
         end[end == folder] = 0;
     else
         strcpy(folder, ".");
-    may_read(r, folder);
+    add_path(&a->readable, folder);
 }
 
-static void vault_readable(const struct keyd_settings *s, struct readable *r)
+static void vault_grant(const struct keyd_settings *s, struct access *a)
 {
     static char token[KEYD_PATH_MAX];
 
-    may_read_folder_of(r, s->vault_token_file, token);
-    may_read(r, s->vault_ca ? s->vault_ca : "/etc/ssl/certs");
-    may_resolve(r);
+    may_read_folder_of(a, s->vault_token_file, token);
+    add_path(&a->readable, s->vault_ca ? s->vault_ca : "/etc/ssl/certs");
+    may_resolve(a);
 }
 
 static struct err kmip_check(const struct keyd_settings *s)
@@ -135,20 +140,88 @@ static struct err open_kmip(const struct keyd_settings *s, const char *folder, s
     return OK;
 }
 
-static void kmip_readable(const struct keyd_settings *s, struct readable *r)
+static void kmip_grant(const struct keyd_settings *s, struct access *a)
 {
     static char ca[KEYD_PATH_MAX], certificate[KEYD_PATH_MAX], key[KEYD_PATH_MAX];
 
-    may_read_folder_of(r, s->kmip_ca, ca);
-    may_read_folder_of(r, s->kmip_certificate, certificate);
-    may_read_folder_of(r, s->kmip_key, key);
-    may_resolve(r);
+    may_read_folder_of(a, s->kmip_ca, ca);
+    may_read_folder_of(a, s->kmip_certificate, certificate);
+    may_read_folder_of(a, s->kmip_key, key);
+    may_resolve(a);
+}
+
+static struct err pkcs11_check(const struct keyd_settings *s)
+{
+    if (!s->pkcs11_module || !s->pkcs11_token || !s->pkcs11_pin_file || !s->pkcs11_prefix)
+        return FAIL(INPUT, "[pkcs11] needs module, token, pin_file and prefix");
+    if (s->pkcs11_module[0] != '/')
+        return FAIL(INPUT, "[pkcs11] module is the path of the vendor's library");
+    return OK;
+}
+
+/* The next word, cut out of the text; NULL at its end. */
+static char *next_word(char **rest)
+{
+    *rest += strspn(*rest, " \t");
+    char *word = *rest;
+    size_t len = strcspn(word, " \t");
+
+    *rest = word + len + (word[len] != 0);
+    word[len] = 0;
+    return len ? word : NULL;
+}
+
+/* NAME=VALUE, several: what vendors' modules find their configuration by. */
+static fallible set_environment(const char *text)
+{
+    char *copy owned(free) = strdup(text ? text : ""), *rest = copy;
+
+    if (!copy)
+        return FAIL(SYSTEM, "out of memory");
+    for (char *word = next_word(&rest); word; word = next_word(&rest)) {
+        char *value = strchr(word, '=');
+        if (!value || value == word)
+            return FAIL(INPUT, "[pkcs11] environment has words NAME=VALUE");
+        *value++ = 0;
+        if (setenv(word, value, 1))
+            return FAIL(SYSTEM, "out of memory");
+    }
+    return OK;
+}
+
+static struct err open_pkcs11(const struct keyd_settings *s, const char *folder, struct keystore **out)
+{
+    const struct pkcs11_config config = { .module = s->pkcs11_module, .token = s->pkcs11_token, .pin_file = s->pkcs11_pin_file,
+                                          .prefix = s->pkcs11_prefix };
+    struct keystore *hsm = NULL;
+
+    (void)folder;
+    TRY(set_environment(s->pkcs11_environment));
+    TRY(pkcs11_open(&config, &hsm));
+    TRY(keyd_watch_store(hsm, out));
+    if (!failed((*out)->health(*out)))
+        log_info("the HSM answers", "token", s->pkcs11_token);
+    return OK;
+}
+
+static void pkcs11_grant(const struct keyd_settings *s, struct access *a)
+{
+    static char pin[KEYD_PATH_MAX], files[KEYD_PATH_MAX];
+    char *rest = files;
+
+    may_read_folder_of(a, s->pkcs11_pin_file, pin);
+    snprintf(files, sizeof files, "%s", s->pkcs11_files ? s->pkcs11_files : "");
+    for (char *word = next_word(&rest); word; word = next_word(&rest))
+        add_path(&a->writable, word);
+    add_path(&a->readable, "/etc/ssl");
+    may_resolve(a);
 }
 
 static const struct kind kinds[] = {
     { "embedded", embedded_check, open_embedded, NULL },
-    { "vault", vault_check, open_vault, vault_readable },
-    { "kmip", kmip_check, open_kmip, kmip_readable },
+    { "vault", vault_check, open_vault, vault_grant },
+    { "kmip", kmip_check, open_kmip, kmip_grant },
+    { "pkcs11", pkcs11_check, open_pkcs11, pkcs11_grant },
 };
 
 static const struct kind *kind_of(const struct keyd_settings *s)
@@ -162,7 +235,7 @@ static const struct kind *kind_of(const struct keyd_settings *s)
 fallible keyd_store_check(const struct keyd_settings *s)
 {
     const struct kind *k = kind_of(s);
-    return k ? k->check(s) : FAIL(INPUT, "[keys] manager is embedded, vault or kmip");
+    return k ? k->check(s) : FAIL(INPUT, "[keys] manager is embedded, vault, kmip or pkcs11");
 }
 
 fallible keyd_store_open(const struct keyd_settings *s, const char *folder, struct keystore **out)
@@ -172,12 +245,12 @@ fallible keyd_store_open(const struct keyd_settings *s, const char *folder, stru
 
 fallible keyd_store_confine(const struct keyd_settings *s, const char *folder)
 {
-    const char *const writable[] = { folder, NULL };
     const struct kind *k = kind_of(s);
-    struct readable r = { 0 };
+    struct access a = { 0 };
 
-    if (!k->readable)
-        return daemon_confine(NULL, writable, SANDBOX_STORE);
-    k->readable(s, &r);
-    return daemon_confine(r.paths, writable, SANDBOX_NETWORK);
+    add_path(&a.writable, folder);
+    if (!k->grant)
+        return daemon_confine(NULL, a.writable.at, SANDBOX_STORE);
+    k->grant(s, &a);
+    return daemon_confine(a.readable.at, a.writable.at, SANDBOX_NETWORK);
 }

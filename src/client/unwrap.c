@@ -2,6 +2,7 @@
 #include "client/unwrap.h"
 
 #include "crypto/digest.h"
+#include "crypto/inner_wrap.h"
 
 #define VERSION_MAX UINT32_MAX
 #define LEASE_MAX (60U * 24 * 366)
@@ -90,6 +91,7 @@ fallible answer_open(struct span answer, const struct jwks *release_keys,
 
     TRY(verify_release_key(answer, release_keys, &payload));
     TRY(jwe_open(encryption_key, buf_span(&payload), &header, &r.key));
+    TRY(inner_open(encryption_key, header, &r.key));
     TRY(check_header(header, key_id, challenge, &r));
     TRY(check_key(header, &r));
     *out = r;

@@ -13,12 +13,13 @@
 
 /* Fetched once: looking them up again for each use costs as much as sealing a short text. */
 static pthread_once_t once = PTHREAD_ONCE_INIT;
-static EVP_CIPHER *gcm, *key_wrap;
+static EVP_CIPHER *gcm, *key_wrap, *key_wrap_pad;
 
 static void fetch(void)
 {
     gcm = EVP_CIPHER_fetch(crypto_context(), "AES-256-GCM", NULL);
     key_wrap = EVP_CIPHER_fetch(crypto_context(), "AES-256-WRAP", NULL);
+    key_wrap_pad = EVP_CIPHER_fetch(crypto_context(), "AES-256-WRAP-PAD", NULL);
 }
 
 static const EVP_CIPHER *gcm_cipher(void)
@@ -31,6 +32,12 @@ static const EVP_CIPHER *key_wrap_cipher(void)
 {
     (void)pthread_once(&once, fetch);
     return key_wrap;
+}
+
+static const EVP_CIPHER *key_wrap_pad_cipher(void)
+{
+    (void)pthread_once(&once, fetch);
+    return key_wrap_pad;
 }
 
 static EVP_CIPHER_CTX *start(const EVP_CIPHER *cipher, const struct secret *key,
@@ -144,6 +151,44 @@ fallible aes_kw_unwrap(const struct secret *kek, struct span wrapped, struct sec
         return FAIL(SYSTEM, "cannot unwrap the key");
     if (EVP_DecryptUpdate(ctx, secret_fill(to), &len, wrapped.at, (int)wrapped.len) != 1 ||
         len != (int)wrapped.len - KW_BLOCK) {
+        ERR_clear_error();
+        return FAIL(DENIED, "wrong wrapping key or changed bytes");
+    }
+    secret_shorten(to, (size_t)len);
+    *out = TAKE(to);
+    return OK;
+}
+
+fallible aes_kwp_wrap(const struct secret *kek, const struct secret *key, struct buf *out)
+{
+    struct span k = secret_expose(key);
+    size_t padded = (k.len + KW_BLOCK - 1) / KW_BLOCK * KW_BLOCK + KW_BLOCK;
+    int len = 0, rest = 0;
+
+    if (!k.len || secret_len(kek) != AEAD_KEY_SIZE)
+        return FAIL(INPUT, "key that padded AES key wrap does not take (RFC 5649)");
+    EVP_CIPHER_CTX *ctx owned(EVP_CIPHER_CTX_free) = start(key_wrap_pad_cipher(), kek, NULL, true);
+    uint8_t *to = buf_extend(out, padded);
+    TRY(buf_check(out));
+    if (!ctx || EVP_EncryptUpdate(ctx, to, &len, k.at, (int)k.len) != 1 || len != (int)padded ||
+        EVP_EncryptFinal_ex(ctx, to + len, &rest) != 1)
+        return FAIL(SYSTEM, "cannot wrap the key");
+    return OK;
+}
+
+fallible aes_kwp_unwrap(const struct secret *kek, struct span wrapped, struct secret **out)
+{
+    int len = 0;
+
+    if (wrapped.len < 2 * KW_BLOCK || wrapped.len % KW_BLOCK || wrapped.len > SECRET_MAX ||
+        secret_len(kek) != AEAD_KEY_SIZE)
+        return FAIL(INPUT, "wrapped key of impossible length (RFC 5649)");
+    EVP_CIPHER_CTX *ctx owned(EVP_CIPHER_CTX_free) = start(key_wrap_pad_cipher(), kek, NULL, false);
+    struct secret *to owned(secret_free) = secret_new(wrapped.len);
+    if (!ctx || !to)
+        return FAIL(SYSTEM, "cannot unwrap the key");
+    if (EVP_DecryptUpdate(ctx, secret_fill(to), &len, wrapped.at, (int)wrapped.len) != 1 ||
+        len <= 0 || len > (int)wrapped.len - KW_BLOCK) {
         ERR_clear_error();
         return FAIL(DENIED, "wrong wrapping key or changed bytes");
     }

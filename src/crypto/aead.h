@@ -20,5 +20,8 @@ fallible aead_open(const struct secret *key, struct span associated, struct span
 /* RFC 3394 AES key wrap, 256-bit KEK. */
 fallible aes_kw_wrap(const struct secret *kek, const struct secret *key, struct buf *out);
 fallible aes_kw_unwrap(const struct secret *kek, struct span wrapped, struct secret **out);
+/* RFC 5649: with padding, for keys of any length. */
+fallible aes_kwp_wrap(const struct secret *kek, const struct secret *key, struct buf *out);
+fallible aes_kwp_unwrap(const struct secret *kek, struct span wrapped, struct secret **out);
 
 #endif

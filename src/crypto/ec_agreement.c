@@ -67,3 +67,27 @@ fallible ec_agree_ephemeral(const struct key *peer, struct key **ephemeral, stru
     *out = TAKE(z);
     return OK;
 }
+
+/* Points were checked to be on their curve when the keys were made, and these curves have no other
+ * points: OpenSSL's own check of the peer, as costly as the agreement, would say the same. */
+fallible ec_agree(const struct key *own, const struct key *peer, struct secret **out)
+{
+    const struct curve *c = curve_of(own->kind);
+
+    if (!c || own->kind != peer->kind || !own->is_private)
+        return FAIL(INPUT, "keys that cannot agree on anything");
+    EVP_PKEY *a = key_pkey(own), *b = key_pkey(peer);
+    EVP_PKEY_CTX *ctx owned(EVP_PKEY_CTX_free) =
+        a ? EVP_PKEY_CTX_new_from_pkey(NULL, a, NULL) : NULL;
+    size_t len = c->size;
+    struct secret *z owned(secret_free) = secret_new(len);
+
+    if (!ctx || !b || !z || EVP_PKEY_derive_init(ctx) != 1 ||
+        EVP_PKEY_derive_set_peer_ex(ctx, b, 0) != 1 ||
+        EVP_PKEY_derive(ctx, secret_fill(z), &len) != 1 || len != secret_len(z)) {
+        ERR_clear_error();
+        return FAIL(SYSTEM, "key agreement failed");
+    }
+    *out = TAKE(z);
+    return OK;
+}

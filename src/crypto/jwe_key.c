@@ -29,26 +29,6 @@ const char *jwe_algorithm(const struct key *k)
     return NULL;
 }
 
-/* Points were checked to be on their curve when the keys were made, and these curves have no other
- * points: OpenSSL's own check of the peer, as costly as the agreement, would say the same. */
-static fallible agree(const struct key *own, const struct key *peer, struct secret **out)
-{
-    EVP_PKEY *a = key_pkey(own), *b = key_pkey(peer);
-    EVP_PKEY_CTX *ctx owned(EVP_PKEY_CTX_free) =
-        a ? EVP_PKEY_CTX_new_from_pkey(NULL, a, NULL) : NULL;
-    size_t len = curve_of(own->kind)->size;
-    struct secret *z owned(secret_free) = secret_new(len);
-
-    if (!ctx || !b || !z || EVP_PKEY_derive_init(ctx) != 1 ||
-        EVP_PKEY_derive_set_peer_ex(ctx, b, 0) != 1 ||
-        EVP_PKEY_derive(ctx, secret_fill(z), &len) != 1 || len != secret_len(z)) {
-        ERR_clear_error();
-        return FAIL(SYSTEM, "key agreement failed");
-    }
-    *out = TAKE(z);
-    return OK;
-}
-
 /* A party's name in the header, base64url; absent is empty. */
 static fallible add_party(const json_t *header, const char *name, struct buf *info)
 {
@@ -106,7 +86,7 @@ static fallible unwrap_ec(const struct key *recipient, const json_t *header, str
     TRY(key_from_jwk(epk, &ephemeral));
     if (key_kind_of(ephemeral) != key_kind_of(recipient))
         return FAIL(INPUT, "JWE epk of another curve");
-    TRY(agree(recipient, ephemeral, &z));
+    TRY(ec_agree(recipient, ephemeral, &z));
     TRY(derive_kek(z, header, &kek));
     return aes_kw_unwrap(kek, wrapped, cek);
 }

@@ -48,6 +48,11 @@ fallible key_from_point(enum key_kind curve, struct span sec1, struct key **out)
 fallible key_to_point(const struct key *k, struct buf *out); /* 04 || x || y */
 /* Big-endian; the modulus within RSA_BITS_MIN and RSA_BITS_MAX. */
 fallible key_from_rsa_public(struct span modulus, struct span exponent, struct key **out);
+/* Private keys from their numbers, big-endian, as an HSM gives them. RSA: n, e, d, p, q, d mod p-1,
+ * d mod q-1, 1/q mod p. */
+#define RSA_PARTS 8
+fallible key_from_rsa_private(const struct span parts[RSA_PARTS], struct key **out);
+fallible key_from_ec_number(enum key_kind curve, struct span scalar, struct key **out);
 /* Big-endian without leading zeros: RSA modulus and public exponent. */
 fallible key_rsa_public(const struct key *k, struct buf *modulus, struct buf *exponent);
 

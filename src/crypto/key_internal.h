@@ -30,15 +30,14 @@ EVP_PKEY *key_pkey(const struct key *k);
 fallible key_adopt(EVP_PKEY *pkey, bool is_private, struct key **out);
 /* `private_scalar` in 1 to n - 1, big-endian; the point is computed from it. */
 fallible key_from_scalar(const struct curve *c, struct span private_scalar, struct key **out);
-/* n, e, d, p, q, d mod p-1, d mod q-1, 1/q mod p: RFC 8017 appendix A.1.2. */
-#define RSA_PARTS 8
-fallible key_from_rsa_private(const struct span parts[RSA_PARTS], struct key **out);
 enum private_form { PRIVATE_PKCS8, PRIVATE_PKCS1, PRIVATE_SEC1 };
 fallible key_from_private_der(enum private_form form, const struct secret *der, struct key **out);
 
 /* An ephemeral key for one agreement with `peer`, an EC key: its public part, and the shared secret
  * (x of the point). */
 fallible ec_agree_ephemeral(const struct key *peer, struct key **ephemeral, struct secret **out);
+/* The shared x coordinate of a private and a public key of the same curve. */
+fallible ec_agree(const struct key *own, const struct key *peer, struct secret **out);
 
 /* ec_verifier.c: the one file that uses OpenSSL's low-level interface. */
 fallible ec_verifier_new(const struct curve *c, struct span point, struct ec_verifier **out);

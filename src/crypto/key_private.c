@@ -45,6 +45,14 @@ fallible key_from_scalar(const struct curve *c, struct span scalar, struct key *
     return key_adopt(pkey, true, out);
 }
 
+fallible key_from_ec_number(enum key_kind curve, struct span scalar, struct key **out)
+{
+    const struct curve *c = curve_of(curve);
+    return c && scalar.len && scalar.len <= c->size
+               ? key_from_scalar(c, scalar, out)
+               : FAIL(INPUT, "EC private key of an unknown curve or of the wrong length");
+}
+
 /* RSAPrivateKey with two primes. */
 static fallible parse_pkcs1(struct span der, struct key **out)
 {

@@ -3,6 +3,7 @@
  * A key manager by hand, for tests: a command a line on standard input, an answer a line on standard output:
  * "ok ..." or "KIND text". REF is tenant:id, or tenant:=NAME for a key that was there before.
  */
+#include <signal.h>
 #include <stdlib.h>
 
 #include "base/base64.h"
@@ -11,6 +12,7 @@
 #include "crypto/crypto.h"
 #include "crypto/jose.h"
 #include "keys/kmip.h"
+#include "keys/pkcs11_hsm.h"
 #include "keys/vault.h"
 
 #define WORDS 5
@@ -114,12 +116,15 @@ struct options {
     struct vault_config vault;
     uint64_t kv;
     struct kmip_config kmip;
+    struct pkcs11_config pkcs11;
 };
 
 static fallible open_store(struct options *o, struct keystore **out)
 {
     if (!strcmp(o->manager, "kmip"))
         return kmip_open(&o->kmip, out);
+    if (!strcmp(o->manager, "pkcs11"))
+        return pkcs11_open(&o->pkcs11, out);
     o->vault.kv_version = (unsigned)o->kv;
     return vault_open(&o->vault, out);
 }
@@ -127,13 +132,15 @@ static fallible open_store(struct options *o, struct keystore **out)
 int main(int argc, char **argv)
 {
     struct options o = { .manager = "vault", .vault = { .mount = "keybroker", .prefix = "warder" },
-                         .kmip = { .host = "127.0.0.1", .prefix = "warder", .version = "auto" } };
+                         .kmip = { .host = "127.0.0.1", .prefix = "warder", .version = "auto" },
+                         .pkcs11 = { .prefix = "warder" } };
     int rest = 0;
 
+    signal(SIGPIPE, SIG_IGN);
     if (failed(crypto_start(CRYPTO_MEMORY_LOCKED)))
         return 1;
     const struct option_row rows[] = {
-        { "manager", 0, OPTION_TEXT, "NAME", "vault (default) or kmip", &o.manager },
+        { "manager", 0, OPTION_TEXT, "NAME", "vault (default), kmip or pkcs11", &o.manager },
         { "url", 0, OPTION_TEXT, "URL", "of the server", &o.vault.url },
         { "ca", 0, OPTION_TEXT, "FILE", "its CA", &o.vault.ca_file },
         { "token-file", 0, OPTION_TEXT, "FILE", "its token", &o.vault.token_file },
@@ -147,6 +154,10 @@ int main(int argc, char **argv)
         { "certificate", 0, OPTION_TEXT, "FILE", "the client's", &o.kmip.certificate },
         { "key", 0, OPTION_TEXT, "FILE", "its key", &o.kmip.key },
         { "kmip-prefix", 0, OPTION_TEXT, "NAME", "first part of our names there", &o.kmip.prefix },
+        { "module", 0, OPTION_TEXT, "FILE", "PKCS#11 library", &o.pkcs11.module },
+        { "token", 0, OPTION_TEXT, "URI", "of the token", &o.pkcs11.token },
+        { "pin-file", 0, OPTION_TEXT, "FILE", "its PIN", &o.pkcs11.pin_file },
+        { "hsm-prefix", 0, OPTION_TEXT, "NAME", "first part of our labels there", &o.pkcs11.prefix },
         { "kmip-version", 0, OPTION_TEXT, "N.N", "of the protocol", &o.kmip.version },
         { 0 },
     };

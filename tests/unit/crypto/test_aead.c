@@ -69,6 +69,49 @@ static void key_wrap_refuses_odd_lengths(void **state)
     assert_int_equal(out.len, 0);
 }
 
+/* RFC 5649, its sample values being of 192 bits: from the package cryptography, KEK 00..1f, key 64.. */
+static void padded_key_wrap_vectors(void **state)
+{
+    static const struct {
+        size_t len;
+        const char *wrapped;
+    } rows[] = {
+        { 1, "aee8e5979e2ddcf6d576baf14ba37816" },
+        { 7, "edfa0cecade92d13782308d8534bf194" },
+        { 8, "11a641166cead547fe9a663cf2f74248" },
+        { 9, "a42a92e6888f85c9c8feeab1dc4701d254b5b8fa6878a695" },
+        { 16, "7016913be2598833ff96618dedff27c635c1afda60b7890f" },
+        { 67, "bb87441c09e427748b0e42394c3db36e3a11edbfd1f1467cb2a7e91aafc32b3f514c113fbf56d7fe0a4d120439607e79"
+              "55d22cc014b0174fd0d3e2cc997824056ac211af626e6ccfdd8e582ae994032b" },
+    };
+    struct secret *kek owned(secret_free) = of_hex("000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f");
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct secret *key owned(secret_free) = secret_new(rows[i].len), *back owned(secret_free) = NULL;
+        struct buf wrapped owned(buf_done) = buf_of(128), text owned(buf_done) = buf_of(256);
+
+        for (size_t k = 0; k < rows[i].len; k++)
+            secret_fill(key)[k] = (uint8_t)(100 + k);
+        assert_false(failed(aes_kwp_wrap(kek, key, &wrapped)));
+        hex_add(&text, buf_span(&wrapped));
+        assert_string_equal(buf_str(&text), rows[i].wrapped);
+        assert_false(failed(aes_kwp_unwrap(kek, buf_span(&wrapped), &back)));
+        assert_true(secret_equal(key, back));
+        for (size_t k = 0; k < wrapped.len; k++) {
+            struct secret *none = NULL;
+            wrapped.at[k] ^= 0x80;
+            assert_int_equal(aes_kwp_unwrap(kek, buf_span(&wrapped), &none).kind, FAIL_DENIED);
+            wrapped.at[k] ^= 0x80;
+            assert_true(failed(aes_kwp_unwrap(kek, span_head(buf_span(&wrapped), k), &none)));
+            assert_null(none);
+        }
+    }
+    struct secret *empty owned(secret_free) = secret_new(0);
+    struct buf out owned(buf_done) = buf_of(128);
+    assert_int_equal(aes_kwp_wrap(kek, empty, &out).kind, FAIL_INPUT);
+}
+
 /* The GCM specification's test case 16: 256-bit key, associated data, a partial block. */
 static void gcm_vector(void **state)
 {
@@ -134,6 +177,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rfc3394_vectors),
         cmocka_unit_test(key_wrap_refuses_odd_lengths),
+        cmocka_unit_test(padded_key_wrap_vectors),
         cmocka_unit_test(gcm_vector),
         cmocka_unit_test(sealed_bytes_open_only_unchanged),
         cmocka_unit_test(empty_content),
