@@ -4,30 +4,15 @@
 #include "crypto/digest.h"
 #include "policy/policy.h"
 
-const char default_policy_text[] = "{\"version\":\"1.0.0\",\"allOf\":["
-                                   "{\"claim\":\"root\",\"equals\":\"vendor\"},"
-                                   "{\"claim\":\"debug\",\"equals\":false},"
-                                   "{\"claim\":\"tcb_status\",\"equals\":\"UpToDate\"},"
-                                   "{\"anyOf\":["
-                                   "{\"claim\":\"tee\",\"equals\":\"sgx\"},"
-                                   "{\"allOf\":["
-                                   "{\"claim\":\"tee\",\"equals\":\"tdx\"},"
-                                   "{\"claim\":\"sept_ve_disable\",\"equals\":true},"
-                                   "{\"claim\":\"td_attributes_unknown\",\"equals\":false},"
-                                   "{\"anyOf\":["
-                                   "{\"claim\":\"service_td\",\"equals\":false},"
-                                   "{\"claim\":\"service_td\",\"exists\":false}]}]}]}]}";
-
 /* A refusal must fit into a message and a record: the policy's digest stands for what is left out.
  */
 #define FAILED_MAX 32
 #define SET_SHOWN 16
 
-static json_t *shown(const json_t *expected)
+static json_t *shown(const json_t *value)
 {
-    size_t values = json_array_size(expected);
-    return values > SET_SHOWN ? json_sprintf("one of %zu values", values)
-                              : json_incref((json_t *)expected);
+    size_t values = json_array_size(value);
+    return values > SET_SHOWN ? json_sprintf("%zu values", values) : json_incref((json_t *)value);
 }
 
 static void note_failed(json_t *list, struct span id, const struct policy_finding *f)
@@ -35,11 +20,21 @@ static void note_failed(json_t *list, struct span id, const struct policy_findin
     json_t *j = json_object();
     json_set_span(j, "policy", id);
     json_set_str(j, "path", f->path);
+    json_set_str(j, "alternative", f->alternative);
     json_set_str(j, "claim", f->claim);
     json_set_str(j, "operator", f->op);
     json_object_set_new(j, "expected", shown(f->expected));
-    json_object_set_new(j, "actual", f->actual ? json_incref((json_t *)f->actual) : json_null());
+    json_object_set_new(j, "actual", f->actual ? shown(f->actual) : json_null());
+    json_set_bool(j, "nearest", f->nearest);
     json_array_append_new(list, j);
+}
+
+static void note_all_failed(json_t *list, struct span id, const struct policy_result *r)
+{
+    for (int rest = 0; rest < 2; rest++)
+        for (size_t i = 0; i < r->count && json_array_size(list) < FAILED_MAX; i++)
+            if (r->findings[i].blocks && r->findings[i].nearest != rest)
+                note_failed(list, id, &r->findings[i]);
 }
 
 static fallible note_policy(json_t *list, struct span id, struct span name, uint64_t version,
@@ -77,10 +72,8 @@ static fallible appraise_one(const json_t *one, const json_t *claims, int64_t no
     TRY(policy_evaluate(p, claims, now, &result));
     TRY(note_policy(a->policies, id, name, version, p));
     a->met &= result.met;
-    for (size_t i = 0; i < result.count && !result.met && json_array_size(a->failed) < FAILED_MAX;
-         i++)
-        if (result.findings[i].blocks)
-            note_failed(a->failed, id, &result.findings[i]);
+    if (!result.met)
+        note_all_failed(a->failed, id, &result);
     return OK;
 }
 

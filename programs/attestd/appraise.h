@@ -7,17 +7,14 @@
 
 #define POLICIES_PER_REQUEST_MAX 16
 
-/* The policy that always exists: vendor root, no debug, platform up to date; a TD also without
- * injected faults and service TDs. */
-#define DEFAULT_POLICY_NAME "default"
-extern const char default_policy_text[];
-
 struct appraisal {
     bool met;         /* all policies */
     json_t *policies; /* [{"id","name","version","digest"}] */
-    json_t
-        *failed; /* [{"policy","path","claim","operator","expected","actual"}] of those that were
-                    not met; the first ones of very many, a large set by the number of its values */
+    json_t *
+        failed; /* [{"policy","path","alternative","claim","operator","expected","actual","nearest"}]
+                   of those that were not met: first the smallest change that would pass
+                   (nearest), then all else that failed. The first ones of very many; a large set
+                   by the number of its values */
 };
 void appraisal_done(struct appraisal *a);
 static inline void appraisal_donep(struct appraisal *a)

@@ -7,6 +7,7 @@
 #include "base/base64.h"
 #include "base/log.h"
 #include "http/problem.h"
+#include "policy/default_policy.h"
 #include "token/attestation.h"
 
 #define CERTS_TEXT_MAX (64U << 10)
@@ -130,6 +131,8 @@ static void attest(struct http_exchange *x, void *context)
         return;
     if (a.type == ANSWER_TOKEN && envelope.nonce.len && !nonce_used(x, s, envelope.nonce))
         return;
+    if (a.type == ANSWER_TOKEN || a.type == ANSWER_REFUSAL)
+        recent_keep(s->recent, buf_span(&a.body), a.type == ANSWER_REFUSAL);
     if (a.type == ANSWER_TOKEN)
         answer_token(x, buf_span(&a.body));
     else if (a.type == ANSWER_REFUSAL)
@@ -169,6 +172,15 @@ const struct http_route as_routes[] = {
     { "POST", "/as/v1/deny-list", ROUTE_BEARER, deny_add },
     { "GET", "/as/v1/deny-list", ROUTE_BEARER, deny_list },
     { "DELETE", "/as/v1/deny-list/{id}", ROUTE_BEARER, deny_remove },
+    { "GET", "/as/v1/policies/{id}/versions", ROUTE_BEARER, policies_versions },
+    { "POST", "/as/v1/policies/{id}/rollback", ROUTE_BEARER, policies_rollback },
+    { "POST", "/as/v1/policies/{id}/import", ROUTE_BEARER, policies_import },
+    { "GET", "/as/v1/policies/{id}/explain", ROUTE_BEARER, policies_explain },
+    { "POST", "/as/v1/policies/{id}/test", ROUTE_BEARER, policies_test },
+    { "POST", "/as/v1/policy-lint", ROUTE_BEARER, policies_lint },
+    { "POST", "/as/v1/policy-diff", ROUTE_BEARER, policies_diff },
+    { "GET", "/as/v1/decisions", ROUTE_BEARER, decisions_list },
+    { "GET", "/as/v1/decisions/{id}", ROUTE_BEARER, decisions_show },
     { "GET", "/health", ROUTE_OPEN, health },
     { 0 },
 };

@@ -9,12 +9,15 @@
 #include "attestd/nonces.h"
 #include "attestd/policy_store.h"
 #include "attestd/public_keys.h"
+#include "attestd/recent.h"
 #include "attestd/verifier_link.h"
 #include "http/server.h"
 
 struct as_service {
     struct verifier_link *link;
     struct policy_store *policies;
+    struct recent *recent;
+    struct jwks *bundle_keys; /* NULL: no measurement bundles are imported */
     struct pinned_keys *aas_keys;
     struct public_keys *public_keys;
     struct nonces *nonces;
@@ -45,5 +48,16 @@ void policies_list(struct http_exchange *x, void *context);
 void policies_show(struct http_exchange *x, void *context);
 void policies_update(struct http_exchange *x, void *context);
 void policies_delete(struct http_exchange *x, void *context);
+void policies_versions(struct http_exchange *x, void *context);
+void policies_rollback(struct http_exchange *x, void *context);
+void policies_import(struct http_exchange *x, void *context);
+
+/* policy_trial_routes.c */
+void policies_lint(struct http_exchange *x, void *context);
+void policies_explain(struct http_exchange *x, void *context);
+void policies_diff(struct http_exchange *x, void *context);
+void policies_test(struct http_exchange *x, void *context);
+void decisions_list(struct http_exchange *x, void *context);
+void decisions_show(struct http_exchange *x, void *context);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "attestd/signing_keys.h"
 #include "base/options.h"
+#include "policy/default_policy.h"
 #include "token/attestation.h"
 
 #define SETTINGS_MAX 64
@@ -95,6 +96,12 @@ static void settings_of(struct attestd_config *c, struct setting rows[SETTINGS_M
         { "as", "aas_jwks", OPTION_TEXT, &c->aas_jwks,
           "pinned public keys of aasd, whose tokens may manage policies" },
         { "as", "token_minutes", OPTION_NUMBER, &c->token_minutes, "life of an attestation token" },
+        { "as", "accepted_advisories", OPTION_TEXT, &c->accepted_advisories,
+          "the policy \"default\" takes SWHardeningNeeded where no others apply; empty: it refuses it" },
+        { "as", "grace_days", OPTION_NUMBER, &c->grace_days,
+          "it takes OutOfDate for so long after the TCB level's date; 0: it refuses it" },
+        { "as", "bundle_keys", OPTION_TEXT, &c->bundle_keys,
+          "JWKS of those whose measurement bundles are imported; empty: nobody's" },
 
         { "verify", "root", OPTION_TEXT, &c->roots,
           "further roots of trust: certificate files, separated by spaces; claims say root: "
@@ -224,6 +231,7 @@ fallible config_check(const struct attestd_config *c, char **message)
               (!given(c->audiences) || !given(c->nonce_store) || !given(c->deny_store)),
           "[as] audiences, nonce_store or deny_store is empty" },
         { c->as.enabled && !given(c->aas_jwks), "[as] aas_jwks is empty" },
+        { c->grace_days > GRACE_DAYS_MAX, "[as] grace_days must be at most 365" },
         { !c->refresh_minutes, "[tcs] refresh_minutes must be at least 1" },
     };
     for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)

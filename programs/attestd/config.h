@@ -33,6 +33,10 @@ struct attestd_config {
     char *as_store, *signing_key, *jwks_file, *aas_jwks;
     uint64_t token_minutes, rotate_days, announce_minutes, nonce_seconds;
     char *signing_algorithm, *audiences, *nonce_store, *deny_store;
+
+    char *accepted_advisories; /* words */
+    uint64_t grace_days;
+    char *bundle_keys;
 };
 
 /* Defaults, then the file where there is one. `*message` as settings_load. */

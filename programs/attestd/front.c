@@ -13,8 +13,10 @@
 #include "base/harden.h"
 #include "base/log.h"
 #include "crypto/crypto.h"
+#include "policy/default_policy.h"
 
 #define REFRESH_SECONDS 30
+#define BUNDLE_KEYS_MAX (64U << 10)
 #define BODY_MAX (256U << 10)
 #define UPSTREAM_MS 10000
 #define PATH_LEN 4096
@@ -26,6 +28,8 @@ struct front {
     struct tcs_role *tcs_role;
     struct verifier_link *link;
     struct policy_store *policies;
+    struct recent *recent;
+    struct jwks *bundle_keys;
     struct pinned_keys *aas_keys;
     struct public_keys *public_keys;
     struct nonces *nonces;
@@ -44,6 +48,8 @@ static void front_donep(struct front *f)
     tcs_role_close(f->tcs_role);
     http_client_free(f->upstream_client);
     policy_store_close(f->policies);
+    recent_free(f->recent);
+    jwks_free(f->bundle_keys);
     pinned_keys_close(f->aas_keys);
     public_keys_close(f->public_keys);
     nonces_close(f->nonces);
@@ -83,11 +89,27 @@ static fallible open_link(struct front *f)
     return verifier_link_new(&l, &f->link);
 }
 
+static fallible open_policies(struct front *f)
+{
+    const struct attestd_config *c = f->config;
+    owned(json_free) json_t *advisories = NULL, *builtin = NULL;
+    struct buf keys owned(buf_done) = buf_of(BUNDLE_KEYS_MAX);
+    TRY(default_policy_advisories(c->accepted_advisories, &advisories));
+    const struct default_policy d = { .advisories = advisories, .grace_days = c->grace_days };
+    TRY(default_policy_document(&d, &builtin));
+    TRY(policy_store_open(c->as_store, builtin, &f->policies));
+    if (!given(c->bundle_keys))
+        return OK;
+    TRY(file_read(c->bundle_keys, &keys));
+    return jwks_parse(buf_span(&keys), &f->bundle_keys);
+}
+
 static fallible open_appraisal(struct front *f)
 {
     if (!f->config->as.enabled)
         return OK;
-    TRY(policy_store_open(f->config->as_store, &f->policies));
+    TRY(open_policies(f));
+    TRY(recent_new(&f->recent));
     TRY(deny_store_open(f->config->deny_store, &f->denials));
     TRY(nonces_open(f->config->nonce_store, (int64_t)f->config->nonce_seconds, &f->nonces));
     return pinned_keys_open(f->config->aas_jwks, &f->aas_keys);
@@ -117,6 +139,8 @@ static fallible listen_all(struct front *f)
     f->qvs = (struct qvs_service){ .link = f->link };
     f->as = (struct as_service){ .link = f->link,
                                  .policies = f->policies,
+                                 .recent = f->recent,
+                                 .bundle_keys = f->bundle_keys,
                                  .aas_keys = f->aas_keys,
                                  .public_keys = f->public_keys,
                                  .nonces = f->nonces,

@@ -1,69 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 /* /as/v1/policies: for holders of a bearer token whose permissions (service AS) allow it, in the
  * token's tenant. */
-#include "attestd/attest_routes.h"
+#include "attestd/policy_request.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "policy/policy.h"
+#include "policy/default_policy.h"
+#include "policy/reference.h"
+#include "token/measurements.h"
 
-/* Answers and returns false when the caller may not. */
-static bool allowed(struct http_exchange *x, const struct as_service *s, const char *needed,
-                    struct bearer *b)
+static void log_change(struct http_exchange *x, const char *what, const struct bearer *b,
+                       const json_t *row)
 {
-    enum bearer_verdict verdict;
-    struct err e = pinned_keys_verify(s->aas_keys, http_bearer(x), clock_now(), &verdict, b);
-    if (failed(e)) {
-        http_answer_failure(x, e, "token_invalid");
-        return false;
-    }
-    if (verdict != BEARER_GOOD) {
-        http_answer_problem(x, 401, bearer_problem(verdict), "the bearer token is not accepted");
-        return false;
-    }
-    if (!bearer_allows(b, "AS", needed, (struct span){ 0 })) {
-        log_info("permission denied", "request", http_request_id(x), "user", b->subject, "needed",
-                 needed);
-        http_answer_problem(x, 403, "permission_denied",
-                            "the token's permissions do not allow this");
-        return false;
-    }
-    return true;
+    log_info(what, "request", http_request_id(x), "user", b->subject, "id",
+             json_string_value(json_object_get(row, "id")), "digest",
+             json_string_value(json_object_get(row, "digest")));
 }
 
-/* Parsed and linted: what is stored can be applied. Answers and returns false otherwise. */
-static bool document_good(struct http_exchange *x, const json_t *document)
+static struct policy_change change_by(const struct bearer *b, const json_t *document)
 {
-    owned(policy_free) struct policy *p = NULL;
-    char *message owned(free) = NULL;
-    struct policy_remarks remarks owned(policy_remarks_done) = { 0 };
-    if (failed(policy_from_json(document, &p, &message))) {
-        http_answer_problem(x, 400, "policy_invalid", message);
-        return false;
-    }
-    if (failed(policy_lint(p, &remarks))) {
-        http_answer_problem(x, 500, "internal_error", NULL);
-        return false;
-    }
-    for (size_t i = 0; i < remarks.count; i++) {
-        if (!remarks.at[i].error)
-            continue;
-        struct buf text owned(buf_done) = buf_of(1024);
-        buf_addf(&text, "%s: %s", remarks.at[i].path, remarks.at[i].message);
-        http_answer_problem(x, 400, "policy_invalid", buf_str(&text));
-        return false;
-    }
-    return true;
-}
-
-static void answer_row(struct http_exchange *x, struct err e, int status, json_t *row)
-{
-    if (!failed(e))
-        http_answer_json(x, status, row);
-    else
-        http_answer_failure(x, e,
-                            e.kind == FAIL_ABSENT     ? "policy_not_found"
-                            : e.kind == FAIL_CONFLICT ? "policy_exists"
-                                                      : "policy_store_failed");
+    return (struct policy_change){ .document = document, .author = b->subject, .now = clock_now() };
 }
 
 void policies_create(struct http_exchange *x, void *context)
@@ -75,7 +30,7 @@ void policies_create(struct http_exchange *x, void *context)
     json_t *row = NULL;
     const json_t *document = NULL;
     struct span name;
-    if (!allowed(x, s, "policies:create", &b) || !http_json_body(x, &body))
+    if (!policy_allowed(x, s, "policies:create", &b) || !http_json_body(x, &body))
         return;
     if (failed(json_only(body, members)) || failed(json_get_str(body, "name", "name", &name)) ||
         failed(json_get_object(body, "policy", "policy", &document)) || !policy_name_valid(name)) {
@@ -83,14 +38,24 @@ void policies_create(struct http_exchange *x, void *context)
                             "\"name\" (letters, digits, . _ -) and \"policy\" must be there");
         return;
     }
-    if (!document_good(x, document))
+    if (!policy_document_good(x, document, NULL))
         return;
-    struct err e =
-        policy_store_create(s->policies, span_str(b.tenant), name, document, clock_now(), &row);
+    const struct policy_change change = change_by(&b, document);
+    struct err e = policy_store_create(s->policies, span_str(b.tenant), name, &change, &row);
     if (!failed(e))
-        log_info("policy created", "request", http_request_id(x), "user", b.subject, "id",
-                 json_string_value(json_object_get(row, "id")));
-    answer_row(x, e, 201, row);
+        log_change(x, "policy created", &b, row);
+    policy_answer_row(x, e, 201, row);
+}
+
+static void answer_list(struct http_exchange *x, struct err e, const char *name, json_t *rows)
+{
+    if (failed(e)) {
+        policy_answer_row(x, e, 0, NULL);
+        return;
+    }
+    json_t *j = json_object();
+    json_object_set_new(j, name, rows);
+    http_answer_json(x, 200, j);
 }
 
 void policies_list(struct http_exchange *x, void *context)
@@ -98,16 +63,10 @@ void policies_list(struct http_exchange *x, void *context)
     const struct as_service *s = context;
     struct bearer b owned(bearer_done) = { 0 };
     json_t *rows = NULL;
-    if (!allowed(x, s, "policies:search", &b))
+    if (!policy_allowed(x, s, "policies:search", &b))
         return;
     struct err e = policy_store_list(s->policies, span_str(b.tenant), &rows);
-    if (failed(e)) {
-        answer_row(x, e, 0, NULL);
-        return;
-    }
-    json_t *j = json_object();
-    json_object_set_new(j, "policies", rows);
-    http_answer_json(x, 200, j);
+    answer_list(x, e, "policies", rows);
 }
 
 void policies_show(struct http_exchange *x, void *context)
@@ -115,10 +74,37 @@ void policies_show(struct http_exchange *x, void *context)
     const struct as_service *s = context;
     struct bearer b owned(bearer_done) = { 0 };
     json_t *row = NULL;
-    if (!allowed(x, s, "policies:retrieve", &b))
+    int64_t version;
+    if (!policy_allowed(x, s, "policies:retrieve", &b) || !policy_version_asked(x, &version))
         return;
-    struct err e = policy_store_get(s->policies, span_str(b.tenant), http_param(x, "id"), &row);
-    answer_row(x, e, 200, row);
+    struct span tenant = span_str(b.tenant), id = http_param(x, "id");
+    struct err e = version ? policy_store_version(s->policies, tenant, id, version, &row)
+                           : policy_store_get(s->policies, tenant, id, &row);
+    policy_answer_row(x, e, 200, row);
+}
+
+void policies_versions(struct http_exchange *x, void *context)
+{
+    const struct as_service *s = context;
+    struct bearer b owned(bearer_done) = { 0 };
+    json_t *rows = NULL;
+    if (!policy_allowed(x, s, "policies:retrieve", &b))
+        return;
+    struct err e =
+        policy_store_versions(s->policies, span_str(b.tenant), http_param(x, "id"), &rows);
+    answer_list(x, e, "versions", rows);
+}
+
+static void store_update(struct http_exchange *x, const struct as_service *s,
+                         const struct bearer *b, const json_t *document)
+{
+    json_t *row = NULL;
+    const struct policy_change change = change_by(b, document);
+    struct err e =
+        policy_store_update(s->policies, span_str(b->tenant), http_param(x, "id"), &change, &row);
+    if (!failed(e))
+        log_change(x, "policy updated", b, row);
+    policy_answer_row(x, e, 200, row);
 }
 
 void policies_update(struct http_exchange *x, void *context)
@@ -127,34 +113,103 @@ void policies_update(struct http_exchange *x, void *context)
     const struct as_service *s = context;
     struct bearer b owned(bearer_done) = { 0 };
     owned(json_free) json_t *body = NULL;
-    json_t *row = NULL;
     const json_t *document = NULL;
-    if (!allowed(x, s, "policies:update", &b) || !http_json_body(x, &body))
+    if (!policy_allowed(x, s, "policies:update", &b) || !http_json_body(x, &body))
         return;
     if (failed(json_only(body, members)) ||
         failed(json_get_object(body, "policy", "policy", &document))) {
         http_answer_problem(x, 400, "malformed_request", "\"policy\" must be there");
         return;
     }
-    if (!document_good(x, document))
+    if (policy_document_good(x, document, NULL))
+        store_update(x, s, &b, document);
+}
+
+/* The content may have been written under other rules: it is checked as any other is. */
+void policies_rollback(struct http_exchange *x, void *context)
+{
+    static const char *const members[] = { "version", NULL };
+    const struct as_service *s = context;
+    struct bearer b owned(bearer_done) = { 0 };
+    owned(json_free) json_t *body = NULL, *earlier = NULL;
+    json_t *row = NULL;
+    uint64_t version = 0;
+    if (!policy_allowed(x, s, "policies:update", &b) || !http_json_body(x, &body))
         return;
-    struct err e = policy_store_update(s->policies, span_str(b.tenant), http_param(x, "id"),
-                                       document, clock_now(), &row);
+    if (failed(json_only(body, members)) ||
+        failed(json_get_u64(body, "version", INT32_MAX, "version", &version)) || !version) {
+        http_answer_problem(x, 400, "malformed_request", "\"version\" must be a number from 1 on");
+        return;
+    }
+    struct span tenant = span_str(b.tenant), id = http_param(x, "id");
+    struct err e = policy_store_version(s->policies, tenant, id, (int64_t)version, &earlier);
+    if (!failed(e) && !policy_document_good(x, json_object_get(earlier, "policy"), NULL))
+        return;
     if (!failed(e))
-        log_info("policy updated", "request", http_request_id(x), "user", b.subject, "id",
-                 json_string_value(json_object_get(row, "id")));
-    answer_row(x, e, 200, row);
+        e = policy_store_rollback(s->policies, tenant, id, (int64_t)version, b.subject, clock_now(),
+                                  &row);
+    if (!failed(e))
+        log_change(x, "policy rolled back", &b, row);
+    policy_answer_row(x, e, 200, row);
+}
+
+/* The document that a bundle makes with `base`; false: answered. */
+static bool bundle_document(struct http_exchange *x, const struct as_service *s, struct span tenant,
+                            const json_t *body, json_t **document)
+{
+    owned(json_free) json_t *base = NULL, *bundle = NULL;
+    owned(json_free) json_t *standard = json_string(DEFAULT_POLICY_NAME);
+    const json_t *named = json_object_get(body, "base");
+    struct span jws;
+    if (failed(json_get_str(body, "bundle", "bundle", &jws))) {
+        http_answer_problem(x, 400, "malformed_request", "\"bundle\" must be a signed text");
+        return false;
+    }
+    if (!s->bundle_keys) {
+        http_answer_problem(x, 403, "bundle_refused",
+                            "no keys of measurement bundles are configured");
+        return false;
+    }
+    struct err e = measurements_verify(jws, s->bundle_keys, clock_now(), &bundle);
+    if (failed(e)) {
+        http_answer_failure(x, e, e.kind == FAIL_DENIED ? "bundle_refused" : "malformed_request");
+        return false;
+    }
+    if (!policy_meant(x, s, tenant, named ? named : standard, &base))
+        return false;
+    e = reference_policy(base, json_object_get(bundle, "sets"), document);
+    if (failed(e))
+        http_answer_failure(x, e, "internal_error");
+    return !failed(e);
+}
+
+void policies_import(struct http_exchange *x, void *context)
+{
+    static const char *const members[] = { "bundle", "base", NULL };
+    const struct as_service *s = context;
+    struct bearer b owned(bearer_done) = { 0 };
+    owned(json_free) json_t *body = NULL, *document = NULL;
+    if (!policy_allowed(x, s, "policies:update", &b) || !http_json_body(x, &body))
+        return;
+    if (failed(json_only(body, members))) {
+        http_answer_problem(x, 400, "malformed_request",
+                            "\"bundle\" and \"base\" are all there is");
+        return;
+    }
+    if (bundle_document(x, s, span_str(b.tenant), body, &document) &&
+        policy_document_good(x, document, NULL))
+        store_update(x, s, &b, document);
 }
 
 void policies_delete(struct http_exchange *x, void *context)
 {
     const struct as_service *s = context;
     struct bearer b owned(bearer_done) = { 0 };
-    if (!allowed(x, s, "policies:delete", &b))
+    if (!policy_allowed(x, s, "policies:delete", &b))
         return;
     struct err e = policy_store_delete(s->policies, span_str(b.tenant), http_param(x, "id"));
     if (failed(e)) {
-        answer_row(x, e, 0, NULL);
+        policy_answer_row(x, e, 0, NULL);
         return;
     }
     log_info("policy deleted", "request", http_request_id(x), "user", b.subject);

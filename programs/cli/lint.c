@@ -36,7 +36,17 @@ int lint_print(const char *file, const json_t *remarks)
         print_clean(stderr, span_str(path));
         fputs(*path ? ": " : "", stderr);
         print_clean(stderr, span_str(text_of(remark, "message")));
+        if (*text_of(remark, "other")) {
+            fputs(" (see ", stderr);
+            print_clean(stderr, span_str(text_of(remark, "other")));
+            putc(')', stderr);
+        }
         putc('\n', stderr);
+        if (*text_of(remark, "advice")) {
+            fputs("  ", stderr);
+            print_clean(stderr, span_str(text_of(remark, "advice")));
+            putc('\n', stderr);
+        }
         rc = is_error(remark) ? EXIT_ERROR : rc;
     }
     if (rc)

@@ -5,7 +5,7 @@ static void print_verbs(FILE *out, const char *parent, const char *summary, cons
 {
     fprintf(out, "%s: %s\n\nUsage: %s VERB [OPTION...]\n\n", parent, summary, parent);
     for (const struct verb *v = table; v->name; v++)
-        fprintf(out, "  %-12s %s\n", v->name, v->summary);
+        fprintf(out, "  %-16s %s\n", v->name, v->summary);
     fprintf(out, "\n'%s VERB --help' says more of each.\n", parent);
 }
 

@@ -17,13 +17,6 @@
 #define ROOT_FILE_MAX (64U << 10)
 #define REFUSED EXIT_ERROR
 
-struct verify_options {
-    struct session_options session;
-    const char *collateral, *tcs, *at, *policy, *root, *tpm_root, *tpm_enrolled;
-    const char *evidence;
-    bool json;
-};
-
 struct verify_inputs {
     struct buf evidence;
     int64_t at;
@@ -54,13 +47,8 @@ static int unusable(const char *what, struct err e)
 static bool options_read(int argc, char **argv, struct verify_options *o, int *rc)
 {
     const struct option_row rows[] = {
-        { "collateral", 0, OPTION_TEXT, "DIR", "folder with the collateral, in the files of a vector set", &o->collateral },
-        { "tcs", 0, OPTION_TEXT, "URL", "endorsement cache to ask for the collateral (default: the configured one)", &o->tcs },
-        { "at", 0, OPTION_TEXT, "TIME", "verify as of this time: RFC 3339 or seconds since 1970 (default: now)", &o->at },
+        VERIFY_OPTIONS(*o),
         { "policy", 0, OPTION_TEXT, "FILE", "policy that the claims must meet", &o->policy },
-        { "root", 0, OPTION_TEXT, "FILE", "one more root certificate to trust, PEM or DER", &o->root },
-        { "tpm-root", 0, OPTION_TEXT, "FILE", "certificates of CAs that certify attestation keys of TPMs, PEM or DER", &o->tpm_root },
-        { "tpm-enrolled", 0, OPTION_TEXT, "FILE", "enrolled attestation keys of TPMs (warder tpm enroll)", &o->tpm_enrolled },
         SESSION_OPTIONS(o->session),
         { 0 },
     };
@@ -273,24 +261,42 @@ static fallible judge(const struct verify_inputs *in, json_t **answer, bool *goo
     return OK;
 }
 
+/* In the order of what may be wrong: the files, then the services. */
+static int verify(const struct verify_options *o, int64_t *at, json_t **answer, bool *good)
+{
+    struct verify_inputs in owned(inputs_done) = { 0 };
+    int rc = inputs_read(o, &in);
+
+    if (!rc)
+        rc = collateral_find(o, &in);
+    if (rc)
+        return rc;
+    *at = in.at;
+    struct err e = judge(&in, answer, good);
+    return failed(e) ? print_failure(e, "verify", NULL) : EXIT_OK;
+}
+
+int verify_file(const struct verify_options *o, int64_t *at, json_t **answer, bool *good)
+{
+    if (!o->collateral || !o->tcs)
+        return verify(o, at, answer, good);
+    fprintf(stderr, "warder: --collateral or --tcs, but not both\n");
+    return EXIT_USAGE;
+}
+
 int cli_verify(int argc, char **argv)
 {
     struct verify_options o = { 0 };
-    struct verify_inputs in owned(inputs_done) = { 0 };
     json_t *answer owned(json_free) = NULL;
     bool good = false;
+    int64_t at;
 
     int rc;
     if (!options_read(argc, argv, &o, &rc))
         return rc;
-    rc = inputs_read(&o, &in);
-    if (!rc)
-        rc = collateral_find(&o, &in);
+    rc = verify(&o, &at, &answer, &good);
     if (rc)
         return rc;
-    struct err e = judge(&in, &answer, &good);
-    if (failed(e))
-        return print_failure(e, "verify", NULL);
     if (o.json)
         print_json(answer);
     else

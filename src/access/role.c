@@ -3,7 +3,7 @@
 
 #include "access/role_row_internal.h"
 #include "access/role_spec_internal.h"
-#include "access/store_guard_internal.h"
+#include "store/rows.h"
 
 static fallible insert(struct store *s, const char *tenant, const char *id,
                        const struct role_text *t, int64_t now)
@@ -57,11 +57,6 @@ fallible role_find(struct store *s, const char *tenant, struct span id, json_t *
     return find(guard, tenant, id, out);
 }
 
-static fallible one_changed(struct store *s)
-{
-    return store_changes(s) == 1 ? OK : FAIL(ABSENT, "no such role");
-}
-
 fallible role_set_permissions(struct store *s, const char *tenant, struct span id,
                               const json_t *permissions, int64_t now)
 {
@@ -78,8 +73,7 @@ fallible role_set_permissions(struct store *s, const char *tenant, struct span i
     bind_text(q, 2, id);
     bind_str(q, 3, rules);
     bind_int(q, 4, now);
-    TRY(store_run(q));
-    return one_changed(guard);
+    return store_run_one(guard, q, "no such role");
 }
 
 fallible role_delete(struct store *s, const char *tenant, struct span id)
@@ -90,8 +84,7 @@ fallible role_delete(struct store *s, const char *tenant, struct span id)
     TRY(store_query(guard, "DELETE FROM roles WHERE tenant = ?1 AND role_id = ?2", &q));
     bind_str(q, 1, tenant);
     bind_text(q, 2, id);
-    TRY(store_run(q));
-    return one_changed(guard);
+    return store_run_one(guard, q, "no such role");
 }
 
 fallible role_list(struct store *s, const char *tenant, const struct role_filter *filter,

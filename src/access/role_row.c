@@ -2,6 +2,7 @@
 #include "access/role_row_internal.h"
 
 #include "base/clock.h"
+#include "store/rows.h"
 
 void role_filter_bind(struct statement *q, const struct role_filter *f)
 {
@@ -34,30 +35,14 @@ static fallible read_row(struct statement *q, json_t **out)
 
 fallible role_row_one(struct statement *q, json_t **out)
 {
-    bool row = false;
-
-    TRY(store_step(q, &row));
-    struct err e = row ? read_row(q, out) : FAIL(ABSENT, "no such role");
-    store_reset(q);
-    return e;
+    return store_read_one(q, read_row, "no such role", out);
 }
 
 fallible role_row_all(struct statement *q, json_t **out)
 {
     owned(json_free) json_t *list = json_array();
-    bool row = false;
 
-    for (;;) {
-        json_t *role = NULL;
-        TRY(store_step(q, &row));
-        if (!row)
-            break;
-        struct err e = read_row(q, &role);
-        if (failed(e) || json_array_append_new(list, role)) {
-            store_reset(q);
-            return failed(e) ? e : FAIL(SYSTEM, "memory for a list of roles");
-        }
-    }
+    TRY(store_read_all(q, read_row, ROLE_LIST_MAX, list));
     *out = TAKE(list);
     return OK;
 }

@@ -2,7 +2,7 @@
 #include "access/user.h"
 
 #include "access/name_internal.h"
-#include "access/store_guard_internal.h"
+#include "store/rows.h"
 #include "base/clock.h"
 
 #define USER_COLUMNS                                                                               \
@@ -111,11 +111,6 @@ fallible user_find(struct store *s, const char *tenant, struct span id_or_name, 
     return find(guard, tenant, id_or_name, out);
 }
 
-static fallible one_changed(struct store *s)
-{
-    return store_changes(s) == 1 ? OK : FAIL(ABSENT, "no such user");
-}
-
 fallible user_set_password(struct store *s, const char *tenant, const char *id,
                            const char *password_hash, int64_t now)
 {
@@ -131,8 +126,7 @@ fallible user_set_password(struct store *s, const char *tenant, const char *id,
     bind_str(q, 2, id);
     bind_str(q, 3, password_hash);
     bind_int(q, 4, now);
-    TRY(store_run(q));
-    return one_changed(guard);
+    return store_run_one(guard, q, "no such user");
 }
 
 fallible user_rehash(struct store *s, const char *tenant, const char *id, const char *old_hash,
@@ -161,8 +155,7 @@ fallible user_delete(struct store *s, const char *tenant, const char *id)
     TRY(store_query(guard, "DELETE FROM users WHERE tenant = ?1 AND user_id = ?2", &q));
     bind_str(q, 1, tenant);
     bind_str(q, 2, id);
-    TRY(store_run(q));
-    return one_changed(guard);
+    return store_run_one(guard, q, "no such user");
 }
 
 json_t *user_json(const struct user *u)
@@ -179,13 +172,21 @@ json_t *user_json(const struct user *u)
     return j;
 }
 
+static fallible read_json(struct statement *q, json_t **out)
+{
+    struct user u;
+
+    TRY(read_row(q, &u));
+    *out = user_json(&u);
+    return OK;
+}
+
 fallible user_list(struct store *s, const char *tenant, struct span name, struct span after,
                    json_t **out)
 {
     owned(json_free) json_t *list = json_array();
     char name_key[USER_NAME_MAX + 1], after_key[USER_NAME_MAX + 1];
     struct statement *q;
-    bool row = false;
 
     key_of(name, name_key);
     key_of(after, after_key);
@@ -199,17 +200,7 @@ fallible user_list(struct store *s, const char *tenant, struct span name, struct
     bind_str(q, 2, name_key);
     bind_str(q, 3, after_key);
     bind_int(q, 4, USER_LIST_MAX);
-    for (;;) {
-        struct user u;
-        TRY(store_step(q, &row));
-        if (!row)
-            break;
-        struct err e = read_row(q, &u);
-        if (failed(e) || json_array_append_new(list, user_json(&u))) {
-            store_reset(q);
-            return failed(e) ? e : FAIL(SYSTEM, "memory for a list of users");
-        }
-    }
+    TRY(store_read_all(q, read_json, USER_LIST_MAX, list));
     *out = TAKE(list);
     return OK;
 }

@@ -2,7 +2,7 @@
 #include "access/role.h"
 
 #include "access/role_row_internal.h"
-#include "access/store_guard_internal.h"
+#include "store/rows.h"
 
 static fallible list(struct store *s, const char *tenant, const char *user_id,
                      const struct role_filter *f, json_t **out)
@@ -132,8 +132,7 @@ fallible user_role_revoke(struct store *s, const char *tenant, const char *user_
     bind_str(q, 1, tenant);
     bind_str(q, 2, user_id);
     bind_text(q, 3, role_id);
-    TRY(store_run(q));
-    return store_changes(guard) == 1 ? OK : FAIL(ABSENT, "the user has no such role");
+    return store_run_one(guard, q, "the user has no such role");
 }
 
 fallible user_role_list(struct store *s, const char *tenant, const char *user_id,

@@ -22,6 +22,15 @@ static void print_row(const struct option_row *row)
     printf("%-32s %s\n", left, row->help);
 }
 
+static const struct option_row *find_long(const struct option_row *rows, struct span name)
+{
+    for (; rows->name; rows++) {
+        if (span_equal_str(name, rows->name))
+            return rows;
+    }
+    return NULL;
+}
+
 static void print_help(const struct option_row *rows, const struct command_help *help)
 {
     static const struct option_row own[] = {
@@ -35,7 +44,8 @@ static void print_help(const struct option_row *rows, const struct command_help 
     for (const struct option_row *row = rows; row->name; row++)
         print_row(row);
     for (const struct option_row *row = own; row->name; row++)
-        print_row(row);
+        if (!find_long(rows, span_str(row->name)))
+            print_row(row);
     if (help->details)
         printf("\n%s\n", help->details);
 }
@@ -46,15 +56,6 @@ static enum options_result usage_error(const struct command_help *help, const ch
     fprintf(stderr, "%s: %s %.*s\nTry '%s --help'.\n", help->name, problem, (int)subject.len,
             (const char *)subject.at, help->name);
     return OPTIONS_USAGE;
-}
-
-static const struct option_row *find_long(const struct option_row *rows, struct span name)
-{
-    for (; rows->name; rows++) {
-        if (span_equal_str(name, rows->name))
-            return rows;
-    }
-    return NULL;
 }
 
 static const struct option_row *find_letter(const struct option_row *rows, char letter)
@@ -114,7 +115,7 @@ static enum options_result take_long(struct arguments *a, const char *text)
         print_help(a->rows, a->help);
         return OPTIONS_DONE;
     }
-    if (span_equal_str(name, "version")) {
+    if (span_equal_str(name, "version") && !find_long(a->rows, name)) {
         printf("%s %s\n", a->help->name, WARDER_VERSION);
         return OPTIONS_DONE;
     }

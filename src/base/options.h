@@ -32,8 +32,9 @@ struct command_help {
 
 enum options_result { OPTIONS_GO, OPTIONS_DONE /* --help or --version printed */, OPTIONS_USAGE };
 
-/* Rows end with a zero row. `*rest` becomes the index of the first operand. Options may come after
- * operands; "--" ends them. A usage error is printed on stderr with a hint at --help. */
+/* Rows end with a zero row; one of the name "version" takes the place of the program's own. `*rest`
+ * becomes the index of the first operand. Options may come after operands; "--" ends them. A usage
+ * error is printed on stderr with a hint at --help. */
 enum options_result options_parse(int argc, char **argv, const struct option_row *rows,
                                   const struct command_help *help, int *rest);
 

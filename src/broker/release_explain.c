@@ -54,10 +54,22 @@ static const json_t *first_failed(const json_t *checks)
     return NULL;
 }
 
+/* Of the alternative that the fewest changes would make pass: what the others lack says less. */
+static const json_t *nearest_finding(const json_t *explanation)
+{
+    const json_t *alternative, *alternatives = json_object_get(explanation, "alternatives");
+    const json_t *nearest = json_object_get(explanation, "nearest");
+    size_t i;
+
+    json_array_foreach (alternatives, i, alternative)
+        if (json_equal(json_object_get(alternative, "path"), nearest))
+            return json_array_get(json_object_get(alternative, "failed"), 0);
+    return NULL;
+}
+
 static void add_check(struct buf *out, const json_t *check)
 {
-    const json_t *alternatives = json_object_get(json_object_get(check, "explanation"), "alternatives");
-    const json_t *finding = json_array_get(json_object_get(json_array_get(alternatives, 0), "failed"), 0);
+    const json_t *finding = nearest_finding(json_object_get(check, "explanation"));
 
     if (finding)
         add_finding(out, finding);

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/hex.h"
+#include "store/rows.h"
 
 #define SERIAL_BYTES_MAX 20 /* RFC 5280 section 4.1.2.2 */
 
@@ -79,8 +80,7 @@ fallible register_revoke(struct store *s, const char *tenant, const char *serial
     bind_str(q, 1, tenant);
     bind_str(q, 2, serial);
     bind_int(q, 3, now);
-    TRY(store_run(q));
-    return store_changes(s) == 1 ? OK : FAIL(ABSENT, "no such certificate");
+    return store_run_one(s, q, "no such certificate");
 }
 
 static fallible read_row(struct statement *q, json_t **out)
@@ -115,18 +115,7 @@ fallible register_list(struct store *s, const char *tenant, json_t **out)
         &q));
     bind_str(q, 1, tenant);
     bind_int(q, 2, AUTHORITY_LIST_MAX);
-    for (;;) {
-        json_t *c = NULL;
-        bool row = false;
-        TRY(store_step(q, &row));
-        if (!row)
-            break;
-        struct err e = read_row(q, &c);
-        if (failed(e) || json_array_append_new(list, c)) {
-            store_reset(q);
-            return failed(e) ? e : FAIL(SYSTEM, "memory for a list of certificates");
-        }
-    }
+    TRY(store_read_all(q, read_row, AUTHORITY_LIST_MAX, list));
     *out = TAKE(list);
     return OK;
 }

@@ -157,7 +157,7 @@ static bool list_implies(const struct node *a, const struct node *b)
 
 bool condition_implies(const struct node *a, const struct node *b, size_t *budget)
 {
-    if (!claim_same(a->claim, b->claim) || !pay(budget, set_size(a->expected) * set_size(b->expected)))
+    if (!same_claim(a, b) || !pay(budget, set_size(a->expected) * set_size(b->expected)))
         return false;
     if (a->op->kind == b->op->kind && json_equal(a->expected, b->expected))
         return true;
@@ -255,7 +255,7 @@ static bool lists_contradict(const struct node *a, const struct node *b)
 
 bool conditions_contradict(const struct node *a, const struct node *b, size_t *budget)
 {
-    if (!claim_same(a->claim, b->claim) || !pay(budget, set_size(a->expected) * set_size(b->expected)))
+    if (!same_claim(a, b) || !pay(budget, set_size(a->expected) * set_size(b->expected)))
         return false;
     if (condition_wants_absence(a) || condition_wants_absence(b))
         return condition_wants_absence(a) != condition_wants_absence(b);
@@ -268,12 +268,13 @@ bool conditions_contradict(const struct node *a, const struct node *b, size_t *b
 
 /* The numbers that bounds leave, where they are few. */
 static json_t *range_of(const struct node *const *conditions, size_t count,
-                        const struct claim_row *claim)
+                        const struct node *about)
 {
+    const struct claim_row *claim = about->claim;
     json_int_t low = 0, high = claim->size < 63 ? (1LL << claim->size) - 1 : LLONG_MAX;
     for (size_t i = 0; i < count; i++) {
         const struct node *n = conditions[i];
-        if (!claim_same(n->claim, claim))
+        if (!same_claim(n, about))
             continue;
         json_int_t at = json_integer_value(n->expected);
         if (is_lower(n) && at > low)
@@ -289,23 +290,23 @@ static json_t *range_of(const struct node *const *conditions, size_t count,
     return range;
 }
 
-static bool all_hold(const struct node *const *conditions, size_t count,
-                     const struct claim_row *claim, const json_t *value)
+static bool all_hold(const struct node *const *conditions, size_t count, const struct node *about,
+                     const json_t *value)
 {
     for (size_t i = 0; i < count; i++)
-        if (claim_same(conditions[i]->claim, claim) && !condition_wants_absence(conditions[i]) &&
+        if (same_claim(conditions[i], about) && !condition_wants_absence(conditions[i]) &&
             !holds(conditions[i], value))
             return false;
     return true;
 }
 
 bool conditions_exhaust(const struct node *const *conditions, size_t count,
-                        const struct claim_row *claim, size_t *budget)
+                        const struct node *about, size_t *budget)
 {
     owned(json_free) json_t *values = NULL;
     size_t cost = 1;
     for (size_t i = 0; i < count; i++) {
-        if (!claim_same(conditions[i]->claim, claim))
+        if (!same_claim(conditions[i], about))
             continue;
         if (condition_wants_absence(conditions[i]))
             return false;
@@ -313,12 +314,12 @@ bool conditions_exhaust(const struct node *const *conditions, size_t count,
         if (!values)
             values = values_of(conditions[i]);
     }
-    if (!values && claim->type == CLAIM_NUMBER)
-        values = range_of(conditions, count, claim);
+    if (!values && about->claim->type == CLAIM_NUMBER)
+        values = range_of(conditions, count, about);
     if (!values || !pay(budget, cost * set_size(values)))
         return false;
     for (size_t i = 0; i < json_array_size(values); i++)
-        if (all_hold(conditions, count, claim, json_array_get(values, i)))
+        if (all_hold(conditions, count, about, json_array_get(values, i)))
             return false;
     return true;
 }

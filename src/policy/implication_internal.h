@@ -18,9 +18,9 @@ bool node_implies(const struct policy *p, size_t a, const struct policy *q, size
 
 /* Nothing satisfies both. */
 bool conditions_contradict(const struct node *a, const struct node *b, size_t *budget);
-/* Of the conditions, those on `claim` leave it no value. */
+/* Of the conditions, those on the claim of `about` leave it no value. */
 bool conditions_exhaust(const struct node *const *conditions, size_t count,
-                        const struct claim_row *claim, size_t *budget);
+                        const struct node *about, size_t *budget);
 /* Every value that the claim may have satisfies it. */
 bool condition_is_idle(const struct node *n);
 

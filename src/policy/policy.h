@@ -113,5 +113,8 @@ fallible policy_explain(const struct policy *p, const struct policy_result *r, j
 /* The condition that would accept what was found, loosened no further than that:
  * {"claim",operator}; NULL where nothing was found, or nothing sensible accepts it. */
 json_t *policy_finding_loosened(const struct policy_finding *f, int64_t now);
+/* What the policy says of these claims: as policy_explain(), and of a refusal "policy_change":
+ * [{"path","instead"}], what would have to stand at each place of the smallest change. */
+fallible policy_trial(const struct policy *p, const json_t *claims, int64_t now, json_t **out);
 
 #endif

@@ -80,10 +80,10 @@ static fallible tell(struct diff *d, const struct node *a, const struct node *b,
         return OK;
     json_t *change = json_object();
     json_set_str(change, "kind", kind_of(d, a, b));
-    json_set_str(change, "claim", (a ? a : b)->claim->name);
+    json_set_str(change, "claim", (a ? a : b)->name);
     json_object_set_new(change, "before", condition_json(a));
     json_object_set_new(change, "after", condition_json(b));
-    buf_addf(&words, "%s ", (a ? a : b)->claim->name);
+    buf_addf(&words, "%s ", (a ? a : b)->name);
     if (a)
         add_words(b ? "was: " : "no longer: ", a, &words);
     if (b)
@@ -96,7 +96,7 @@ static size_t find(const struct alternative *in, const bool *taken, const struct
 {
     for (size_t i = 0; i < in->count; i++) {
         const struct node *m = in->conditions[i];
-        if (taken[i] || !claim_same(m->claim, n->claim) || (how < 2 && m->op->kind != n->op->kind))
+        if (taken[i] || !same_claim(m, n) || (how < 2 && m->op->kind != n->op->kind))
             continue;
         if (how > 0 || json_equal(m->expected, n->expected))
             return i;
@@ -137,7 +137,7 @@ static fallible tell_alternative(struct diff *d, const struct alternative *a, bo
     json_t *change = json_object();
     for (size_t i = 0; i < a->count; i++) {
         const struct node *n = a->conditions[i];
-        buf_addf(&words, "%s%s ", i ? "; " : "", n->claim->name);
+        buf_addf(&words, "%s%s ", i ? "; " : "", n->name);
         condition_words(n->op, n->claim, n->expected, &words);
     }
     json_set_str(change, "kind", added ? "alternative added" : "alternative removed");
@@ -157,7 +157,7 @@ static size_t likeness(struct diff *d, const struct alternative *a, const struct
     for (size_t i = 0; d->budget && i < a->count; i++)
         for (size_t j = 0; j < b->count; j++) {
             const struct node *x = a->conditions[i], *y = b->conditions[j];
-            if (claim_same(x->claim, y->claim))
+            if (same_claim(x, y))
                 sum += x->op->kind == y->op->kind && json_equal(x->expected, y->expected)
                            ? IDENTICAL_WEIGHT
                            : 1;

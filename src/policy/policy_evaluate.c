@@ -10,11 +10,11 @@ struct walk {
 
 static bool condition_holds(struct walk *w, const struct node *n)
 {
-    const json_t *actual = json_object_get(w->claims, n->claim->name);
+    const json_t *actual = json_object_get(w->claims, n->name);
     bool passed = operator_holds(n->op, n->claim, n->expected, actual, w->now);
     w->result->findings[w->result->count++] = (struct policy_finding){
         .path = n->path,
-        .claim = n->claim->name,
+        .claim = n->name,
         .op = n->op->name,
         .expected = n->expected,
         .actual = actual,
@@ -183,13 +183,13 @@ static json_t *smallest_change(const struct policy *p, const struct policy_resul
             continue;
         struct buf words owned(buf_done) = buf_of(WORDS_MAX);
         json_t *one = json_object();
-        buf_addf(&words, "%s ", n->claim->name);
+        buf_addf(&words, "%s ", n->name);
         condition_words(n->op, n->claim, n->expected, &words);
         buf_add_str(&words, "; found: ");
         value_words(r->findings[at - 1].actual, &words);
         json_set_str(one, "path", n->path);
-        json_set_str(one, "claim", n->claim->name);
-        json_set_str(one, "needed", failed(buf_check(&words)) ? n->claim->name : buf_str(&words));
+        json_set_str(one, "claim", n->name);
+        json_set_str(one, "needed", failed(buf_check(&words)) ? n->name : buf_str(&words));
         json_array_append_new(list, one);
     }
     return list;

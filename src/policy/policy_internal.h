@@ -13,6 +13,7 @@ struct node {
     size_t end; /* index past the last node inside it */
     char *path;
     /* of a condition */
+    const char *name; /* as written, borrowed from the document: one row may stand for many names */
     const struct claim_row *claim;
     const struct operator_row *op;
     const json_t *expected; /* borrowed from the document */
@@ -26,5 +27,11 @@ struct policy {
     size_t named_count;
     bool has_authority;
 };
+
+/* Both speak of the same claim. */
+static inline bool same_claim(const struct node *a, const struct node *b)
+{
+    return !strcmp(a->name, b->name);
+}
 
 #endif

@@ -29,11 +29,11 @@ static bool possible_under(const struct lint *l, struct span tee)
     owned(json_free) json_t *name = json_stringn((const char *)tee.at, tee.len);
     for (size_t i = 0; i < l->required_count; i++) {
         const struct node *n = l->required[i];
-        if (condition_wants_absence(n))
+        if (condition_wants_absence(n) || strchr(n->name, '.')) /* of another piece: any may come */
             continue;
         if (!word_listed(tee, n->claim->tees))
             return false;
-        if (!strcmp(n->claim->name, "tee") && n->op->kind != OPERATOR_EXISTS &&
+        if (!strcmp(n->name, "tee") && n->op->kind != OPERATOR_EXISTS &&
             !operator_holds(n->op, n->claim, n->expected, name, 0))
             return false;
     }
@@ -91,7 +91,7 @@ static fallible check_alone(struct lint *l, const struct node *n)
 
 static fallible compare(struct lint *l, const struct node *n, const struct node *other)
 {
-    if (claim_same(other->claim, n->claim) && other->op->kind == n->op->kind &&
+    if (same_claim(other, n) && other->op->kind == n->op->kind &&
         json_equal(other->expected, n->expected))
         return add(l,
                    (struct policy_remark){ false, n->path, "the same condition stands here twice",
@@ -119,7 +119,7 @@ static fallible check_together(struct lint *l, size_t first)
 {
     for (size_t i = first; i < l->required_count; i++) {
         const struct node *n = l->required[i];
-        if (conditions_exhaust(l->required, l->required_count, n->claim, &l->budget))
+        if (conditions_exhaust(l->required, l->required_count, n, &l->budget))
             return add(l, (struct policy_remark){
                               true, n->path,
                               "never true: the conditions on this claim leave no value together",

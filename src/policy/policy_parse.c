@@ -148,6 +148,7 @@ static fallible parse_condition(struct parse *p, const json_t *j, const char *pa
     size_t index;
     TRY(node_add(p, NODE_CONDITION, path, &index));
     struct node *n = &p->policy->nodes[index];
+    n->name = json_string_value(json_object_get(j, "claim"));
     n->claim = claim;
     n->op = op;
     n->expected = expected;

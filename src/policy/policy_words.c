@@ -104,7 +104,7 @@ static fallible line(struct tell *t, const char *path, int depth, const struct b
 static fallible tell_condition(struct tell *t, const struct node *n, int depth)
 {
     struct buf text owned(buf_done) = buf_of(WORDS_MAX);
-    buf_addf(&text, "%s ", n->claim->name);
+    buf_addf(&text, "%s ", n->name);
     condition_words(n->op, n->claim, n->expected, &text);
     buf_addf(&text, "  (%s)", n->claim->meaning);
     return line(t, n->path, depth, &text);

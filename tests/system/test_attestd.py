@@ -182,7 +182,7 @@ def refused(service, r, code):
 def test_default_policy_refuses_a_configured_root(service, simulator):
     for ids in (None, ["default"], ["good", "default"]):
         claims = refused(service, attest(service, simulator.quote(), policy_ids=ids), "policy_refused")
-        assert [f["claim"] for f in claims["warder"]["failed"]] == ["root"]
+        assert [f["claim"] for f in claims["warder"]["failed"] if f["nearest"]] == ["root"]
 
 
 @pytest.mark.parametrize("changes", [{"challenge": "another"}, {"signing_key": Key().jwk}, {"encryption_key": Key().jwk}])

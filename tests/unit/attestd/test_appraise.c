@@ -20,51 +20,6 @@ static json_t *parse(const char *text)
     return j;
 }
 
-static json_t *policies_of(const char *document)
-{
-    struct buf text owned(buf_done) = buf_of(64U << 10);
-    buf_addf(&text, "[{\"id\":\"p\",\"version\":1,\"policy\":%s}]", document);
-    return parse(buf_str(&text));
-}
-
-static void test_default_policy(void **state)
-{
-#define TDX                                                                                        \
-    "\"tee\":\"tdx\",\"root\":\"vendor\",\"debug\":false,\"tcb_status\":\"UpToDate\",\"td_"        \
-    "attributes_unknown\":false"
-    static const struct {
-        const char *claims;
-        bool met;
-    } rows[] = {
-        { "{\"tee\":\"sgx\",\"root\":\"vendor\",\"debug\":false,\"tcb_status\":\"UpToDate\"}",
-          true },
-        { "{\"tee\":\"sgx\",\"root\":\"configured\",\"debug\":false,\"tcb_status\":\"UpToDate\"}",
-          false },
-        { "{\"tee\":\"sgx\",\"root\":\"vendor\",\"debug\":true,\"tcb_status\":\"UpToDate\"}",
-          false },
-        { "{\"tee\":\"sgx\",\"root\":\"vendor\",\"debug\":false,\"tcb_status\":"
-          "\"SWHardeningNeeded\"}",
-          false },
-        { "{\"tee\":\"sgx\",\"root\":\"vendor\",\"tcb_status\":\"UpToDate\"}", false },
-        { "{" TDX ",\"sept_ve_disable\":true,\"service_td\":false}", true },
-        { "{" TDX ",\"sept_ve_disable\":true}", true },
-        { "{" TDX ",\"sept_ve_disable\":true,\"service_td\":true}", false },
-        { "{" TDX ",\"sept_ve_disable\":false,\"service_td\":false}", false },
-        { "{" TDX ",\"service_td\":false}", false },
-        { "{}", false },
-    };
-    owned(json_free) json_t *policies = policies_of(default_policy_text);
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        owned(json_free) json_t *claims = parse(rows[i].claims);
-        struct appraisal a owned(appraisal_done) = { 0 };
-        assert_false(failed(appraise(policies, claims, NOW, &a)));
-        if (a.met != rows[i].met)
-            fail_msg("%s", rows[i].claims);
-        assert_int_equal(json_array_size(a.failed) == 0, a.met);
-    }
-    (void)state;
-}
-
 /* All policies must be met, in whatever order: L34, L52. */
 static void test_all_policies(void **state)
 {
@@ -116,7 +71,7 @@ static void test_long_policies_refuse_briefly(void **state)
     assert_false(a.met);
     assert_false(failed(json_canonical(a.failed, &said)));
     const json_t *first = json_array_get(a.failed, 0);
-    assert_string_equal(json_string_value(json_object_get(first, "expected")), "one of 26 values");
+    assert_string_equal(json_string_value(json_object_get(first, "expected")), "26 values");
     (void)state;
 }
 
@@ -152,7 +107,6 @@ static int set_up(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_default_policy),
         cmocka_unit_test(test_all_policies),
         cmocka_unit_test(test_long_policies_refuse_briefly),
         cmocka_unit_test(test_broken_policies),

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "token/measurements.h"
+
+#include "crypto/crypto.h"
+#include "unit.h"
+
+#define NOW 1795435200 /* 2026-11-23T12:00:00Z */
+#define SETS "\"sets\":[{\"name\":\"one\",\"claims\":{\"seamsvn\":5}}]"
+#define GOOD "{\"name\":\"web\",\"issued\":\"2026-11-23T11:00:00Z\"," SETS "}"
+
+struct fixture {
+    struct key *key, *stranger;
+    struct jwks *keys;
+};
+
+static int set_up(void **state)
+{
+    static struct fixture f;
+    struct buf text owned(buf_done) = buf_of(4096);
+    if (failed(crypto_start(CRYPTO_MEMORY_PLAIN)) || failed(key_make_ec(KEY_P256, &f.key)) ||
+        failed(key_make_ec(KEY_P256, &f.stranger)) ||
+        failed(jwks_text((const struct key *const[]){ f.key }, 1, &text)) ||
+        failed(jwks_parse(buf_span(&text), &f.keys)))
+        return 1;
+    *state = &f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *f = *state;
+    key_free(f->key);
+    key_free(f->stranger);
+    jwks_free(f->keys);
+    return 0;
+}
+
+static void sign(const struct key *k, const struct key *named, const char *typ, const char *payload,
+                 struct buf *out)
+{
+    char kid[THUMBPRINT_TEXT_SIZE];
+    owned(json_free) json_t *header = json_object();
+    assert_ok(key_thumbprint(named, kid));
+    json_set_str(header, "typ", typ);
+    json_set_str(header, "kid", kid);
+    assert_ok(jws_sign(k, header, span_str(payload), out));
+}
+
+static void test_good(void **state)
+{
+    struct fixture *f = *state;
+    struct buf jws owned(buf_done) = buf_of(8192);
+    owned(json_free) json_t *bundle = NULL;
+    sign(f->key, f->key, MEASUREMENTS_TYP, GOOD, &jws);
+    assert_ok(measurements_verify(buf_span(&jws), f->keys, NOW, &bundle));
+    assert_int_equal(json_array_size(json_object_get(bundle, "sets")), 1);
+}
+
+static void test_refused(void **state)
+{
+    static const struct {
+        const char *typ, *payload;
+        enum fail_kind kind;
+        bool by_stranger, as_stranger;
+    } rows[] = {
+        { MEASUREMENTS_TYP, GOOD, FAIL_DENIED, .by_stranger = true },
+        { MEASUREMENTS_TYP, GOOD, FAIL_DENIED, .by_stranger = true, .as_stranger = true },
+        { "JWT", GOOD, FAIL_DENIED, 0, 0 },
+        { NULL, GOOD, FAIL_DENIED, 0, 0 },
+        { MEASUREMENTS_TYP, "{\"name\":\"web\",\"issued\":\"2026-11-24T11:00:00Z\"," SETS "}",
+          FAIL_DENIED, 0, 0 },
+        { MEASUREMENTS_TYP,
+          "{\"name\":\"web\",\"issued\":\"2026-11-22T11:00:00Z\",\"expires\":\"2026-11-23T12:00:"
+          "00Z\"," SETS "}",
+          FAIL_DENIED, 0, 0 },
+        { MEASUREMENTS_TYP, "{\"name\":\"web\",\"issued\":\"today\"," SETS "}", FAIL_INPUT, 0, 0 },
+        { MEASUREMENTS_TYP, "{\"issued\":\"2026-11-23T11:00:00Z\"," SETS "}", FAIL_INPUT, 0, 0 },
+        { MEASUREMENTS_TYP, "{\"name\":\"\",\"issued\":\"2026-11-23T11:00:00Z\"," SETS "}",
+          FAIL_INPUT, 0, 0 },
+        { MEASUREMENTS_TYP, "{\"name\":\"web\",\"issued\":\"2026-11-23T11:00:00Z\",\"sets\":[]}",
+          FAIL_INPUT, 0, 0 },
+        { MEASUREMENTS_TYP, "{\"name\":\"web\",\"issued\":\"2026-11-23T11:00:00Z\",\"sets\":[3]}",
+          FAIL_INPUT, 0, 0 },
+        { MEASUREMENTS_TYP,
+          "{\"name\":\"web\",\"issued\":\"2026-11-23T11:00:00Z\",\"sets\":[{\"name\":\"a\","
+          "\"claims\":{}}]}",
+          FAIL_INPUT, 0, 0 },
+        { MEASUREMENTS_TYP,
+          "{\"name\":\"web\",\"x\":1,\"issued\":\"2026-11-23T11:00:00Z\"," SETS "}", FAIL_INPUT, 0,
+          0 },
+        { MEASUREMENTS_TYP, "[]", FAIL_INPUT, 0, 0 },
+    };
+    struct fixture *f = *state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct buf jws owned(buf_done) = buf_of(8192);
+        json_t *bundle = NULL;
+        sign(rows[i].by_stranger ? f->stranger : f->key, rows[i].as_stranger ? f->stranger : f->key,
+             rows[i].typ, rows[i].payload, &jws);
+        struct err e = measurements_verify(buf_span(&jws), f->keys, NOW, &bundle);
+        if (e.kind != rows[i].kind)
+            fail_msg("%zu: %s: %s", i, rows[i].payload, e.what ? e.what : "taken");
+        assert_null(bundle);
+    }
+}
+
+static void test_prefixes(void **state)
+{
+    struct fixture *f = *state;
+    struct buf jws owned(buf_done) = buf_of(8192);
+    json_t *bundle = NULL;
+    sign(f->key, f->key, MEASUREMENTS_TYP, GOOD, &jws);
+    for (size_t len = 0; len < jws.len; len++)
+        assert_true(
+            failed(measurements_verify(span_head(buf_span(&jws), len), f->keys, NOW, &bundle)));
+    assert_null(bundle);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_good),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_prefixes),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
