@@ -27,19 +27,6 @@ int appraisal_lint(int argc, char **argv)
     return rc ? rc : lint_report(path, remarks, json);
 }
 
-static void print_words(const json_t *words)
-{
-    const json_t *line;
-    size_t i;
-
-    json_array_foreach (words, i, line) {
-        int depth = (int)json_integer_value(json_object_get(line, "depth"));
-        printf("%*s%s", 2 * depth, "", depth ? "- " : "");
-        print_clean(stdout, span_str(json_string_value(json_object_get(line, "text"))));
-        putchar('\n');
-    }
-}
-
 int appraisal_explain(int argc, char **argv)
 {
     struct session_options options = { 0 };
@@ -65,7 +52,7 @@ int appraisal_explain(int argc, char **argv)
     if (json)
         print_json(words);
     else
-        print_words(words);
+        policy_words_print(words);
     return EXIT_OK;
 }
 

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "cli/cli.h"
 #include "cli/lint.h"
+#include "cli/policy_source.h"
 #include "policy/claim.h"
 
 #define DOCUMENT_MAX (128U << 10)
@@ -108,9 +109,29 @@ static int document_of(const struct policy_wish *w, json_t **out)
     return rc;
 }
 
+/* Conditions are told place by place, with what to do, as appraisal policies are. */
+static void check_conditions(const json_t *document, json_t *remarks)
+{
+    json_t *found owned(json_free) = NULL, *remark;
+    const json_t *conditions = json_object_get(document, "conditions");
+    size_t i;
+
+    if (!json_is_object(conditions) || failed(policy_check(conditions, NULL, &found)))
+        return;
+    json_array_foreach (found, i, remark) {
+        struct buf path owned(buf_done) = buf_of(512);
+        buf_addf(&path, "conditions.%s", json_string_value(json_object_get(remark, "path")) ?: "");
+        json_set_str(remark, "path", buf_str(&path));
+        json_array_append(remarks, remark);
+    }
+}
+
 /* The broker would say the same; here the user hears it before anything is sent. */
 static void check_document(const json_t *document, json_t *remarks)
 {
+    check_conditions(document, remarks);
+    if (!policy_check_good(remarks))
+        return;
     struct transfer_policy *p owned(transfer_policy_free) = NULL;
     char *message owned(free) = NULL;
     struct err e = transfer_policy_parse(document, &p, &message);
@@ -210,6 +231,46 @@ static int lint_file(int argc, char **argv)
     return rc ? rc : lint_report(path, remarks, json);
 }
 
+static void explain(const struct transfer_policy *p)
+{
+    json_t *words owned(json_free) = NULL;
+    char *types owned(free) = json_dumps(p->attestation_types, JSON_COMPACT);
+    char *applied owned(free) = json_dumps(p->policy_ids, JSON_COMPACT);
+
+    printf("Attestation: %s", attestation_level_name(p->attestation));
+    if (p->attestation != ATTESTATION_NONE)
+        printf("; TEE one of %s; appraisal policies met: %s", types ? types : "", applied ? applied : "");
+    putchar('\n');
+    if (p->permissions_all || p->permissions_any || p->certificate_issuers)
+        printf("The client's token or certificate must fit besides: warder policy show\n");
+    if (p->conditions && !failed(policy_words(p->conditions, &words)))
+        policy_words_print(words);
+}
+
+static int explain_file(int argc, char **argv)
+{
+    const char *path;
+    const struct option_row rows[] = { { 0 } };
+    const struct command_help help = { "warder policy explain", "FILE", "a transfer policy in plain words", NULL };
+    struct transfer_policy *p owned(transfer_policy_free) = NULL;
+    json_t *document owned(json_free) = NULL, *remarks owned(json_free) = json_array();
+    char *message owned(free) = NULL;
+    int rc;
+
+    if (!verb_options(argc, argv, rows, &help, 1, &path, &rc))
+        return rc;
+    rc = read_document(path, remarks, &document);
+    if (!rc)
+        rc = lint_print(path, remarks);
+    if (rc)
+        return rc;
+    struct err e = transfer_policy_parse(document, &p, &message);
+    if (failed(e))
+        return print_failure(e, path, NULL);
+    explain(p);
+    return EXIT_OK;
+}
+
 static int policy_list(int argc, char **argv)
 {
     return list_rows(argc, argv, SERVICE_KBS, "/kbs/v1/key-transfer-policies", "warder policy list", "transfer policies",
@@ -232,7 +293,8 @@ int cli_policy(int argc, char **argv)
 {
     static const struct verb verbs[] = {
         { "create", policy_create, "make one" },  { "list", policy_list, "all of them" }, { "show", policy_show, "one of them" },
-        { "delete", policy_delete, "delete one" }, { "lint", lint_file, "check a file" }, { 0 },
+        { "delete", policy_delete, "delete one" }, { "lint", lint_file, "check a file" },
+        { "explain", explain_file, "in plain words" }, { 0 },
     };
     return verb_dispatch("warder policy", "transfer policies: who may have a key", verbs, argc, argv);
 }

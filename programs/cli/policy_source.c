@@ -87,3 +87,16 @@ int policy_from_operand(const struct session_options *options, const char *opera
         return rc;
     return lint_print(operand, remarks);
 }
+
+void policy_words_print(const json_t *words)
+{
+    const json_t *line;
+    size_t i;
+
+    json_array_foreach (words, i, line) {
+        int depth = (int)json_integer_value(json_object_get(line, "depth"));
+        printf("%*s%s", 2 * depth, "", depth ? "- " : "");
+        print_clean(stdout, span_str(json_string_value(json_object_get(line, "text"))));
+        putchar('\n');
+    }
+}

@@ -10,10 +10,13 @@
 static const char *const tcb_inputs[] = { "tee", "fmspc", "pck_tcb", "pce_svn", "pce_id", "tee_tcb_svn", "qe_isvsvn", "seamsvn",
                                           "ppid", "platform_instance_id", "advisory_ids", "tcb_status", "tcb_date", "root",
                                           "product", "chip_id", "csp_id", "signing_key", "reported_tcb", "committed_tcb", "current_tcb",
-                                          "launch_tcb", "current_firmware", "committed_firmware", "tpm_firmware", NULL };
+                                          "launch_tcb", "current_firmware", "committed_firmware", "tpm_firmware", "collateral_oldest",
+                                          "collateral_expires", NULL };
 static const char *const workload[] = { "debug", "mrenclave", "mrsigner", "isvprodid", "isvsvn", "mrtd", "rtmr0", "rtmr1",
                                         "rtmr2", "rtmr3", "mrseam", "measurement", "vmpl", "guest_svn", "host_data",
-                                        "id_key_digest", "author_key_digest", NULL };
+                                        "id_key_digest", "author_key_digest", "firmware_provisional",
+                                        "policy_migrate_ma", "revocation_checked", "sept_ve_disable",
+                                        "td_attributes_unknown", "service_td", "ak_trust", "secure_boot", NULL };
 
 fallible record_new(const struct broker_request *q, const char *tenant, const char *action, enum code code, const char *id,
                     json_t **out)

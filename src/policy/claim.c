@@ -24,6 +24,7 @@ const struct claim_row claim_table[] = {
     { "module_tcb_status", CLAIM_TEXT, 0, STATUSES, "tdx", "status of the TDX module's level; absent where the module has none" },
     { "collateral_expires", CLAIM_TIME, 0, NULL, "sgx tdx snp azure-vtpm bundle", "earliest end of everything the verdict rests on" },
     { "collateral_issued", CLAIM_TIME, 0, NULL, "sgx tdx snp azure-vtpm bundle", "latest issue date among it" },
+    { "collateral_oldest", CLAIM_TIME, 0, NULL, "sgx tdx azure-vtpm bundle", "earliest issue date of TCB info, QE identity and PCK CRL: the age of the collateral" },
 
     { "fmspc", CLAIM_HEX, 6, NULL, "sgx tdx", "family, model, stepping, platform type and custom SKU" },
     { "pce_id", CLAIM_HEX, 2, NULL, "sgx tdx", "provisioning certification enclave's id" },

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "policy/implication_internal.h"
 
+#define COMPOUND_TEES "bundle azure-vtpm"
 struct lint {
     const struct policy *policy;
     struct policy_remarks *out;
@@ -23,15 +24,21 @@ static fallible add(struct lint *l, struct policy_remark r)
     return OK;
 }
 
+/* Evidence of several pieces has the claims of each under a name with a dot. */
+static bool claim_under(const struct node *n, struct span tee)
+{
+    return word_listed(tee, strchr(n->name, '.') ? COMPOUND_TEES : n->claim->tees);
+}
+
 /* A kind of TEE under which all of the required conditions can hold. */
 static bool possible_under(const struct lint *l, struct span tee)
 {
     owned(json_free) json_t *name = json_stringn((const char *)tee.at, tee.len);
     for (size_t i = 0; i < l->required_count; i++) {
         const struct node *n = l->required[i];
-        if (condition_wants_absence(n) || strchr(n->name, '.')) /* of another piece: any may come */
+        if (condition_wants_absence(n))
             continue;
-        if (!word_listed(tee, n->claim->tees))
+        if (!claim_under(n, tee))
             return false;
         if (!strcmp(n->name, "tee") && n->op->kind != OPERATOR_EXISTS &&
             !operator_holds(n->op, n->claim, n->expected, name, 0))

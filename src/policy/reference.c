@@ -86,19 +86,26 @@ static const struct identity identities[] = {
     { "guest_svn", false },
 };
 
+/* "tdx.mrtd" is mrtd of a piece. */
+static bool identifies(const char *name, bool exact)
+{
+    const char *dot = strchr(name, '.'), *claim = dot ? dot + 1 : name;
+    if (!strncmp(claim, PCR_PREFIX, strlen(PCR_PREFIX)))
+        return exact;
+    for (size_t i = 0; i < sizeof(identities) / sizeof(identities[0]); i++)
+        if (!strcmp(claim, identities[i].claim))
+            return exact || !identities[i].exact;
+    return false;
+}
+
 fallible reference_set(const json_t *claims, bool exact, json_t **set)
 {
     owned(json_free) json_t *chosen = json_object();
-    for (size_t i = 0; i < sizeof(identities) / sizeof(identities[0]); i++) {
-        json_t *value = json_object_get(claims, identities[i].claim);
-        if (value && (exact || !identities[i].exact))
-            json_object_set(chosen, identities[i].claim, value);
-    }
     const char *name;
     json_t *value;
     json_object_foreach((json_t *)claims, name, value)
     {
-        if (exact && strstr(name, PCR_PREFIX))
+        if (identifies(name, exact))
             json_object_set(chosen, name, value);
     }
     if (json_object_size(chosen) < 2)

@@ -258,6 +258,16 @@ int64_t collateral_set_issued(const struct collateral_set *c)
     return set_usable(c) ? c->window.from : 0;
 }
 
+int64_t collateral_set_oldest(const struct collateral_set *c)
+{
+    if (!set_usable(c))
+        return 0;
+    int64_t oldest = c->tcb_part.window.from, pck = c->crls.pck.window.from;
+    if (c->identity_part.window.from < oldest)
+        oldest = c->identity_part.window.from;
+    return pck < oldest ? pck : oldest;
+}
+
 uint32_t collateral_set_evaluation_number(const struct collateral_set *c)
 {
     if (!set_usable(c))

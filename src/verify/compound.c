@@ -121,6 +121,7 @@ void compound_write(const struct compound *c, json_t *to)
     } whole[] = {
         { "root", worse_root },         { "debug", worse_debug }, { "tcb_status", worse_status },
         { "tcb_date", earlier },        { "collateral_expires", earlier }, { "collateral_issued", later },
+        { "collateral_oldest", earlier },
         { "report_data", earlier },
     };
     json_t *advisories = advisories_join(c);

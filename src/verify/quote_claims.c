@@ -44,6 +44,7 @@ static void tcb_claims(json_t *j, const struct quote_state *r)
     json_set_int(j, "tcb_evaluation_data_number", collateral_set_evaluation_number(r->collateral));
     set_time(j, "collateral_expires", w.to);
     set_time(j, "collateral_issued", w.from);
+    set_time(j, "collateral_oldest", collateral_set_oldest(r->collateral));
 }
 
 static void platform_claims(json_t *j, const struct platform *p)

@@ -39,6 +39,8 @@ OWNED_TYPE(struct collateral_set, collateral_set_free)
 int64_t collateral_set_expires(const struct collateral_set *c); /* earliest end; 0 when it is unusable */
 int64_t collateral_set_issued(const struct collateral_set *c);  /* latest issue date; 0 when unusable */
 uint32_t collateral_set_evaluation_number(const struct collateral_set *c);
+/* Earliest issue date of TCB info, QE identity and PCK CRL; 0 without a usable set for quotes. */
+int64_t collateral_set_oldest(const struct collateral_set *c);
 struct span collateral_set_digest(const struct collateral_set *c); /* SHA-256 over all raw parts */
 
 /* What the evidence says of itself, before any verification: for choosing collateral only.

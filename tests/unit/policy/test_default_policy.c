@@ -179,6 +179,14 @@ static void test_reference_set(void **state)
         parse("{\"claims\":{\"tee\":\"sgx\",\"mrsigner\":\"bb\",\"isvsvn\":3,\"isvprodid\":7}}");
     assert_false(failed(reference_set(claims, true, &exact)));
     assert_true(json_equal(exact, wanted));
+    owned(json_free) json_t *pieces =
+        parse("{\"tee\":\"bundle\",\"debug\":false,\"tdx.mrtd\":\"aa\","
+              "\"tpm.pcr_sha256_4\":\"bb\",\"tpm.ak_name\":\"cc\"}");
+    owned(json_free) json_t *of_pieces = NULL, *both = NULL;
+    assert_false(failed(reference_set(pieces, true, &of_pieces)));
+    both =
+        parse("{\"claims\":{\"tee\":\"bundle\",\"tdx.mrtd\":\"aa\",\"tpm.pcr_sha256_4\":\"bb\"}}");
+    assert_true(json_equal(of_pieces, both));
     assert_false(failed(reference_set(claims, false, &signer)));
     assert_true(json_equal(signer, by_signer));
     struct err e = reference_set(poor, true, &none);

@@ -111,6 +111,8 @@ static void test_errors(void **state)
         { ALL(C("tee", "equals", "\"sgx\"") ","
                                             "{\"anyOf\":[" C("mrtd", "exists", "true") "]}"),
           "error", "anyOf[0].allOf[1].anyOf[0]", "no TEE", "", "" },
+        { ALL(C("tee", "equals", "\"tdx\"") "," C("tpm.pcr_sha256_7", "exists", "true")), "error",
+          "anyOf[0]", "no TEE", "", "" },
         { ALL(""), "error", "anyOf[0]", "empty \"allOf\"", "never means", "" },
         { "{", "error", "byte 1", "", "one JSON object", "" },
         { "{\"version\":\"1.0.0\"}", "error", "policy", "exactly one of", "anyOf", "" },
@@ -172,6 +174,9 @@ static void test_clean(void **state)
         ALL(C("seamsvn", "min", "3") "," C("seamsvn", "max", "9") "," C("seamsvn", "notIn", "[4]")),
         ANY(C("isvsvn", "min", "3") "," C("isvprodid", "equals", "5")),
         ANY(C("isvsvn", "max", "3") "," C("isvsvn", "min", "5")),
+        ALL(C("tee", "equals", "\"bundle\"") "," C("tpm.pcr_sha256_7", "exists",
+                                                   "true") "," C("tdx.mrtd", "exists", "true")),
+        ALL(C("pcr_sha256_7", "exists", "true") "," C("pcr_sha256_8", "exists", "false")),
         ANY(C("isvsvn", "in", "[1,2]") "," C("isvsvn", "in", "[2,3]")),
         ANY(C("isvsvn", "exists", "false") "," C("isvsvn", "min", "5")),
         ANY(C("advisory_ids", "contains_none", "[\"A\"]") "," C("advisory_ids", "contains_all",
