@@ -174,22 +174,14 @@ static int appraisal_show(int argc, char **argv)
     json_t *answer owned(json_free) = NULL;
     int rc;
 
-    if (!verb_options(argc, argv, rows, &help, 1, &c.name, &rc))
+    if (!verb_session(argc, argv, rows, &help, 1, &c.name, &c.session, &s, &rc))
         return rc;
     if (!policy_path(c.name, "", &path))
         return EXIT_USAGE;
     if (c.version)
         buf_addf(&path, "?version=%llu", (unsigned long long)c.version);
-    rc = session_open(&c.session, &s);
-    if (!rc)
-        rc = session_call(&s, SERVICE_AS, "GET", buf_str(&path), NULL, &answer);
-    if (rc)
-        return rc;
-    if (s.json)
-        print_json(answer);
-    else
-        print_object(answer);
-    return EXIT_OK;
+    rc = session_call(&s, SERVICE_AS, "GET", buf_str(&path), NULL, &answer);
+    return rc ? rc : session_answer(&s, answer);
 }
 
 static int appraisal_versions(int argc, char **argv)
@@ -202,13 +194,11 @@ static int appraisal_versions(int argc, char **argv)
     json_t *answer owned(json_free) = NULL;
     int rc;
 
-    if (!verb_options(argc, argv, rows, &help, 1, &c.name, &rc))
+    if (!verb_session(argc, argv, rows, &help, 1, &c.name, &c.session, &s, &rc))
         return rc;
     if (!policy_path(c.name, "/versions", &path))
         return EXIT_USAGE;
-    rc = session_open(&c.session, &s);
-    if (!rc)
-        rc = session_call(&s, SERVICE_AS, "GET", buf_str(&path), NULL, &answer);
+    rc = session_call(&s, SERVICE_AS, "GET", buf_str(&path), NULL, &answer);
     if (rc)
         return rc;
     if (s.json)

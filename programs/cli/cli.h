@@ -75,6 +75,13 @@ static inline void session_closep(struct session *s)
     session_close(s);
 }
 
+/* The command line of a verb that talks to services, as verb_options(), and its session. False: over, with the exit
+ * status. */
+bool verb_session(int argc, char **argv, const struct option_row *rows, const struct command_help *help, int count,
+                  const char **operands, const struct session_options *options, struct session *s, int *exit_status);
+/* One object as the answer, in the session's form; EXIT_OK. */
+int session_answer(const struct session *s, const json_t *object);
+
 /* One call with the session's token. `path` begins with '/'. `body` NULL: none; its reference is not taken. Any 2xx is EXIT_OK and
  * *answer gets the JSON (an object or array, or NULL for an empty body); otherwise the problem is printed with
  * what to do next and the exit status says its kind. */

@@ -29,16 +29,6 @@ static bool split_name(const char *text, struct role_name *out)
     return out->service.len && out->name.len;
 }
 
-static bool begin(int argc, char **argv, const struct option_row *rows,
-                  const struct command_help *help, int operands, struct role_options *o,
-                  struct session *s, int *rc)
-{
-    if (!verb_options(argc, argv, rows, help, operands, o->operands, rc))
-        return false;
-    *rc = session_open(&o->session, s);
-    return *rc == EXIT_OK;
-}
-
 static void add_query(struct buf *path, const char *name, struct span value)
 {
     buf_addf(path, "%c%s=", span_find(buf_span(path), SPAN("?")) < path->len ? '&' : '?', name);
@@ -143,7 +133,7 @@ static int create(int argc, char **argv)
     };
 
     int rc;
-    if (!begin(argc, argv, rows, &help, 1, &o, &s, &rc))
+    if (!verb_session(argc, argv, rows, &help, 1, o.operands, &o.session, &s, &rc))
         return rc;
     if (!split_name(o.operands[0], &n))
         return bad_name(o.operands[0]);
@@ -154,11 +144,7 @@ static int create(int argc, char **argv)
     rc = session_call(&s, SERVICE_AAS, "POST", "/aas/v1/roles", body, &answer);
     if (rc)
         return rc;
-    if (s.json)
-        print_json(answer);
-    else
-        print_object(answer);
-    return EXIT_OK;
+    return session_answer(&s, answer);
 }
 
 static int list(int argc, char **argv)
@@ -183,7 +169,7 @@ static int list(int argc, char **argv)
     };
 
     int rc;
-    if (!begin(argc, argv, rows, &help, 0, &o, &s, &rc))
+    if (!verb_session(argc, argv, rows, &help, 0, o.operands, &o.session, &s, &rc))
         return rc;
     if (o.user)
         rc = user_path(o.user, "", &path);
@@ -215,16 +201,12 @@ static int show(int argc, char **argv)
                                        NULL };
 
     int rc;
-    if (!begin(argc, argv, rows, &help, 1, &o, &s, &rc))
+    if (!verb_session(argc, argv, rows, &help, 1, o.operands, &o.session, &s, &rc))
         return rc;
     rc = find_role(&s, o.operands[0], &role);
     if (rc)
         return rc;
-    if (s.json)
-        print_json(role);
-    else
-        print_object(role);
-    return EXIT_OK;
+    return session_answer(&s, role);
 }
 
 static int delete (int argc, char **argv)
@@ -239,7 +221,7 @@ static int delete (int argc, char **argv)
                                        "remove a role, also from all users that have it", NULL };
 
     int rc;
-    if (!begin(argc, argv, rows, &help, 1, &o, &s, &rc))
+    if (!verb_session(argc, argv, rows, &help, 1, o.operands, &o.session, &s, &rc))
         return rc;
     rc = find_role(&s, o.operands[0], &role);
     if (!rc) {
@@ -262,7 +244,7 @@ static int change(int argc, char **argv, const struct command_help *help, bool g
     const struct option_row rows[] = { SESSION_OPTIONS(o.session), { 0 } };
 
     int rc;
-    if (!begin(argc, argv, rows, help, 2, &o, &s, &rc))
+    if (!verb_session(argc, argv, rows, help, 2, o.operands, &o.session, &s, &rc))
         return rc;
     rc = find_role(&s, o.operands[1], &role);
     if (!rc)

@@ -189,3 +189,21 @@ int session_call(struct session *s, enum service service, const char *method, co
     struct err e = json_parse(buf_span(&reply), answer);
     return failed(e) ? print_failure(e, service_name(service), "the answer is not JSON: is this address really Warder's?") : EXIT_OK;
 }
+
+bool verb_session(int argc, char **argv, const struct option_row *rows, const struct command_help *help, int count,
+                  const char **operands, const struct session_options *options, struct session *s, int *exit_status)
+{
+    if (!verb_options(argc, argv, rows, help, count, operands, exit_status))
+        return false;
+    *exit_status = session_open(options, s);
+    return *exit_status == EXIT_OK;
+}
+
+int session_answer(const struct session *s, const json_t *object)
+{
+    if (s->json)
+        print_json(object);
+    else
+        print_object(object);
+    return EXIT_OK;
+}

@@ -12,6 +12,10 @@ struct user_options {
     const char *password_file, *name;
 };
 
+#define PASSWORD_OPTION(to)                                                                        \
+    { "password-file", 0, OPTION_TEXT, "FILE",                                                     \
+      "one line, mode 0600 (default: asked at the terminal)", &(to) }
+
 /* The name becomes part of a path: nothing that a path could be misread from. */
 static int name_path(const char *name, char path[PATH_BYTES_MAX])
 {
@@ -22,26 +26,6 @@ static int name_path(const char *name, char path[PATH_BYTES_MAX])
         return EXIT_USAGE;
     }
     snprintf(path, PATH_BYTES_MAX, "/aas/v1/users/%s", name);
-    return EXIT_OK;
-}
-
-/* Options, one operand where `operand` (the name), and the session. False: over, with the exit status. */
-static bool begin(int argc, char **argv, const struct option_row *rows,
-                  const struct command_help *help, bool operand, struct user_options *o,
-                  struct session *s, int *rc)
-{
-    if (!verb_options(argc, argv, rows, help, operand, &o->name, rc))
-        return false;
-    *rc = session_open(&o->session, s);
-    return *rc == EXIT_OK;
-}
-
-static int finish(const struct session *s, const json_t *answer)
-{
-    if (s->json)
-        print_json(answer);
-    else
-        print_object(answer);
     return EXIT_OK;
 }
 
@@ -85,8 +69,7 @@ static int create(int argc, char **argv)
     owned(json_free) json_t *answer = NULL;
     char path[PATH_BYTES_MAX];
     const struct option_row rows[] = {
-        { "password-file", 0, OPTION_TEXT, "FILE",
-          "one line, mode 0600 (default: asked at the terminal)", &o.password_file },
+        PASSWORD_OPTION(o.password_file),
         SESSION_OPTIONS(o.session),
         { 0 },
     };
@@ -94,7 +77,7 @@ static int create(int argc, char **argv)
                                        "It has no roles yet: warder role grant." };
 
     int rc;
-    if (!begin(argc, argv, rows, &help, true, &o, &s, &rc))
+    if (!verb_session(argc, argv, rows, &help, 1, &o.name, &o.session, &s, &rc))
         return rc;
     rc = name_path(o.name, path);
     if (!rc)
@@ -102,7 +85,7 @@ static int create(int argc, char **argv)
     if (!rc)
         rc = send_password(&s, "POST", "/aas/v1/users", o.name, password, &answer);
     if (!rc)
-        rc = finish(&s, answer);
+        rc = session_answer(&s, answer);
     return rc;
 }
 
@@ -114,8 +97,7 @@ static int password(int argc, char **argv)
     owned(json_free) json_t *answer = NULL;
     char path[PATH_BYTES_MAX];
     const struct option_row rows[] = {
-        { "password-file", 0, OPTION_TEXT, "FILE",
-          "one line, mode 0600 (default: asked at the terminal)", &o.password_file },
+        PASSWORD_OPTION(o.password_file),
         SESSION_OPTIONS(o.session),
         { 0 },
     };
@@ -125,7 +107,7 @@ static int password(int argc, char **argv)
     };
 
     int rc;
-    if (!begin(argc, argv, rows, &help, true, &o, &s, &rc))
+    if (!verb_session(argc, argv, rows, &help, 1, &o.name, &o.session, &s, &rc))
         return rc;
     rc = name_path(o.name, path);
     if (!rc)
@@ -133,7 +115,7 @@ static int password(int argc, char **argv)
     if (!rc)
         rc = send_password(&s, "PATCH", path, NULL, new_password, &answer);
     if (!rc)
-        rc = finish(&s, answer);
+        rc = session_answer(&s, answer);
     return rc;
 }
 
@@ -151,7 +133,7 @@ static int list(int argc, char **argv)
                                              { 0 } };
 
     int rc;
-    if (!begin(argc, argv, rows, &help, false, &o, &s, &rc))
+    if (!verb_session(argc, argv, rows, &help, 0, &o.name, &o.session, &s, &rc))
         return rc;
     rc = session_call(&s, SERVICE_AAS, "GET", "/aas/v1/users", NULL, &answer);
     if (rc)
@@ -175,7 +157,7 @@ static int show(int argc, char **argv)
     const struct command_help help = { "warder user show", "NAME", "a user and its roles", NULL };
 
     int rc;
-    if (!begin(argc, argv, rows, &help, true, &o, &s, &rc))
+    if (!verb_session(argc, argv, rows, &help, 1, &o.name, &o.session, &s, &rc))
         return rc;
     rc = name_path(o.name, path);
     if (!rc)
@@ -211,7 +193,7 @@ static int delete (int argc, char **argv)
     const struct command_help help = { "warder user delete", "NAME", "remove a user", NULL };
 
     int rc;
-    if (!begin(argc, argv, rows, &help, true, &o, &s, &rc))
+    if (!verb_session(argc, argv, rows, &help, 1, &o.name, &o.session, &s, &rc))
         return rc;
     rc = name_path(o.name, path);
     if (!rc)
