@@ -25,14 +25,18 @@ def warder(*arguments, status=0, config=None, cwd="/", text=None):
 
 
 NO_OPERANDS = ["key create", "key import", "key register", "key enroll", "key list", "policy create", "policy list", "appraisal create",
-               "appraisal list", "audit list", "collateral list", "collateral refresh", "collateral forecast", "deny list", "deny affected", "user list", "role list", "token get", "token show", "status", "dev up", "dev down", "dev status"]
+               "appraisal list", "appraisal decisions", "audit list", "collateral list", "collateral refresh", "collateral forecast", "deny list", "deny affected", "user list", "role list", "token get", "token show", "status", "dev up", "dev down", "dev status"]
 ONE_OPERAND = ["key show", "key delete", "policy show", "policy delete", "policy lint", "appraisal show", "appraisal delete", "appraisal lint",
+               "appraisal update", "appraisal versions", "appraisal explain", "appraisal test", "appraisal import", "appraisal from-evidence",
+               "appraisal from-sigstruct", "appraisal from-bundle", "policy explain",
                "audit show", "collateral export", "collateral import", "user create", "user show", "user password", "user delete", "role create", "role show", "role delete", "verify"]
 
+TWO_OPERANDS = ["role grant", "role revoke", "appraisal diff", "appraisal rollback"]
 
-@pytest.mark.parametrize("verb", NO_OPERANDS + ONE_OPERAND + ["role grant", "role revoke"])
+
+@pytest.mark.parametrize("verb", NO_OPERANDS + ONE_OPERAND + TWO_OPERANDS)
 def test_surplus_operands_are_wrong_usage(verb, tmp_path):
-    surplus = 1 + (verb in ONE_OPERAND) + 2 * (verb in ("role grant", "role revoke"))
+    surplus = 1 + (verb in ONE_OPERAND) + 2 * (verb in TWO_OPERANDS)
     said = warder(*verb.split(), *["x"] * surplus, status=2, cwd=tmp_path)
     assert "usage: " in said.stderr and "--help" in said.stderr
     assert list(tmp_path.iterdir()) == []
@@ -169,3 +173,13 @@ def test_a_bad_address_is_an_error_and_not_an_outage(service):
     assert "[services]" in warder("key", "list", config=service.config, status=1).stderr
     service.write("https://localhost:1")
     assert "warder status" in warder("key", "list", config=service.config, status=4).stderr
+
+
+def test_a_transfer_policy_in_words(tmp_path):
+    path = tmp_path / "policy.json"
+    path.write_text(json.dumps({**GOOD["policy"], "conditions": GOOD["appraisal"]}))
+    said = warder("policy", "explain", path).stdout
+    assert "Attestation: require" in said and '["tdx"]' in said and "debug is false" in said
+    path.write_text(json.dumps({**GOOD["policy"], "conditions": BAD["appraisal"]}))
+    said = warder("policy", "lint", path, status=1).stderr
+    assert 'conditions.anyOf[0].allOf[0]: unknown claim "bug"' in said

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The main job: nginx serves TLS with a key that was released to it after attestation, and the key is where it should be."""
 import base64
+import json
 import os
 import pathlib
 import re
@@ -200,6 +201,9 @@ def test_refusals_say_why_and_are_recorded(system, policy, tmp_path):
     assert system.get() == "served\n"
     record = system.audit()[0]
     assert record["decision"] == "released" and record["key_id"] == key_id
+    # another policy is tried on what was recorded
+    tried = json.loads(system.warder("appraisal", "test", "default", "--request", record["id"], "-o", "json", status=1))
+    assert tried["all_claims"] and [c["claim"] for c in tried["smallest_change"]] == ["root"]
 
 
 def test_reload_and_several_workers(system):

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Appraisal policies as their authors see them: the real CLI against the real attestation service."""
 import hashlib
+import http.server
 import json
 import os
-import pathlib
+import ssl
 import subprocess
+import threading
 import time
+import uuid
 
 import pytest
 
@@ -287,6 +290,45 @@ def test_against_a_past_request(author, service, simulator):
     r = service.call("as", "GET", "/as/v1/decisions", bearer=service.token(rules=("policies:*",)))
     assert (r.status, r.json["code"]) == (403, "permission_denied")
     author.good("delete", "past")
+
+
+class AuditLog:
+    """What the key broker answers of its audit log: one record, of a decision that the attestation service has forgotten."""
+
+    def __init__(self, folder, record):
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                found = self.path == f"/kbs/v1/audit/{record['id']}"
+                body = json.dumps(record if found else {"type": "x", "title": "x", "status": 404, "code": "audit_not_found"}).encode()
+                self.send_response(200 if found else 404)
+                self.send_header("Content-Type", "application/json" if found else "application/problem+json")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *args):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(folder / "attestd.pem", folder / "attestd.key")
+        self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        self.port = self.server.server_address[1]
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+
+def test_against_an_audit_record(author, service):
+    """The claims that the record keeps are not all there were, and the answer says so."""
+    record = {"id": str(uuid.uuid4()), "attestation": {"id": str(uuid.uuid4()), "verdict": "verified"},
+              "claims": {"debug": False}, "tcb": {"tcb_status": "UpToDate", "root": "configured"}}
+    log = AuditLog(service.dir, record)
+    author.config.write_text(author.config.read_text().replace("[services]", f"[services]\nkbs = https://127.0.0.1:{log.port}"))
+    good = author.file("good.json", GOOD)
+    answer = author.data("test", good, "--request", record["id"])
+    assert answer["met"] and answer["source"] == "audit record" and answer["all_claims"] is False
+    assert "only the claims that it keeps" in author.good("test", good, "--request", record["id"])
+    assert author.run("test", good, "--request", str(uuid.uuid4())).returncode == 1
+    log.server.shutdown()
 
 
 def test_by_the_interface(service, simulator):
