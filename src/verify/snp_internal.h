@@ -39,6 +39,11 @@ struct snp_state {
     struct window collateral; /* of all that it rests on */
 };
 
+/* The certificate stands for the reported TCB, part by part. */
+bool snp_tcb_matches(const struct snp_report *s, const struct vcek *k);
+/* It is of this chip, by the id in full; Turin fills 8 of the 64 bytes. */
+bool snp_chip_matches(const struct snp_report *s, const struct vcek *k);
+
 /* The functions of its row. */
 fallible snp_needs(struct span bytes, struct collateral_key *out);
 fallible snp_claims(const struct piece *p, json_t *to);

@@ -22,15 +22,14 @@ static const char *policy_check(const struct snp_report *s)
     return s->policy & ~SNP_POLICY_KNOWN ? "the guest policy has bits that are reserved" : NULL;
 }
 
-static bool tcb_matches(const struct snp_report *s, const struct vcek *k)
+bool snp_tcb_matches(const struct snp_report *s, const struct vcek *k)
 {
     struct snp_tcb reported;
     return snp_tcb_read(s->reported_tcb, k->product, &reported) &&
            snp_tcb_equal(&reported, &k->tcb);
 }
 
-/* The chip's id in full; Turin fills 8 of the 64 bytes. */
-static bool chip_matches(const struct snp_report *s, const struct vcek *k)
+bool snp_chip_matches(const struct snp_report *s, const struct vcek *k)
 {
     return span_equal(span_head(s->chip_id, k->hwid_len), span_from(k->hwid, k->hwid_len)) &&
            span_is_zero(span_tail(s->chip_id, k->hwid_len));
@@ -38,8 +37,8 @@ static bool chip_matches(const struct snp_report *s, const struct vcek *k)
 
 static bool platform_fits(const struct platform *p, const struct snp_report *s)
 {
-    return platform_authentic(p) && tcb_matches(s, &p->vcek) &&
-           (p->vcek.key == SNP_VLEK || chip_matches(s, &p->vcek));
+    return platform_authentic(p) && snp_tcb_matches(s, &p->vcek) &&
+           (p->vcek.key == SNP_VLEK || snp_chip_matches(s, &p->vcek));
 }
 
 /* The certificates that came along; their issuers may be the collateral's. */
@@ -144,7 +143,7 @@ static const char *chip_check(const struct snp_report *s, const struct vcek *k)
         return NULL;
     if (s->chip_key_masked)
         return "the chip's key is masked: no certificate can be told to be its own";
-    return chip_matches(s, k) ? NULL : "the certificate is of another chip than the report";
+    return snp_chip_matches(s, k) ? NULL : "the certificate is of another chip than the report";
 }
 
 static const char *signing_key_check(const struct snp_report *s)
@@ -169,7 +168,7 @@ static void certificate_check(struct subject *s)
         return;
     check_record(l, SNP_CHECK_PRODUCT, product_check(&s->report, k));
     check_record(l, SNP_CHECK_TCB,
-                 tcb_matches(&s->report, k)
+                 snp_tcb_matches(&s->report, k)
                      ? NULL
                      : "the certificate is for another TCB version than the reported one");
     check_record(l, SNP_CHECK_CHIP_ID, chip_check(&s->report, k));

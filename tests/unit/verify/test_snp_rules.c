@@ -413,6 +413,28 @@ static void a_bad_candidate_hides_no_good_one(void **state)
     assert_int_equal(verify_result_pck_chain(r).len, 0); /* not to be remembered: they came from the collateral */
 }
 
+/* What came along and does not fit is asked for at the vendor's, as if it had not come. */
+static void needs_of_certificates_that_do_not_fit(void **state)
+{
+    (void)state;
+    static void (*const turns[])(struct forge_snp_knobs *) = { NULL, tcb_higher, short_hwid, leaf_name };
+
+    for (size_t i = 0; i < sizeof(turns) / sizeof(*turns); i++) {
+        struct forge_snp_knobs k;
+        struct forge_snp_set s owned(forge_snp_set_done);
+        struct collateral_key key;
+        forge_snp_defaults(&world.milan, false, NOW, &k);
+        if (turns[i])
+            turns[i](&k);
+        forge_snp_set_init(&s);
+        assert_ok(forge_snp_make(&k, &s));
+        assert_ok(evidence_needs(buf_span(&s.evidence), &key));
+        assert_int_equal(strlen(key.chip), i ? 128 : 0);
+        assert_int_equal(strlen(key.tcb), i ? 16 : 0);
+        assert_string_equal(key.product, "Milan");
+    }
+}
+
 /* Known and authentic is not enough: dates and the list are looked at each time. */
 static void a_known_platform_is_judged_anew(void **state)
 {
@@ -526,6 +548,7 @@ int main(void)
         cmocka_unit_test(each_rule_alone_refuses),
         cmocka_unit_test(certificates_along_are_no_way_round),
         cmocka_unit_test(a_bad_candidate_hides_no_good_one),
+        cmocka_unit_test(needs_of_certificates_that_do_not_fit),
         cmocka_unit_test(a_known_platform_is_judged_anew),
         cmocka_unit_test(without_a_list_it_says_so),
         cmocka_unit_test(report_data_is_compared_in_full),
