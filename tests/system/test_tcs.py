@@ -3,6 +3,7 @@
 import hashlib
 import json
 import pathlib
+import re
 import time
 
 import pytest
@@ -520,3 +521,161 @@ def test_command_line(simulator, tmp_path):
     assert "archive_refused" in cli(b, "collateral", "import", file, status=1)
     assert "upstream ok" in cli(a, "status") and "collateral ok" in cli(a, "status")
     assert [x.stop() for x in (a, b)] == [0, 0]
+
+
+# --- clients of others, unchanged
+
+QVL_CLIENT = """
+import asyncio, json, sys, time
+import dcap_qvl
+quote = open(sys.argv[2], "rb").read()
+async def get():
+    return await dcap_qvl.get_collateral(sys.argv[1], quote)
+collateral = asyncio.run(get())
+report = dcap_qvl.verify_with_root_ca(quote, collateral, open(sys.argv[3], "rb").read(), int(time.time()))
+print(json.loads(report.to_json())["status"])
+"""
+
+
+class PlainDoor:
+    """http:// on loopback to the service's https://, byte for byte: for a client that can be told no CA."""
+
+    def __init__(self, service):
+        import http.server
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self):
+                outer.seen.append(self.path)
+                r = service.call("tcs", "GET", self.path)
+                self.send_response(r.status)
+                for name, value in r.getheaders():
+                    if name.lower() not in ("date", "connection"):
+                        self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(r.text)
+
+            def log_message(self, *args):
+                pass
+        self.seen = []
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        fixture.threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+
+@pytest.mark.parametrize("tee", ["tdx4", "sgx3"])
+def test_dcap_qvl_gets_its_collateral_here(simulator, tmp_path, tee):
+    import sys
+    a = Attestd(tmp_path / "a", simulator.info["pcs"], roots=[simulator.root], roles=("tcs",))
+    quote, root, client = tmp_path / "quote", tmp_path / "root.der", tmp_path / "client.py"
+    fixture.subprocess.run([fixture.TEESIM, "quote", "--dir", simulator.dir, "--tee", tee, "-o", quote], check=True)
+    from cryptography import x509
+    from cryptography.hazmat.primitives import serialization
+    root.write_bytes(x509.load_pem_x509_certificate(pathlib.Path(simulator.root).read_bytes()).public_bytes(serialization.Encoding.DER))
+    client.write_text(QVL_CLIENT)
+    door = PlainDoor(a)
+    done = fixture.subprocess.run([sys.executable, client, door.url, quote, root], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0 and done.stdout.strip() == "UpToDate", done.stdout + done.stderr
+    assert len(door.seen) >= 4
+    door.server.shutdown()
+    assert a.stop() == 0
+
+
+# --- as a KDS
+
+SNP = RECORDED.parent / "snp"
+snp_vectors = pytest.mark.skipif(not SNP.exists(), reason="SNP vectors are not here")
+GO = pathlib.Path(__file__).resolve().parent / "go_snp_client"
+CHIPS = [("Milan", "milan-vcek-v3-2cf09fff"), ("Genoa", "genoa-vcek-v3-227a641d"), ("Turin", "turin-vcek-v5-3f44a09b")]
+
+
+def vcek_of(product, name):
+    """AMD's path for the VCEK of a report, and what AMD answers there."""
+    meta = json.loads((SNP / name / "meta.json").read_text())
+    tcb = bytes.fromhex(meta["reported_tcb"])
+    names = ["fmcSPL", "blSPL", "teeSPL", "snpSPL"] if product == "Turin" else ["blSPL", "teeSPL", None, None, None, None, "snpSPL"]
+    levels = {n: tcb[i] for i, n in enumerate(names) if n}
+    levels["ucodeSPL"] = tcb[7]
+    order = ["blSPL", "teeSPL", "snpSPL", "ucodeSPL"] + (["fmcSPL"] if product == "Turin" else [])
+    chip = meta["chip_id"][:16] if product == "Turin" else meta["chip_id"]
+    return f"/vcek/v1/{product}/{chip}", "&".join(f"{n}={levels[n]:02}" for n in order), (SNP / name / "vcek.der").read_bytes()
+
+
+@pytest.fixture()
+def kds():
+    """AMD's service with the certificates of real chips."""
+    u = Upstream()
+    for product, name in CHIPS:
+        u.answers[f"/vcek/v1/{product}/cert_chain"] = (200, {}, (SNP / name / "cert_chain.pem").read_bytes())
+        path, query, der = vcek_of(product, name)
+        u.answers[f"{path}?{query}"] = (200, {}, der)
+    yield u
+    u.close()
+
+
+@snp_vectors
+@pytest.mark.parametrize("product,name", CHIPS)
+def test_vceks_as_amd_serves_them(kds, tmp_path, product, name):
+    a = Attestd(tmp_path / "a", "", roles=("tcs",), tcs__upstream_kds=kds.url)
+    path, query, der = vcek_of(product, name)
+    for asked in (query, "&".join(reversed(query.split("&"))), query.replace("=0", "=")):
+        r = a.call("tcs", "GET", f"{path}?{asked}")
+        assert r.status == 200 and r.text == der, asked
+    assert a.call("tcs", "GET", f"{path.upper().replace('/VCEK/V1/' + product.upper(), '/vcek/v1/' + product)}?{query}").text == der
+    assert a.call("tcs", "GET", f"/vcek/v1/{product}/cert_chain").text.count(b"BEGIN CERTIFICATE") == 2
+    assert set(kds.hits.values()) == {1}
+    kds.broken = True
+    a.stop()
+    a.start()
+    assert a.call("tcs", "GET", f"{path}?{query}").text == der
+    assert a.call("tcs", "GET", f"{path}?{re.sub('blSPL=..', 'blSPL=77', query)}").status == 503
+    for bad in ("/vcek/v1/Rome/crl", f"/vcek/v1/{product}/00?{query}"):
+        assert a.call("tcs", "GET", bad).status == 404
+    assert a.call("tcs", "GET", f"{path}?blSPL=256").status == a.call("tcs", "GET", f"{path}?blSPL=x").status == 400
+    assert a.stop() == 0
+
+
+@snp_vectors
+def test_what_amd_did_not_sign_for_this_chip_is_not_kept(kds, tmp_path):
+    """Another chip's VCEK, another TCB's, another product's chain, one with a broken signature."""
+    path, query, der = vcek_of(*CHIPS[0])
+    other = vcek_of("Milan", "milan-vcek-v3-49d19193")[2]
+    broken = der[:-1] + bytes([der[-1] ^ 1])
+    for number, wrong in enumerate((other, broken, b"", b"<html>")):
+        kds.answers[f"{path}?{query}"] = (200, {}, wrong)
+        a = Attestd(tmp_path / str(number), "", roles=("tcs",), tcs__upstream_kds=kds.url)
+        assert a.call("tcs", "GET", f"{path}?{query}").status == 503, number
+        assert a.stop() == 0
+    kds.answers[f"{path}?{query}"] = (200, {}, der)
+    kds.answers[f"{path}?{query.replace('blSPL=0', 'blSPL=1')}"] = (200, {}, der)
+    a = Attestd(tmp_path / "tcb", "", roles=("tcs",), tcs__upstream_kds=kds.url)
+    assert a.call("tcs", "GET", f"{path}?{query.replace('blSPL=0', 'blSPL=1')}").status == 503
+    assert a.call("tcs", "GET", f"{path}?{query}").status == 200 and a.stop() == 0
+    kds.answers["/vcek/v1/Milan/cert_chain"] = kds.answers["/vcek/v1/Genoa/cert_chain"]
+    a = Attestd(tmp_path / "chain", "", roles=("tcs",), tcs__upstream_kds=kds.url)
+    assert a.call("tcs", "GET", "/vcek/v1/Milan/cert_chain").status == 503 and a.stop() == 0
+
+
+@snp_vectors
+@pytest.mark.parametrize("product,name", CHIPS[:2])
+def test_a_go_client_verifies_with_certificates_from_here(kds, tmp_path, product, name):
+    """go-sev-guest as it comes, which asks for chain and VCEK of a real report; only the host is ours."""
+    import os
+    import shutil
+    go = shutil.which("go") or shutil.which("go", path="/usr/local/go/bin")
+    if not go:
+        pytest.skip("no Go here")
+    program = fixture.BUILD / "go_snp_client"
+    done = fixture.subprocess.run([go, "build", "-o", program, "."], cwd=GO, env={**os.environ, "GOTOOLCHAIN": "local", "CGO_ENABLED": "0"},
+                                  capture_output=True, text=True, timeout=300)
+    if done.returncode and "dial tcp" in done.stderr:
+        pytest.skip("the Go module proxy cannot be reached")
+    assert done.returncode == 0, done.stderr
+    a = Attestd(tmp_path / "a", "", roles=("tcs",), tcs__upstream_kds=kds.url)
+    done = fixture.subprocess.run([program, f"https://localhost:{a.ports['tcs']}", SNP / name / "report.bin"], capture_output=True, text=True,
+                                  env={**os.environ, "SSL_CERT_FILE": str(a.dir / "attestd.pem")}, timeout=60)
+    assert done.returncode == 0 and done.stdout.strip().endswith("verified"), done.stdout + done.stderr
+    assert kds.count() == 2
+    assert a.stop() == 0
