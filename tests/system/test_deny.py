@@ -200,6 +200,33 @@ def test_command_line(system):
     assert attest(system).status == 200 and "recall" not in cli(system, "deny", "list")
 
 
+def test_every_instance_that_shares_the_store(system, tmp_path):
+    """Added at one, refused at the other within a second; a list that cannot be read refuses everything."""
+    simulated, a, _ = system
+    shared = tmp_path / "deny.db"
+    one, other = (Attestd(tmp_path / name, simulated.ready["pcs"], roots=[simulated.ready["root"]], as__deny_store=f"sqlite:{shared}")
+                  for name in "ab")
+    for service in (one, other):
+        policy = {"version": "1.0.0", "allOf": [{"claim": "debug", "equals": False}]}
+        assert service.call("as", "POST", "/as/v1/policies", {"name": "any", "policy": policy}, bearer=service.token()).status == 201
+    assert attest((simulated, other, None)).status == 200
+    body = {"kind": "family", "value": fixture.SIM_FMSPC[:6], "reason": "recall"}
+    r = one.call("as", "POST", "/as/v1/deny-list", body, bearer=one.token(DENY))
+    begin = time.time()
+    assert r.status == 201 and attest((simulated, other, None)).json["code"] == "platform_denied" and time.time() - begin < 1
+    name = r.json["id"]
+    assert other.call("as", "DELETE", f"/as/v1/deny-list/{name}", bearer=other.token(("policies:*",))).status == 403
+    assert other.call("as", "DELETE", f"/as/v1/deny-list/{name}", bearer=other.token(DENY)).status == 204
+    assert attest((simulated, one, None)).status == 200
+    with sqlite3.connect(shared) as db:  # who took it out, and when, stays
+        assert db.execute("SELECT removed_by FROM denial").fetchall() == [("tester",)]
+        db.execute("DROP TABLE denial")
+    for service in (one, other):
+        r = attest((simulated, service, None))
+        assert (r.status, r.json["code"]) == (503, "deny_list_unavailable")
+        assert service.stop() == 0
+
+
 def test_affected_releases(kbs, key, tmp_path):
     """From the audit log: the releases to such platforms, and the keys that went there."""
     assert Client(kbs).fetch(key)[0].status == 200
