@@ -622,7 +622,7 @@ def test_administrator_by_file_only(tmp_path):
     try:
         assert s.login("admin").status == 401
         token = s.token("admin", "another password")
-        assert {r["service"] for r in claims_of(token)["roles"]} == {"AAS", "KBS", "AS", "CMS"}
+        assert {r["service"] for r in claims_of(token)["roles"]} == {"AAS", "KBS", "AS", "CMS", "TCS"}
     finally:
         assert s.aasd.stop() == 0
 
