@@ -288,7 +288,7 @@ static void signers_and_dates(void **state)
     FORGE_CASES_RUN(cases);
 }
 
-/* Who may sign collateral: both documents fail together. */
+/* L11: who may sign collateral; a chain to the root is not enough. Both documents fail together. */
 static void only_the_signer_signs(void **state)
 {
     (void)state;

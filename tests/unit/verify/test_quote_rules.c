@@ -272,7 +272,7 @@ static void signatures(void **state)
     static const struct forge_case cases[] = {
         { "quote's signature", FORGE_TDX4, quote_signature, "quote_signature", "" },
         { "QE report's signature", FORGE_SGX3, qe_signature, "qe_report_signature", "" },
-        { "QE report by another platform", FORGE_SGX3, qe_by_stranger, "qe_report_signature", "" },
+        { "L11 QE report by another platform", FORGE_SGX3, qe_by_stranger, "qe_report_signature", "" },
         { "L43 vendor", FORGE_SGX3, vendor, "quote_vendor", "" },
         { "QE report binds another key", FORGE_TDX4, unbound_report, "qe_report_data", "" },
         { "L44 quoting enclave's signer", FORGE_SGX3, qe_signer, "qe_identity_match", "" },

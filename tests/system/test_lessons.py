@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Other systems' mistakes are tests here, each with its number where it is tested. Those that touch evidence, collateral,
+policies and tokens are listed; each must be found in a test."""
+import pathlib
+import re
+
+import pytest
+
+TESTS = pathlib.Path(__file__).resolve().parent.parent
+LESSONS = {
+    2: "a nonce that is always the same", 6: "a policy that is cached past its change", 8: "a malformed reference counts as passed",
+    9: "no verification of the server behind", 10: "one copy is checked, another is read", 11: "a chain for one certificate, a signature by another",
+    12: "a one-time value used twice at once", 14: "a token without exp, iat, iss or aud", 15: "an address that the client chooses",
+    16: "huge keys before authentication", 18: "claims with metacharacters widen a match", 22: "depth and length of JSON exhaust memory",
+    26: "an error and a secret in one answer", 33: "a dependency that is down means yes", 34: "only the first provider is looked at",
+    35: "the algorithm comes from the token", 41: "evidence that is not bound to this peer", 42: "dates of collateral are not looked at",
+    43: "a field of a quote is not compared", 44: "a status although something failed", 45: "evidence chooses the verifier that says yes",
+    46: "statuses and advisories treated loosely", 47: "no limit on a length or a loop", 48: "parts hashed without their lengths",
+    52: "a match in place of a minimum, or instead of and", 53: "state for strangers",
+}
+SELF = pathlib.Path(__file__).name
+
+
+@pytest.fixture(scope="module")
+def numbered():
+    found = {}
+    for path in [*TESTS.rglob("*.c"), *TESTS.rglob("*.py")]:
+        if path.name != SELF:
+            for number in re.findall(r"\bL(\d{1,2})\b", path.read_text(errors="replace")):
+                found.setdefault(int(number), set()).add(path.name)
+    return found
+
+
+@pytest.mark.parametrize("number", LESSONS)
+def test_the_lesson_is_a_test(number, numbered):
+    assert numbered.get(number), f"L{number}: {LESSONS[number]}"
