@@ -20,6 +20,7 @@ void fetched_collateral_init(struct fetched_collateral *f)
         .vcek = buf_of(COLLATERAL_PART_MAX),
         .snp_chain = buf_of(COLLATERAL_PART_MAX),
         .snp_crl = buf_of(COLLATERAL_PART_MAX),
+        .pck_cert_chain = buf_of(COLLATERAL_PART_MAX),
     };
 }
 
@@ -35,6 +36,7 @@ void fetched_collateral_done(struct fetched_collateral *f)
     buf_done(&f->vcek);
     buf_done(&f->snp_chain);
     buf_done(&f->snp_crl);
+    buf_done(&f->pck_cert_chain);
 }
 
 struct collateral_raw fetched_collateral_raw(const struct fetched_collateral *f)
@@ -50,6 +52,7 @@ struct collateral_raw fetched_collateral_raw(const struct fetched_collateral *f)
         .vcek = buf_span(&f->vcek),
         .snp_chain = buf_span(&f->snp_chain),
         .snp_crl = buf_span(&f->snp_crl),
+        .pck_cert_chain = buf_span(&f->pck_cert_chain),
     };
 }
 
@@ -83,6 +86,24 @@ static fallible part_fetch(struct http_client *http, const char *url, const char
         TRY(percent_decode(http_reply_header(&reply, chain_header), chain));
     buf_add(body, buf_span(&reply.body));
     return buf_check(body);
+}
+
+fallible collateral_fetch_pck(struct http_client *http, const char *base_url, const struct pck_query *query,
+                              struct fetched_collateral *out)
+{
+    struct buf url owned(buf_done) = buf_of(URL_MAX), issuers owned(buf_done) = buf_of(COLLATERAL_PART_MAX);
+
+    buf_addf(&url, "%s/sgx/certification/v4/pckcert?qeid=%s&cpusvn=%s&pcesvn=%s&pceid=%s", base_url, query->qe_id,
+             query->cpu_svn, query->pce_svn, query->pce_id);
+    if (*query->encrypted_ppid)
+        buf_addf(&url, "&encrypted_ppid=%s", query->encrypted_ppid);
+    TRY(buf_check(&url));
+    TRY(part_fetch(http, buf_str(&url), "sgx-pck-certificate-issuer-chain", &out->pck_cert_chain, &issuers));
+    if (!out->pck_cert_chain.len)
+        return OK;
+    buf_add_u8(&out->pck_cert_chain, '\n');
+    buf_add(&out->pck_cert_chain, buf_span(&issuers));
+    return buf_check(&out->pck_cert_chain);
 }
 
 static fallible intel_fetch(struct http_client *http, const char *base_url, const struct collateral_key *key,

@@ -169,16 +169,32 @@ static int collateral_from_dir(const char *path, struct verify_inputs *in)
     return set_load(in, &raw);
 }
 
+/* Which collateral the evidence needs; where only its PCK certificate says so and it carries none, the cache has that. */
+static fallible needs_find(struct http_client *http, const char *url, const struct verify_inputs *in,
+                           struct fetched_collateral *parts, struct collateral_key *key)
+{
+    struct span evidence = buf_span(&in->evidence);
+    struct pck_query query;
+
+    struct err e = evidence_needs(evidence, key);
+    if (!failed(e) || failed(evidence_pck_query(evidence, &query)))
+        return e;
+    TRY(collateral_fetch_pck(http, url, &query, parts));
+    return evidence_needs_with(evidence, buf_span(&parts->pck_cert_chain), key);
+}
+
 /* A cache that does not answer leaves the collateral missing, which is a refusal with its JSON. */
 static int collateral_from_tcs(struct http_client *http, const char *url, struct verify_inputs *in)
 {
     struct fetched_collateral parts owned(fetched_collateral_done) = { 0 };
     struct collateral_key key;
 
-    if (failed(evidence_needs(buf_span(&in->evidence), &key)))
-        return EXIT_OK;
     fetched_collateral_init(&parts);
-    struct err e = collateral_fetch(http, url, &key, &parts);
+    struct err e = needs_find(http, url, in, &parts, &key);
+    if (e.kind == FAIL_INPUT)
+        return EXIT_OK;
+    if (!failed(e))
+        e = collateral_fetch(http, url, &key, &parts);
     if (failed(e)) {
         fprintf(stderr, "warder: no collateral from %s: %s\n", url, e.what);
         fprintf(stderr, "  is the address right? 'warder status' says which services are up\n");
@@ -208,8 +224,10 @@ static int collateral_from_session(const struct verify_options *o, struct verify
 {
     struct session s owned(session_close) = { 0 };
     struct collateral_key key;
+    struct pck_query query;
+    struct span evidence = buf_span(&in->evidence);
 
-    if (failed(evidence_needs(buf_span(&in->evidence), &key)))
+    if (failed(evidence_needs(evidence, &key)) && failed(evidence_pck_query(evidence, &query)))
         return EXIT_OK; /* refused without asking anybody */
     if (session_open(&o->session, &s))
         return EXIT_USAGE;

@@ -13,6 +13,7 @@
 #include "base/json.h"
 #include "collateral/raw.h"
 #include "crypto/x509.h"
+#include "evidence/pck_query.h"
 
 /* Verified and parsed collateral; immutable after loading, shared by threads and forks. */
 struct collateral_set;
@@ -46,6 +47,10 @@ struct span collateral_set_digest(const struct collateral_set *c); /* SHA-256 ov
 /* What the evidence says of itself, before any verification: for choosing collateral only.
  * FAIL_INPUT: not evidence of a known type. */
 fallible evidence_needs(struct span evidence, struct collateral_key *out);
+/* Of a quote that carries no PCK certificate: how a cache finds that, and what is needed once it is there (PEM, unverified).
+ * FAIL_INPUT: it is no such quote. */
+fallible evidence_pck_query(struct span evidence, struct pck_query *out);
+fallible evidence_needs_with(struct span evidence, struct span pck_certificate, struct collateral_key *out);
 
 enum check_outcome { CHECK_PASSED, CHECK_FAILED, CHECK_NOT_CHECKED };
 struct check {

@@ -2,6 +2,7 @@
 /* quote_parse and the report bodies: whatever is accepted lies inside the input. */
 #include <assert.h>
 
+#include "evidence/pck_query.h"
 #include "evidence/quote.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -16,8 +17,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct span in = span_from(data, size);
     struct sgx_report enclave;
     struct td_report td;
+    struct pck_query query;
     struct quote q;
 
+    (void)pck_query_of(in, &query).kind;
     if (failed(quote_parse(in, &q)))
         return 0;
     inside(in, q.body);

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """warder verify from outside: exit statuses, the JSON, the policy, roots, collateral from a folder and from a cache."""
 import base64
+import http.server
 import json
 import os
 import shutil
 import subprocess
+import threading
+import urllib.parse
 
 import pytest
 
@@ -178,3 +181,97 @@ def test_not_a_root():
 def test_help():
     done = run("--help")
     assert done.returncode == 0 and b"EVIDENCE" in done.stdout and b"Exit status" in done.stdout
+
+
+# --- quotes whose certification data is not the PCK certificate chain (types 1 to 4): nothing signs it, so genuine ones can be made of others
+
+def as_type(quote, kind, data):
+    """A version 4 quote with other certification data."""
+    report = 48 + 584 + 4 + 128 + 6
+    auth = report + 448
+    length = int.from_bytes(quote[auth:auth + 2], "little")
+    chain = auth + 2 + length
+    certified = quote[report:chain] + kind.to_bytes(2, "little") + len(data).to_bytes(4, "little") + data
+    area = quote[report - 134:report - 6] + (6).to_bytes(2, "little") + len(certified).to_bytes(4, "little") + certified
+    return quote[:48 + 584] + len(area).to_bytes(4, "little") + area, quote[chain + 6:chain + 6 + int.from_bytes(quote[chain + 2:chain + 6], "little")]
+
+
+PLATFORM = {1: bytes(range(36)), 2: bytes(276), 3: b"\x5a" * 384 + bytes(range(16)) + b"\x0b\0" + b"\0\0"}
+TDX4 = VECTORS / "tdx4-plat-b0c06f000000-0c699d-ev20-eb07"
+
+
+@pytest.mark.parametrize("kind", PLATFORM)
+def test_genuine_quote_with_its_chain_in_the_collateral_folder(kind, tmp_path):
+    folder = tmp_path / "collateral"
+    shutil.copytree(TDX4, folder)
+    quote, chain = as_type((TDX4 / "quote.bin").read_bytes(), kind, PLATFORM[kind])
+    (tmp_path / "quote").write_bytes(quote)
+    answer, status = verify(tmp_path / "quote", folder, "--at", AT)
+    assert status == 1 and f"type {kind} " in answer["reason"] and "the collateral has none" in answer["reason"]
+    (folder / "pck_cert_chain.pem").write_bytes(chain.rstrip(b"\0"))
+    answer, status = verify(tmp_path / "quote", folder, "--at", AT)
+    assert status == 0 and answer["tcb_status"] == "UpToDate"
+
+
+def test_genuine_quote_with_its_leaf_alone(tmp_path):
+    _, chain = as_type((TDX4 / "quote.bin").read_bytes(), 5, b"")
+    leaf = chain[:chain.index(b"-----END CERTIFICATE-----") + 26]
+    quote, _ = as_type((TDX4 / "quote.bin").read_bytes(), 4, leaf)
+    (tmp_path / "quote").write_bytes(quote)
+    assert verify(tmp_path / "quote", TDX4, "--at", AT)[1] == 0
+    quote, _ = as_type((TDX4 / "quote.bin").read_bytes(), 7, chain)
+    (tmp_path / "quote").write_bytes(quote)
+    answer, status = verify(tmp_path / "quote", TDX4, "--at", AT)
+    assert status == 1 and "type 7 (platform manifest)" in answer["reason"]
+
+
+@pytest.fixture
+def small_pccs():
+    """A cache with one platform: answers as a PCCS does, and remembers what it was asked."""
+    asked = []
+    _, chain = as_type((TDX4 / "quote.bin").read_bytes(), 5, b"")
+    end = chain.index(b"-----END CERTIFICATE-----") + 26
+
+    def one_line(pem):
+        return urllib.parse.quote(pem.rstrip(b"\0").decode())
+    signing = one_line((TDX4 / "tcb_signing_chain.pem").read_bytes())
+    answers = {
+        "/sgx/certification/v4/pckcert": (chain[:end], {"SGX-PCK-Certificate-Issuer-Chain": one_line(chain[end:])}),
+        "/tdx/certification/v4/tcb": ((TDX4 / "tcb_info.json").read_bytes(), {"TCB-Info-Issuer-Chain": signing}),
+        "/tdx/certification/v4/qe/identity": ((TDX4 / "qe_identity.json").read_bytes(), {"SGX-Enclave-Identity-Issuer-Chain": signing}),
+        "/sgx/certification/v4/pckcrl": ((TDX4 / "pck_crl.der").read_bytes(), {"SGX-PCK-CRL-Issuer-Chain": one_line((TDX4 / "pck_crl_issuer_chain.pem").read_bytes())}),
+        "/sgx/certification/v4/rootcacrl": ((TDX4 / "root_ca_crl.der").read_bytes().hex().encode(), {}),
+    }
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            body, headers = answers.get(self.path.split("?")[0], (b"", None))
+            self.send_response(404 if headers is None else 200)
+            for name, value in (headers or {}).items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}", asked, answers
+    server.shutdown()
+
+
+def test_pck_certificate_from_a_cache(small_pccs, tmp_path):
+    url, asked, answers = small_pccs
+    quote, _ = as_type((TDX4 / "quote.bin").read_bytes(), 3, PLATFORM[3])
+    (tmp_path / "quote").write_bytes(quote)
+    done = run("--tcs", url, "--at", AT, "-o", "json", tmp_path / "quote")
+    assert done.returncode == 0, done.stdout + done.stderr
+    first = urllib.parse.parse_qs(asked[0].split("?")[1])
+    assert first["encrypted_ppid"] == ["5a" * 384] and first["cpusvn"] == [bytes(range(16)).hex()] and first["pcesvn"] == ["0b00"]
+    assert first["qeid"] == [quote[28:44].hex()] and "fmspc=b0c06f000000" in asked[1]
+    del answers["/sgx/certification/v4/pckcert"]
+    done = run("--tcs", url, "--at", AT, "-o", "json", tmp_path / "quote")
+    assert done.returncode == 1 and "type 3 " in json.loads(done.stdout)["reason"]

@@ -614,6 +614,7 @@ static void needs(void **state)
     struct forge_knobs k;
     struct forge_set set owned(forge_set_done) = { 0 };
     struct collateral_key key = { 0 };
+    struct pck_query query;
 
     forge_good(FORGE_TDX5, &k);
     forge_set_init(&set);
@@ -629,9 +630,25 @@ static void needs(void **state)
     assert_string_equal(key.tee, "sgx");
     assert_string_equal(key.ca, "processor");
     assert_fails(evidence_needs(SPAN("hello"), &key), FAIL_INPUT);
-    k.quote.cert_type = 1;
-    assert_ok(forge_make(&k, &set));
-    assert_fails(evidence_needs(buf_span(&set.quote), &key), FAIL_INPUT);
+    assert_fails(evidence_pck_query(buf_span(&set.quote), &query), FAIL_INPUT); /* it has its certificate */
+    static const size_t lengths[] = { 36, 276, 404 };
+    uint8_t data[404] = { 0 };
+    for (uint16_t type = 1; type <= 3; type++) {
+        k.quote.cert_type = type;
+        k.quote.cert_data = span_from(data, lengths[type - 1]);
+        memset(data + k.quote.cert_data.len - 20, 0xc5, 16);
+        data[k.quote.cert_data.len - 4] = 11;
+        assert_ok(forge_make(&k, &set));
+        assert_fails(evidence_needs(buf_span(&set.quote), &key), FAIL_INPUT);
+        assert_ok(evidence_pck_query(buf_span(&set.quote), &query));
+        assert_string_equal(query.pce_svn, "0b00");
+        assert_string_equal(query.pce_id, "0000");
+        assert_int_equal(strlen(query.cpu_svn), 32);
+        assert_int_equal(strlen(query.encrypted_ppid), type == 3 ? 768 : 0);
+        k.quote.cert_data.len--;
+        assert_ok(forge_make(&k, &set));
+        assert_fails(evidence_pck_query(buf_span(&set.quote), &query), FAIL_INPUT);
+    }
 }
 
 int main(void)
