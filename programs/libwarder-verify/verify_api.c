@@ -86,7 +86,7 @@ EXPORTED enum warder_status warder_collateral_load(const struct warder_verifier 
         if (!item_take(&items[i], &raw))
             return WARDER_BAD_ARGUMENT;
     enum warder_status status =
-        status_of(collateral_set_load((const struct verifier *)v, &raw, &set));
+        status_of(collateral_set_load_undigested((const struct verifier *)v, &raw, &set));
     if (status == WARDER_OK)
         *out = (struct warder_collateral *)set;
     return status;

@@ -182,7 +182,6 @@ static fallible set_fill(const struct verifier *v, const struct collateral_raw *
         if (collateral_part_of(raw, i).len > COLLATERAL_PART_MAX)
             return FAIL(LIMIT, "a part of the collateral is longer than 2 MiB");
     c->for_intel = raw->tcb_info.len || raw->qe_identity.len || raw->tcb_signing_chain.len || raw->pck_crl.len;
-    TRY(digest_make(raw, c->digest));
     TRY(text_keep(raw->pck_cert_chain, &c->pck_chain));
     TRY(text_keep(raw->pck_crl_issuer_chain, &c->pck_issuers));
     TRY(signer_load(raw->tcb_signing_chain, &v->roots, &c->tcb_part));
@@ -199,7 +198,7 @@ static fallible set_fill(const struct verifier *v, const struct collateral_raw *
     return amd_collateral_load(&((struct verifier *)v)->platforms, &v->amd_roots, raw, &c->amd);
 }
 
-fallible collateral_set_load(const struct verifier *v, const struct collateral_raw *raw, struct collateral_set **out)
+fallible collateral_set_load_undigested(const struct verifier *v, const struct collateral_raw *raw, struct collateral_set **out)
 {
     struct collateral_set *c owned(collateral_set_free) = calloc(1, sizeof(*c));
 
@@ -208,6 +207,16 @@ fallible collateral_set_load(const struct verifier *v, const struct collateral_r
     atomic_init(&c->refs, 1);
     c->verifier = v;
     TRY(set_fill(v, raw, c));
+    *out = TAKE(c);
+    return OK;
+}
+
+fallible collateral_set_load(const struct verifier *v, const struct collateral_raw *raw, struct collateral_set **out)
+{
+    struct collateral_set *c owned(collateral_set_free) = NULL;
+
+    TRY(collateral_set_load_undigested(v, raw, &c));
+    TRY(digest_make(raw, c->digest));
     *out = TAKE(c);
     return OK;
 }

@@ -35,6 +35,8 @@ fallible verifier_trust_tpms(struct verifier *v, const struct span *roots, size_
 /* A set belongs to the verifier that it was loaded for, which must outlive it.
  * Never fails for bad content: what is wrong with the collateral is remembered and shows in each result as failed checks. */
 fallible collateral_set_load(const struct verifier *v, const struct collateral_raw *raw, struct collateral_set **out);
+/* The same for who does not ask for its digest, which costs as much as a sixth of a signature. */
+fallible collateral_set_load_undigested(const struct verifier *v, const struct collateral_raw *raw, struct collateral_set **out);
 void collateral_set_free(struct collateral_set *c);
 OWNED_TYPE(struct collateral_set, collateral_set_free)
 int64_t collateral_set_expires(const struct collateral_set *c); /* earliest end; 0 when it is unusable */

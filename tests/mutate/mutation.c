@@ -137,11 +137,18 @@ static void splice(struct dice *d, struct buf *b, struct span other)
            span_tail(all, at + len));
 }
 
-static void change(struct dice *d, struct buf *b, struct span other)
+/* False: it may have moved what follows. */
+static bool change(struct dice *d, struct buf *b, struct span other)
 {
-    static void (*const changes[])(struct dice * d, struct buf * b) = {
-        flip_bit,  flip_bit,     set_byte,    set_byte,    overwrite, shift_number, shift_number,
-        cut_block, double_block, insert_byte, insert_byte, cut_end,   add_end
+    static const struct {
+        void (*make)(struct dice *d, struct buf *b);
+        bool in_place;
+    } changes[] = {
+        { flip_bit, true },     { flip_bit, true },     { set_byte, true },
+        { set_byte, true },     { overwrite, true },    { shift_number, true },
+        { shift_number, true }, { cut_block, false },   { double_block, false },
+        { insert_byte, false }, { insert_byte, false }, { cut_end, false },
+        { add_end, false },
     };
     const size_t count = sizeof(changes) / sizeof(*changes);
     size_t which = dice_below(d, count + 1);
@@ -151,14 +158,17 @@ static void change(struct dice *d, struct buf *b, struct span other)
     else if (which == count)
         splice(d, b, other);
     else
-        changes[which](d, b);
+        changes[which].make(d, b);
+    return b->len && which < count && changes[which].in_place;
 }
 
-void mutate(struct dice *d, struct span from, struct span other, struct buf *out)
+bool mutate(struct dice *d, struct span from, struct span other, struct buf *out)
 {
     size_t count = dice_below(d, 4) ? 1 : 1 + dice_below(d, 4);
+    bool in_place = true;
 
     buf_add(out, from);
     for (size_t i = 0; i < count; i++)
-        change(d, out, other);
+        in_place = change(d, out, other) && in_place;
+    return in_place;
 }

@@ -15,6 +15,6 @@ size_t dice_below(struct dice *d, size_t limit); /* limit > 0 */
 
 /* One to four changes of `from`: bits, bytes, lengths, blocks, cuts; `other` is material of the
  * same kind to splice in. */
-void mutate(struct dice *d, struct span from, struct span other, struct buf *out);
+bool mutate(struct dice *d, struct span from, struct span other, struct buf *out);
 
 #endif

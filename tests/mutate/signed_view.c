@@ -147,7 +147,8 @@ void signed_view(const char *name, struct span part, struct buf *out)
 {
     if (strcmp(name, "quote.bin") == 0)
         quote_view(part, out);
-    else if (strcmp(name, "report.bin") == 0) /* what follows are certificates, which stand for themselves */
+    else if (strcmp(name, "report.bin") ==
+             0) /* what follows are certificates, which stand for themselves */
         write_part(out, span_head(part, SNP_REPORT));
     else if (ends(name, ".json"))
         json_view(part, out);
