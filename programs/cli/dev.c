@@ -11,14 +11,17 @@
 #include "http/client.h"
 
 static const uint16_t default_ports[DEV_PORTS] = { 9000, 12000, 12001, 9443, 8444, 8445, 17080, 8200 };
+#define KMIP_PORT 5696
 
 /* In the order of their start; they stop in the reverse one. */
-static const char *const programs[] = { "openbao", "teesim", "aasd", "cmsd", "attestd", "keyd", "kbsd", "skc-agent" };
+static const char *const programs[] = { "openbao", "pykmip", "teesim", "aasd", "cmsd", "attestd", "keyd", "kbsd", "skc-agent" };
 #define PROGRAMS (sizeof(programs) / sizeof(*programs))
 
 uint16_t dev_port(const struct dev *d, enum dev_port which)
 {
-    return d->base ? (uint16_t)(d->base + 2 * which) : default_ports[which]; /* Vault takes two */
+    if (d->base)
+        return (uint16_t)(d->base + 2 * which); /* Vault takes two */
+    return which == DEV_VAULT && d->keys && !strcmp(d->keys, "kmip") ? KMIP_PORT : default_ports[which];
 }
 
 static fallible make_folders(const struct dev *d)
@@ -64,7 +67,7 @@ static fallible check_ports(const struct dev *d, const char *name)
     static const struct {
         const char *name;
         enum dev_port port;
-    } rows[] = { { "openbao", DEV_VAULT }, { "teesim", DEV_PCS }, { "aasd", DEV_AAS },    { "cmsd", DEV_CMS },
+    } rows[] = { { "openbao", DEV_VAULT }, { "pykmip", DEV_VAULT }, { "teesim", DEV_PCS }, { "aasd", DEV_AAS },    { "cmsd", DEV_CMS },
                  { "attestd", DEV_TCS },   { "attestd", DEV_QVS }, { "attestd", DEV_AS }, { "kbsd", DEV_KBS } };
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
@@ -82,16 +85,20 @@ static fallible start_one(const struct dev *d, const char *name)
         return OK;
     if (!strcmp(name, "skc-agent"))
         return OK; /* the PKCS#11 module starts it */
-    if (!strcmp(name, "openbao") && strcmp(d->keys, "vault"))
+    if ((!strcmp(name, "openbao") && strcmp(d->keys, "vault")) || (!strcmp(name, "pykmip") && strcmp(d->keys, "kmip")))
         return OK;
     dev_say(d, "starting %s", name);
     TRY(check_ports(d, name));
     if (!strcmp(name, "openbao"))
         return dev_start_openbao(d);
+    if (!strcmp(name, "pykmip"))
+        return dev_start_pykmip(d);
     if (!strcmp(name, "teesim"))
         return start_teesim(d);
     if (!strcmp(name, "aasd"))
         TRY(dev_make_administrator(d));
+    if (!strcmp(name, "keyd") && !strcmp(d->keys, "pkcs11"))
+        TRY(dev_make_token(d));
     TRY(start_daemon(d, name));
     if (!strcmp(name, "keyd"))
         return dev_wait_socket(d, name, dev_path(d, socket, "run/keyd.sock"));
@@ -233,7 +240,7 @@ static bool find_in_path(const char *name, char out[1024])
     return false;
 }
 
-static int find_peers(struct dev *d, char teesim[1024], char bao[1024])
+static int find_peers(struct dev *d, char teesim[1024], char bao[1024], char pykmip[1024])
 {
     if (!d->teesim && !failed(dev_program(d, "teesim", teesim)))
         d->teesim = teesim;
@@ -247,7 +254,26 @@ static int find_peers(struct dev *d, char teesim[1024], char bao[1024])
         fprintf(stderr, "warder: no OpenBao server (bao) in the PATH; give --bao PATH or --keys embedded\n");
         return EXIT_ERROR;
     }
+    if (!strcmp(d->keys, "kmip") && !d->pykmip && find_in_path("pykmip-server", pykmip))
+        d->pykmip = pykmip;
+    if (!strcmp(d->keys, "kmip") && !d->pykmip) {
+        fprintf(stderr, "warder: no PyKMIP server (pykmip-server) in the PATH; give --pykmip PATH or --keys embedded\n");
+        return EXIT_ERROR;
+    }
+    if (!strcmp(d->keys, "pkcs11") && !dev_softhsm()) {
+        fprintf(stderr, "warder: SoftHSM (libsofthsm2.so) is not installed; --keys embedded needs nothing\n");
+        return EXIT_ERROR;
+    }
     return EXIT_OK;
+}
+
+static bool keys_known(const char *keys)
+{
+    static const char *const known[] = { "embedded", "vault", "kmip", "pkcs11" };
+    for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
+        if (!strcmp(keys, known[i]))
+            return true;
+    return false;
 }
 
 static int dev_up(int argc, char **argv)
@@ -258,11 +284,12 @@ static int dev_up(int argc, char **argv)
     bool no_fuse = false;
     const struct option_row rows[] = {
         { "dir", 0, OPTION_TEXT, "DIR", "folder of the system (default ./warder-dev)", &dir },
-        { "keys", 0, OPTION_TEXT, "KIND", "key manager: embedded (default) or vault (starts an OpenBao server)", &d.keys },
+        { "keys", 0, OPTION_TEXT, "KIND", "key manager: embedded (default), vault (an OpenBao server), kmip (PyKMIP), pkcs11 (SoftHSM)", &d.keys },
         { "tee", 0, OPTION_TEXT, "KIND", "simulated hardware: tdx4 (default), tdx5, sgx3 or snp", &d.tee },
         { "ports", 0, OPTION_NUMBER, "N", "first of 17 ports (default: each service's usual one)", &base },
         { "teesim", 0, OPTION_TEXT, "PATH", "the simulator", &d.teesim },
         { "bao", 0, OPTION_TEXT, "PATH", "the OpenBao server", &d.bao },
+        { "pykmip", 0, OPTION_TEXT, "PATH", "the PyKMIP server", &d.pykmip },
         { "no-fuse", 0, OPTION_FLAG, NULL, "evidence by socket even where /dev/fuse is there", &no_fuse },
         { "quiet", 'q', OPTION_FLAG, NULL, "say nothing while it goes well", &d.quiet },
         OUTPUT_OPTION(output),
@@ -272,13 +299,13 @@ static int dev_up(int argc, char **argv)
                                        "Certificates, users and tokens are made at the first start and kept in DIR.\n"
                                        "What runs already is left alone, so it can be run again. For development: its\n"
                                        "secrets lie in files of DIR, and its TEE is a simulator." };
-    char teesim[1024], bao[1024];
+    char teesim[1024], bao[1024], pykmip[1024];
     int rc;
 
     if (!verb_options(argc, argv, rows, &help, 0, NULL, &rc))
         return rc;
-    if ((strcmp(d.keys, "embedded") && strcmp(d.keys, "vault")) || base > 65000) {
-        fprintf(stderr, "warder: --keys takes embedded or vault, --ports a number up to 65000\n");
+    if (!keys_known(d.keys) || base > 65000) {
+        fprintf(stderr, "warder: --keys takes embedded, vault, kmip or pkcs11, --ports a number up to 65000\n");
         return EXIT_USAGE;
     }
     if (!output_is_json(output, &d.json))
@@ -287,7 +314,7 @@ static int dev_up(int argc, char **argv)
     d.mount = !no_fuse && strcmp(d.tee, "sgx3") && access("/dev/fuse", R_OK | W_OK) == 0;
     rc = locate(&d, dir, true);
     if (!rc)
-        rc = find_peers(&d, teesim, bao);
+        rc = find_peers(&d, teesim, bao, pykmip);
     return rc ? rc : bring_up(&d);
 }
 
@@ -339,7 +366,7 @@ static int dev_status(int argc, char **argv)
         if (alive)
             json_set_int(row, "pid", pid);
         json_array_append_new(all, row);
-        bool optional = !strcmp(programs[i], "openbao") || !strcmp(programs[i], "skc-agent");
+        bool optional = !strcmp(programs[i], "openbao") || !strcmp(programs[i], "pykmip") || !strcmp(programs[i], "skc-agent");
         rc = alive || optional ? rc : EXIT_UNAVAILABLE;
     }
     if (d.json)

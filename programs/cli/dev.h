@@ -2,7 +2,8 @@
 /*
  * warder dev: a system under one folder (docs/protocol.md, "Files of a system"), loopback only.
  * dev.c has the verbs, dev_process.c starts and stops programs, dev_config.c writes their
- * configuration, dev_identity.c makes certificates, users and tokens, dev_openbao.c sets up Vault.
+ * configuration, dev_identity.c makes certificates, users and tokens, dev_openbao.c sets up Vault,
+ * dev_keys.c a KMIP server or an HSM.
  */
 #ifndef CLI_DEV_H
 #define CLI_DEV_H
@@ -17,9 +18,9 @@
 struct dev {
     char dir[512];     /* absolute */
     char bin[512];     /* folder of this program */
-    const char *keys;  /* "embedded" or "vault" */
+    const char *keys;  /* "embedded", "vault", "kmip" or "pkcs11" */
     const char *tee;   /* teesim's --tee; NULL: no simulator */
-    const char *teesim, *bao; /* programs; NULL: looked for */
+    const char *teesim, *bao, *pykmip; /* programs; NULL: looked for */
     uint16_t base;     /* first of the ports; services use the fixed offsets below */
     bool mount; /* evidence by a configfs-tsm tree (FUSE), else by socket */
     bool quiet, json;
@@ -54,5 +55,10 @@ fallible dev_make_certificates(const struct dev *d);
 fallible dev_make_administrator(const struct dev *d); /* before aasd runs */
 fallible dev_make_users(const struct dev *d);         /* with aasd running */
 fallible dev_start_openbao(const struct dev *d);
+fallible dev_start_pykmip(const struct dev *d);
+/* A SoftHSM token and its PIN; kept when the system was made before. */
+fallible dev_make_token(const struct dev *d);
+/* Where its library is; NULL. */
+const char *dev_softhsm(void);
 
 #endif

@@ -132,6 +132,10 @@ static fallible add_value(const struct dev *d, struct buf *out, struct span name
         add_workers(out);
         return OK;
     }
+    if (span_equal_str(name, "SOFTHSM")) {
+        buf_add_str(out, dev_softhsm());
+        return OK;
+    }
     if (span_equal_str(name, "ENGINE")) {
         buf_add_str(out, engine_path());
         return OK;
@@ -161,21 +165,31 @@ static fallible expand(const struct dev *d, const char *text, struct buf *out)
     return buf_check(out);
 }
 
+static const struct {
+    const char *keys, *text;
+} managers[] = {
+    { "embedded", "[keys]\nmanager = embedded\n" },
+    { "vault", "[keys]\nmanager = vault\n[vault]\nurl = https://127.0.0.1:@VAULT@\nca = @DIR@/etc/tls/ca.pem\n"
+               "token_file = @DIR@/etc/vault.token\nmount = keybroker\n" },
+    { "kmip", "[keys]\nmanager = kmip\n[kmip]\nhost = 127.0.0.1\nport = @VAULT@\nca = @DIR@/etc/tls/ca.pem\n"
+              "certificate = @DIR@/etc/tls/keyd.pem\nkey = @DIR@/etc/tls/keyd.key\n" },
+    { "pkcs11", "[keys]\nmanager = pkcs11\n[pkcs11]\nmodule = @SOFTHSM@\ntoken = pkcs11:token=warder-dev\n"
+                "pin_file = @DIR@/etc/hsm.pin\nfiles = @DIR@/var/softhsm @DIR@/etc/softhsm2.conf\n"
+                "environment = SOFTHSM2_CONF=@DIR@/etc/softhsm2.conf\n" },
+};
+
 static fallible write_keyd(const struct dev *d)
 {
     struct buf text owned(buf_done) = buf_of(TEXT_MAX);
-    bool vault = !strcmp(d->keys, "vault");
 
     TRY(expand(d,
                "[keyd]\nsocket = @DIR@/run/keyd.sock\nfolder = @DIR@/var/keyd\n"
                "[tokens]\naas_jwks = @DIR@/etc/keys/aas-jwks.json\nas_jwks = @DIR@/etc/keys/as-jwks.json\n"
                "[release]\njwks_file = @DIR@/etc/keys/release-jwks.json\n",
                &text));
-    TRY(expand(d,
-               vault ? "[keys]\nmanager = vault\n[vault]\nurl = https://127.0.0.1:@VAULT@\nca = @DIR@/etc/tls/ca.pem\n"
-                       "token_file = @DIR@/etc/vault.token\nmount = keybroker\n"
-                     : "[keys]\nmanager = embedded\n",
-               &text));
+    for (size_t i = 0; i < sizeof(managers) / sizeof(*managers); i++)
+        if (!strcmp(managers[i].keys, d->keys))
+            TRY(expand(d, managers[i].text, &text));
     return dev_write(d, "etc/keyd.conf", buf_span(&text), 0600);
 }
 

@@ -35,7 +35,7 @@ static fallible make_certificate(const struct dev *d, const char *name)
 
 fallible dev_make_certificates(const struct dev *d)
 {
-    static const char *const holders[] = { "cmsd", "aasd", "attestd", "kbsd", "openbao" };
+    static const char *const holders[] = { "cmsd", "aasd", "attestd", "kbsd", "openbao", "pykmip", "keyd" };
     char cmsd[1024], config[1024], ca[1024];
 
     TRY(dev_program(d, "cmsd", cmsd));

@@ -160,6 +160,8 @@ void dev_stop(const struct dev *d, const char *name)
             nap();
         if (dev_alive(d, name, &pid))
             kill(pid, SIGKILL);
+        if (!strcmp(name, "pykmip"))
+            kill(-pid, SIGKILL); /* its child outlives it, in the session that dev_spawn() made */
         while (dev_alive(d, name, &pid) && clock_monotonic_us() < until + STOP_US)
             nap();
     }

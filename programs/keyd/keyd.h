@@ -44,6 +44,15 @@ fallible keyd_watch_store(struct keystore *inner, struct keystore **out);
 /* The key manager that the settings name: [keys] manager and its own section. */
 fallible keyd_store_check(const struct keyd_settings *s);
 fallible keyd_store_open(const struct keyd_settings *s, const char *folder, struct keystore **out);
+/* What of the machine it may touch, besides its folder in keyd's; nothing where it has no network. The paths are
+ * the settings' or static. */
+#define KEYD_PATHS_MAX 48
+struct keyd_paths {
+    const char *at[KEYD_PATHS_MAX + 1]; /* NULL-terminated */
+    size_t count;
+};
+void keyd_path_add(struct keyd_paths *p, const char *path);
+void keyd_store_paths(const struct keyd_settings *s, struct keyd_paths *readable, struct keyd_paths *writable);
 /* After it was opened: files and system calls. */
 fallible keyd_store_confine(const struct keyd_settings *s, const char *folder);
 int keyd_manager(const struct keyd_settings *s, const int channels[KEYD_CHANNELS]);

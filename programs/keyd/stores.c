@@ -9,16 +9,10 @@
 #include "keys/pkcs11_hsm.h"
 #include "keys/vault.h"
 
-#define PATHS_MAX 24
 #define PORT_MAX 65535
 
-struct paths {
-    const char *at[PATHS_MAX + 1];
-    size_t count;
-};
-
 struct access {
-    struct paths readable, writable;
+    struct keyd_paths *readable, *writable;
 };
 
 struct kind {
@@ -72,9 +66,9 @@ static struct err open_vault(const struct keyd_settings *s, const char *folder, 
     return OK;
 }
 
-static void add_path(struct paths *p, const char *path)
+void keyd_path_add(struct keyd_paths *p, const char *path)
 {
-    if (path && p->count < PATHS_MAX)
+    if (path && p->count < KEYD_PATHS_MAX)
         p->at[p->count++] = path;
 }
 
@@ -84,7 +78,7 @@ static void may_resolve(struct access *a)
     static const char *const paths[] = { "/etc/hosts", "/etc/resolv.conf", "/etc/nsswitch.conf", "/etc/gai.conf",
                                          "/run/systemd/resolve", "/usr/lib", "/lib" };
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
-        add_path(&a->readable, paths[i]);
+        keyd_path_add(a->readable, paths[i]);
 }
 
 /* The file's folder, for a new one may be another file of that name. */
@@ -98,7 +92,7 @@ static void may_read_folder_of(struct access *a, const char *path, char folder[K
         end[end == folder] = 0;
     else
         strcpy(folder, ".");
-    add_path(&a->readable, folder);
+    keyd_path_add(a->readable, folder);
 }
 
 static void vault_grant(const struct keyd_settings *s, struct access *a)
@@ -106,7 +100,7 @@ static void vault_grant(const struct keyd_settings *s, struct access *a)
     static char token[KEYD_PATH_MAX];
 
     may_read_folder_of(a, s->vault_token_file, token);
-    add_path(&a->readable, s->vault_ca ? s->vault_ca : "/etc/ssl/certs");
+    keyd_path_add(a->readable, s->vault_ca ? s->vault_ca : "/etc/ssl/certs");
     may_resolve(a);
 }
 
@@ -206,14 +200,15 @@ static struct err open_pkcs11(const struct keyd_settings *s, const char *folder,
 
 static void pkcs11_grant(const struct keyd_settings *s, struct access *a)
 {
-    static char pin[KEYD_PATH_MAX], files[KEYD_PATH_MAX];
+    static char pin[KEYD_PATH_MAX], module[KEYD_PATH_MAX], files[KEYD_PATH_MAX];
     char *rest = files;
 
+    may_read_folder_of(a, s->pkcs11_module, module);
     may_read_folder_of(a, s->pkcs11_pin_file, pin);
     snprintf(files, sizeof files, "%s", s->pkcs11_files ? s->pkcs11_files : "");
     for (char *word = next_word(&rest); word; word = next_word(&rest))
-        add_path(&a->writable, word);
-    add_path(&a->readable, "/etc/ssl");
+        keyd_path_add(a->writable, word);
+    keyd_path_add(a->readable, "/etc/ssl");
     may_resolve(a);
 }
 
@@ -243,14 +238,21 @@ fallible keyd_store_open(const struct keyd_settings *s, const char *folder, stru
     return kind_of(s)->open(s, folder, out);
 }
 
-fallible keyd_store_confine(const struct keyd_settings *s, const char *folder)
+void keyd_store_paths(const struct keyd_settings *s, struct keyd_paths *readable, struct keyd_paths *writable)
 {
     const struct kind *k = kind_of(s);
-    struct access a = { 0 };
 
-    add_path(&a.writable, folder);
-    if (!k->grant)
-        return daemon_confine(NULL, a.writable.at, SANDBOX_STORE);
-    k->grant(s, &a);
-    return daemon_confine(a.readable.at, a.writable.at, SANDBOX_NETWORK);
+    if (k->grant)
+        k->grant(s, &(struct access){ readable, writable });
+}
+
+fallible keyd_store_confine(const struct keyd_settings *s, const char *folder)
+{
+    struct keyd_paths readable = { 0 }, writable = { 0 };
+
+    keyd_path_add(&writable, folder);
+    if (!kind_of(s)->grant)
+        return daemon_confine(NULL, writable.at, SANDBOX_STORE);
+    keyd_store_paths(s, &readable, &writable);
+    return daemon_confine(readable.at, writable.at, SANDBOX_NETWORK);
 }

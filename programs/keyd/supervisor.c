@@ -174,18 +174,23 @@ static void folder_of(const char *path, char out[KEYD_PATH_MAX])
 /* What both children have together; each of them narrows it. */
 static fallible confine(const struct keyd_settings *s)
 {
-    const char *const files[] = { s->aas_jwks, s->as_jwks, s->vault_token_file, s->vault_ca,
-                                  s->socket, s->release_jwks };
-    char folders[6][KEYD_PATH_MAX];
-    for (size_t i = 0; i < 6; i++)
+    static const char *const system[] = { "/etc", "/usr/lib", "/lib", "/usr/lib64", "/usr/share", "/run/systemd/resolve",
+                                          "/dev", "/proc", "/sys" };
+    const char *const files[] = { s->aas_jwks, s->as_jwks, s->socket, s->release_jwks };
+    char folders[4][KEYD_PATH_MAX];
+    struct keyd_paths readable = { 0 }, writable = { 0 };
+
+    for (size_t i = 0; i < 4; i++) {
         folder_of(files[i], folders[i]);
+        keyd_path_add(i < 2 ? &readable : &writable, folders[i]);
+    }
+    for (size_t i = 0; i < sizeof(system) / sizeof(*system); i++)
+        keyd_path_add(&readable, system[i]);
     TRY(file_make_dir(s->folder, 0700)); /* else it cannot be granted */
-    const char *const readable[] = {
-        folders[0], folders[1], folders[2], folders[3], "/etc", "/usr/lib", "/lib",
-        "/usr/lib64", "/usr/share", "/run/systemd/resolve", "/dev", "/proc", "/sys", NULL,
-    };
-    const char *const writable[] = { s->folder, folders[4], folders[5], "/dev/null", NULL };
-    return daemon_confine(readable, writable, SANDBOX_NETWORK);
+    keyd_path_add(&writable, s->folder);
+    keyd_path_add(&writable, "/dev/null");
+    keyd_store_paths(s, &readable, &writable);
+    return daemon_confine(readable.at, writable.at, SANDBOX_NETWORK);
 }
 
 int keyd_supervise(const struct keyd_settings *s)

