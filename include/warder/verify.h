@@ -56,6 +56,12 @@ struct warder_verifier;
 enum warder_status warder_verifier_new(const struct warder_bytes *roots, size_t count,
                                        struct warder_verifier **out);
 void warder_verifier_free(struct warder_verifier *v);
+/* Whose TPMs are believed, in place of what was said before; without it, nobody's. `cas`: `count`
+ * (at most 16) CAs under which attestation keys are certified, DER, or PEM with one to four.
+ * `enrolled`: the JSON of `warder tpm enroll`, or nothing. Not while another thread verifies. */
+enum warder_status warder_verifier_trust_tpms(struct warder_verifier *v,
+                                              const struct warder_bytes *cas, size_t count,
+                                              struct warder_bytes enrolled);
 
 /* A part of the collateral of one platform, as its vendor or a cache serves it, byte for byte. Its
  * name is that of its file in a folder of collateral (warder-verify(3) lists them):

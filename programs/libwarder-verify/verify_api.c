@@ -61,6 +61,19 @@ EXPORTED void warder_verifier_free(struct warder_verifier *v)
     verifier_free((struct verifier *)v);
 }
 
+EXPORTED enum warder_status warder_verifier_trust_tpms(struct warder_verifier *v,
+                                                       const struct warder_bytes *cas, size_t count,
+                                                       struct warder_bytes enrolled)
+{
+    struct span spans[ROOTS_MAX];
+
+    if (!v || count > ROOTS_MAX || (count && !cas))
+        return WARDER_BAD_ARGUMENT;
+    for (size_t i = 0; i < count; i++)
+        spans[i] = span_of(cas[i]);
+    return status_of(verifier_trust_tpms((struct verifier *)v, spans, count, span_of(enrolled)));
+}
+
 /* An empty part is one that is not there, as a file without bytes would be. */
 static bool item_take(const struct warder_item *item, struct collateral_raw *raw)
 {

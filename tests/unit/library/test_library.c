@@ -153,6 +153,24 @@ static void needs(void **state)
     free(json);
 }
 
+static void trust_in_tpms(void **state)
+{
+    struct warder_verifier *v = NULL;
+    const struct warder_bytes none = { NULL, 0 }, junk = { "junk", 4 };
+    const struct warder_bytes empty = bytes_of(SPAN("{\"version\":1,\"keys\":[]}"));
+
+    (void)state;
+    assert_int_equal(warder_verifier_new(NULL, 0, &v), WARDER_OK);
+    assert_int_equal(warder_verifier_trust_tpms(v, NULL, 0, none), WARDER_OK);
+    assert_int_equal(warder_verifier_trust_tpms(v, NULL, 0, empty), WARDER_OK);
+    assert_int_equal(warder_verifier_trust_tpms(v, NULL, 0, junk), WARDER_BAD_ARGUMENT);
+    assert_int_equal(warder_verifier_trust_tpms(v, &junk, 1, none), WARDER_BAD_ARGUMENT);
+    assert_int_equal(warder_verifier_trust_tpms(v, NULL, 1, none), WARDER_BAD_ARGUMENT);
+    assert_int_equal(warder_verifier_trust_tpms(v, &junk, 17, none), WARDER_BAD_ARGUMENT);
+    assert_int_equal(warder_verifier_trust_tpms(NULL, NULL, 0, none), WARDER_BAD_ARGUMENT);
+    warder_verifier_free(v);
+}
+
 static void expected_report_data(void **state)
 {
     struct warder_verifier *v = opened();
@@ -283,6 +301,7 @@ int main(void)
         cmocka_unit_test(verdicts),
         cmocka_unit_test(wrong_arguments),
         cmocka_unit_test(needs),
+        cmocka_unit_test(trust_in_tpms),
         cmocka_unit_test(expected_report_data),
         cmocka_unit_test(many_threads),
     };
