@@ -167,13 +167,21 @@ static bool in_window(const struct cert *c, int64_t at)
     return cert_not_before(c) <= at && at <= cert_not_after(c);
 }
 
-/* The root at which the last certificate ends, or NULL. */
-static fallible root_find(const struct tpm_trust *t, const struct cert *last, int64_t at, const struct cert **out)
+/* Above a chain of `count` certificates, of which the first is no CA. */
+static bool high_enough(const struct cert *root, size_t count)
 {
+    return cert_path_len(root) < 0 || (size_t)cert_path_len(root) + 1 >= count;
+}
+
+/* The root at which the chain's last certificate ends, or NULL. */
+static fallible root_find(const struct tpm_trust *t, const struct chain *c, int64_t at, const struct cert **out)
+{
+    const struct cert *last = c->certs[c->count - 1];
+
     *out = NULL;
     for (size_t i = 0; i < t->root_count && !*out; i++) {
         bool good = cert_equal(t->roots[i], last);
-        if (!good)
+        if (!good && high_enough(t->roots[i], c->count))
             TRY(issued_by(last, t->roots[i], &good));
         if (good && in_window(t->roots[i], at))
             *out = t->roots[i];
@@ -209,7 +217,7 @@ fallible tpm_chain_check(const struct tpm_trust *t, const struct chain *c, struc
     }
     if (*wrong)
         return OK;
-    TRY(root_find(t, c->certs[c->count - 1], at, &root));
+    TRY(root_find(t, c, at, &root));
     if (!root)
         *wrong = "the TPM's certificate chain does not end at a configured root";
     return OK;

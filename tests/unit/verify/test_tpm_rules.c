@@ -451,6 +451,7 @@ struct leaf_case {
     int64_t from, to;
     bool ca, of_another_key, without_middle, unnamed_root;
     bool good;
+    int root_path_len; /* 0: none said; n: n - 1 */
 };
 
 #define PURPOSE_AK "\x30\x07\x06\x05\x67\x81\x05\x08\x03"
@@ -465,6 +466,7 @@ static void maker_make(struct maker *m, const struct leaf_case *row, const struc
     assert_ok(key_make_ec(KEY_P256, &m->root_key));
     assert_ok(key_make_ec(KEY_P256, &m->middle_key));
     root.key = m->root_key;
+    root.path_len = row->root_path_len - 1;
     middle.key = m->middle_key;
     middle.common_name = "Maker CA";
     leaf.key = subject;
@@ -489,15 +491,17 @@ static void keys_with_a_certificate(void **state)
 {
     (void)state;
     static const struct leaf_case leaves[] = {
-        { "good", PURPOSE_AK, 9, NOW - 1, NOW + 1, false, false, false, false, true },
-        { "of another key", PURPOSE_AK, 9, NOW - 1, NOW + 1, false, true, false, false, false },
-        { "an endorsement key's", PURPOSE_EK, 9, NOW - 1, NOW + 1, false, false, false, false, false },
-        { "for no purpose", NULL, 0, NOW - 1, NOW + 1, false, false, false, false, false },
-        { "expired", PURPOSE_AK, 9, NOW - 5, NOW - 1, false, false, false, false, false },
-        { "not yet valid", PURPOSE_AK, 9, NOW + 1, NOW + 5, false, false, false, false, false },
-        { "a CA", PURPOSE_AK, 9, NOW - 1, NOW + 1, true, false, false, false, false },
-        { "a gap in the chain", PURPOSE_AK, 9, NOW - 1, NOW + 1, false, false, true, false, false },
-        { "a root that nobody named", PURPOSE_AK, 9, NOW - 1, NOW + 1, false, false, false, true, false },
+        { "good", PURPOSE_AK, 9, NOW - 1, NOW + 1, false, false, false, false, true, 0 },
+        { "of another key", PURPOSE_AK, 9, NOW - 1, NOW + 1, false, true, false, false, false, 0 },
+        { "an endorsement key's", PURPOSE_EK, 9, NOW - 1, NOW + 1, false, false, false, false, false, 0 },
+        { "for no purpose", NULL, 0, NOW - 1, NOW + 1, false, false, false, false, false, 0 },
+        { "expired", PURPOSE_AK, 9, NOW - 5, NOW - 1, false, false, false, false, false, 0 },
+        { "not yet valid", PURPOSE_AK, 9, NOW + 1, NOW + 5, false, false, false, false, false, 0 },
+        { "a CA", PURPOSE_AK, 9, NOW - 1, NOW + 1, true, false, false, false, false, 0 },
+        { "a gap in the chain", PURPOSE_AK, 9, NOW - 1, NOW + 1, false, false, true, false, false, 0 },
+        { "a root that nobody named", PURPOSE_AK, 9, NOW - 1, NOW + 1, false, false, false, true, false, 0 },
+        { "a root that may stand one above", PURPOSE_AK, 9, NOW - 1, NOW + 1, false, false, false, false, true, 2 },
+        { "a root that may not", PURPOSE_AK, 9, NOW - 1, NOW + 1, false, false, false, false, false, 1 },
     };
     for (size_t i = 0; i < sizeof(leaves) / sizeof(*leaves); i++) {
         struct tpm_case c owned(tpm_case_done);
