@@ -7,6 +7,7 @@
 #define STARTUP_LOCALITY SPAN("StartupLocality\0")
 #define SHA1_SIZE 20
 #define GUID_SIZE 16
+#define TRIM_BLOCK 64
 #define VARIABLE_NAME_MAX 512 /* UTF-16 units */
 
 static const struct {
@@ -128,18 +129,31 @@ static fallible spec_id_parse(struct span data, struct event_log *log)
     return reader_end(&r, "the header of the event log is malformed");
 }
 
-/* Firmware keeps a log in an area that it has filled with FF or with zeros: the length without those. */
-static size_t length_trimmed(struct span in)
+/* How much of a block is left without the padding at its end. */
+static size_t block_trimmed(struct span block)
 {
-    struct reader r = reader_of(in);
+    struct reader r = reader_of(block);
     size_t len = 0;
 
-    for (size_t i = 1; i <= in.len; i++) {
+    for (size_t i = 1; i <= block.len; i++) {
         uint8_t byte = reader_u8(&r);
         if (byte != 0 && byte != 0xff)
             len = i;
     }
     return len;
+}
+
+/* Firmware keeps a log in an area that it has filled with FF or with zeros: the length without those. */
+static size_t length_trimmed(struct span in)
+{
+    size_t end = in.len, kept = 0;
+
+    while (end && !kept) {
+        size_t start = (end - 1) / TRIM_BLOCK * TRIM_BLOCK;
+        kept = block_trimmed(span_head(span_tail(in, start), end - start));
+        end = start;
+    }
+    return kept ? end + kept : 0;
 }
 
 static void record_take(struct reader *r, const struct event_log *log, struct event *e)
