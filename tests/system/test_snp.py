@@ -71,7 +71,7 @@ def failed(answer):
     return [c["check"] for c in answer["checks"] if c["outcome"] == "failed"]
 
 
-@pytest.mark.parametrize("scenario", ["ok", "no-certificates", "vlek", "no-certificates,out-of-date", "debug", "vmpl-2", "tcb-mismatch"])
+@pytest.mark.parametrize("scenario", ["ok", "no-certificates", "vlek", "no-certificates,out-of-date", "debug", "other-vmpl", "tcb-mismatch"])
 def test_genuine_reports_are_verified(service, simulator, scenario):
     answer = verify(service, simulator, scenario)
     assert (answer["verdict"], answer["type"], answer["tcb_status"]) == ("verified", "snp", ""), answer["reason"]
@@ -142,7 +142,7 @@ def test_a_root_that_is_not_configured(simulator, tmp_path):
 
 
 @pytest.mark.parametrize("scenario, claim", [("ok", None), ("no-certificates", None), ("vlek", None), ("debug", "debug"),
-                                             ("vmpl-2", "vmpl"), ("provisional", "firmware_provisional"),
+                                             ("other-vmpl", "vmpl"), ("provisional", "firmware_provisional"),
                                              ("out-of-date", "reported_tcb_microcode")])
 def test_policies_decide_on_claims(service, simulator, scenario, claim):
     r = attest(service, simulator, scenario)

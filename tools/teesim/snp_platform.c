@@ -107,7 +107,7 @@ static void masked_chip(struct scene *s)
     memset(s->knobs.report + FORGE_SNP_CHIP_ID, 0, SNP_CHIP_ID_SIZE);
 }
 
-static void vmpl_2(struct scene *s)
+static void other_vmpl(struct scene *s)
 {
     s->knobs.report[FORGE_SNP_VMPL] = 2;
 }
@@ -133,7 +133,7 @@ static const struct scenario_row {
     { "forged-signature", forged_signature, "the report's signature is wrong" },
     { "wrong-report-data", wrong_report_data, "reports other data than asked for" },
     { "masked-chip", masked_chip, "the chip's key is masked" },
-    { "vmpl-2", vmpl_2, "asked for at VMPL 2" },
+    { "other-vmpl", other_vmpl, "asked for at VMPL 2" },
     { "no-certificates", no_certificates,
       "the host has no table of certificates: the KDS has to be asked" },
     { "vlek", vlek, "signed by a VLEK" },

@@ -108,7 +108,7 @@ static void scenarios_have_their_verdicts(void **state)
         { "no-certificates", NULL },
         { "no-certificates,out-of-date", NULL },
         { "debug", NULL },
-        { "vmpl-2", NULL },
+        { "other-vmpl", NULL },
         { "provisional", NULL },
         { "out-of-date", NULL },
         { "wrong-measurement", NULL },
