@@ -32,7 +32,7 @@ check: setup
 check-fast: build
 	@meson test -C $(BUILD) --suite unit --suite replay --suite layers --suite headers --print-errorlogs
 
-# make bench ONLY=verify|handshake|release
+# make bench ONLY=verify|handshake|release|attest
 bench: setup
 	@bench/run $(ONLY)
 

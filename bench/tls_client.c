@@ -169,3 +169,25 @@ fallible tls_client_post(struct tls_client *c, const char *path, struct span hea
         hang_up(c);
     return e;
 }
+
+fallible tls_client_trickle(struct tls_client *c, struct span bytes)
+{
+    size_t sent = 0;
+    struct err e = c->ssl ? OK : dial(c);
+
+    if (!failed(e) && bytes.len && SSL_write_ex(c->ssl, bytes.at, bytes.len, &sent) != 1)
+        e = FAIL(UPSTREAM, "the server hung up");
+    if (failed(e))
+        hang_up(c);
+    return e;
+}
+
+int tls_client_leave(struct tls_client *c)
+{
+    int fd = c->fd;
+
+    SSL_free(c->ssl); /* without a word to the other side */
+    c->ssl = NULL;
+    c->fd = -1;
+    return fd;
+}

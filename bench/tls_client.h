@@ -24,4 +24,9 @@ OWNED_TYPE(struct tls_client, tls_client_free)
 fallible tls_client_post(struct tls_client *c, const char *path, struct span header, struct span body, int *status,
                          struct buf *reply);
 
+/* Connects where it has to and sends these bytes as they are: a slow client. */
+fallible tls_client_trickle(struct tls_client *c, struct span bytes);
+/* Forgets the connection and leaves it open: the server has it, this side only its descriptor. */
+int tls_client_leave(struct tls_client *c);
+
 #endif

@@ -17,6 +17,7 @@
 
 #define REFRESH_SECONDS 30
 #define BUNDLE_KEYS_MAX (64U << 10)
+#define CONNECTIONS_MAX 12000 /* of a role */
 #define BODY_MAX (256U << 10)
 #define UPSTREAM_MS 10000
 #define PATH_LEN 4096
@@ -126,6 +127,7 @@ static fallible listen_role(struct front *f, size_t at, const char *name,
     c.tls.key = config_key(f->config, role);
     if (!c.body_max)
         c.body_max = BODY_MAX;
+    c.connections = CONNECTIONS_MAX;
     char port[8];
     TRY(http_server_start(&c, &f->servers[at]));
     snprintf(port, sizeof(port), "%u", (unsigned)http_server_port(f->servers[at]));
