@@ -8,7 +8,7 @@
 #include "crypto/crypto.h"
 #include "verify/verify.h"
 
-#define ROOTS_MAX 16
+#define CONTEXT_ROOTS_MAX 16
 #define EXPORTED __attribute__((visibility("default")))
 
 /* jansson would open a file for the seed of its hash tables; the first seed stays. */
@@ -42,11 +42,11 @@ static enum warder_status status_of(struct err e)
 EXPORTED enum warder_status warder_verifier_new(const struct warder_bytes *roots, size_t count,
                                                 struct warder_verifier **out)
 {
-    struct span extra[ROOTS_MAX];
+    struct span extra[CONTEXT_ROOTS_MAX];
     struct verifier *v = NULL;
 
     started();
-    if (count > ROOTS_MAX || (count && !roots))
+    if (count > CONTEXT_ROOTS_MAX || (count && !roots))
         return WARDER_BAD_ARGUMENT;
     for (size_t i = 0; i < count; i++)
         extra[i] = span_of(roots[i]);

@@ -10,10 +10,10 @@
 
 #include <sys/types.h>
 
+#include "base/bounds.h"
 #include "base/buf.h"
 
 #define IPC_HEAD_SIZE 10
-#define IPC_BODY_MAX (2U << 20)
 #define IPC_FOREVER (-1)
 
 struct ipc_message {

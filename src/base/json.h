@@ -10,10 +10,8 @@
 
 #include <jansson.h>
 
+#include "base/bounds.h"
 #include "base/buf.h"
-
-#define JSON_DEPTH_MAX 32
-#define JSON_TEXT_MAX (4U << 20)
 
 void json_free(json_t *j);
 OWNED_TYPE(json_t, json_free)

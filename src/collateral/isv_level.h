@@ -6,12 +6,9 @@
 #ifndef COLLATERAL_ISV_LEVEL_H
 #define COLLATERAL_ISV_LEVEL_H
 
+#include "base/bounds.h"
 #include "collateral/signed_tree.h"
 #include "collateral/tcb_status.h"
-
-#define LEVELS_MAX 256
-#define ADVISORIES_MAX 128 /* a level */
-#define ADVISORY_LEN_MAX 64
 
 struct advisories {
     const char **ids; /* one block with what they point to */

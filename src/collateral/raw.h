@@ -3,9 +3,8 @@
 #ifndef COLLATERAL_RAW_H
 #define COLLATERAL_RAW_H
 
+#include "base/bounds.h"
 #include "base/span.h"
-
-#define COLLATERAL_PART_MAX (2U << 20)
 
 /* Raw collateral of one platform kind, as served. Empty spans are "not there". A new member needs a row in raw.c,
  * which gives it its name: that of its file in a folder, and of its item in warder/verify.h. */

@@ -7,10 +7,9 @@
 #ifndef COLLATERAL_ROOT_SET_H
 #define COLLATERAL_ROOT_SET_H
 
+#include "base/bounds.h"
 #include "crypto/x509.h"
 
-#define ROOTS_MAX 12
-#define ROOTS_FURTHER_MAX 7
 #define ROOT_NONE ROOTS_MAX /* no root */
 #define ROOT_VENDOR 0       /* index of the first that is pinned */
 #define AMD_ROOTS 3

@@ -7,11 +7,11 @@
 #ifndef COLLATERAL_SIGNED_JSON_H
 #define COLLATERAL_SIGNED_JSON_H
 
+#include "base/bounds.h"
 #include "base/err.h"
 #include "base/span.h"
 
 #define SIGNED_JSON_SIGNATURE_SIZE 64
-#define SIGNED_JSON_DEPTH_MAX 32
 
 struct signed_json {
     struct span inner;

@@ -11,13 +11,9 @@
 #ifndef COLLATERAL_SIGNED_TREE_H
 #define COLLATERAL_SIGNED_TREE_H
 
+#include "base/bounds.h"
 #include "base/owned.h"
 #include "base/reader.h"
-
-#define TREE_DEPTH_MAX 32
-#define TREE_VALUES_MAX (64U << 10)
-#define TREE_TEXT_MAX (4U << 20)
-#define TREE_MEMBERS_MAX 64 /* of an object; lists are bounded by the number of values */
 
 enum tree_kind { TREE_OBJECT, TREE_LIST, TREE_TEXT, TREE_NUMBER, TREE_WORD };
 

@@ -9,11 +9,11 @@
 #ifndef COLLATERAL_TCB_INFO_H
 #define COLLATERAL_TCB_INFO_H
 
+#include "base/bounds.h"
 #include "base/owned.h"
 #include "collateral/isv_level.h"
 
 #define TCB_COMPONENTS 16
-#define TDX_MODULES_MAX 32
 
 struct tcb_level {
     uint8_t sgx[TCB_COMPONENTS];

@@ -8,10 +8,9 @@
 #ifndef COLLATERAL_VCEK_H
 #define COLLATERAL_VCEK_H
 
+#include "base/bounds.h"
 #include "crypto/x509.h"
 #include "evidence/snp_report.h"
-
-#define CSP_ID_MAX 128
 
 enum snp_key { SNP_VCEK, SNP_VLEK };
 const char *snp_key_name(enum snp_key key); /* "vcek", "vlek" */

@@ -4,9 +4,8 @@
 #ifndef CRYPTO_CRL_H
 #define CRYPTO_CRL_H
 
+#include "base/bounds.h"
 #include "crypto/x509.h"
-
-#define CRL_DER_MAX (1U << 20)
 
 struct crl;
 

@@ -9,9 +9,8 @@
 #ifndef CRYPTO_JOSE_H
 #define CRYPTO_JOSE_H
 
+#include "base/bounds.h"
 #include "crypto/key.h"
-
-#define JOSE_TEXT_MAX (256U << 10)
 
 /* `header` (may be NULL) gives further protected members, such as "typ" and "kid"; "alg" is added:
  * ES256 for P-256, ES384 for P-384, PS384 for RSA. */

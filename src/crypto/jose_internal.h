@@ -3,10 +3,8 @@
 #ifndef CRYPTO_JOSE_INTERNAL_H
 #define CRYPTO_JOSE_INTERNAL_H
 
+#include "base/bounds.h"
 #include "crypto/jose.h"
-
-#define JOSE_PARTS_MAX 5
-#define JOSE_HEADER_MAX (16U << 10)
 
 /* Exactly `count` parts between dots, else FAIL_INPUT. */
 fallible jose_split(struct span text, size_t count, struct span parts[JOSE_PARTS_MAX]);

@@ -7,12 +7,12 @@
 #ifndef CRYPTO_KEY_H
 #define CRYPTO_KEY_H
 
+#include "base/bounds.h"
 #include "base/json.h"
 #include "crypto/secret.h"
 
 #define P256_POINT_SIZE 65 /* 04 || x || y */
 #define RSA_BITS_MIN 2048
-#define RSA_BITS_MAX 4096 /* of anything from outside (lesson L16) */
 
 enum key_kind { KEY_RSA, KEY_P256, KEY_P384, KEY_P521 };
 

@@ -6,10 +6,8 @@
 #ifndef CRYPTO_X509_H
 #define CRYPTO_X509_H
 
+#include "base/bounds.h"
 #include "crypto/key.h"
-
-#define CERT_DER_MAX (16U << 10)
-#define CHAIN_MAX 4
 
 struct cert;
 

@@ -8,10 +8,8 @@
 #ifndef EVIDENCE_BUNDLE_H
 #define EVIDENCE_BUNDLE_H
 
+#include "base/bounds.h"
 #include "base/buf.h"
-
-#define EVIDENCE_MAX (256U << 10)
-#define BUNDLE_PIECES_MAX 4
 
 enum piece_kind {
     PIECE_ANY_QUOTE, /* a bare quote of Intel's: no declared type */

@@ -9,11 +9,9 @@
 #ifndef EVIDENCE_EVENT_LOG_H
 #define EVIDENCE_EVENT_LOG_H
 
+#include "base/bounds.h"
 #include "base/reader.h"
 
-#define EVENT_LOG_MAX (4U << 20)
-#define EVENTS_MAX 4096
-#define EVENT_BANKS_MAX 8
 #define EVENT_REGISTERS 24
 #define EVENT_REGISTER_NONE UINT32_MAX /* of an EV_NO_ACTION event that belongs to no register */
 

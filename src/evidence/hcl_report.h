@@ -6,9 +6,9 @@
 #ifndef EVIDENCE_HCL_REPORT_H
 #define EVIDENCE_HCL_REPORT_H
 
+#include "base/bounds.h"
 #include "base/reader.h"
 
-#define HCL_REPORT_MAX 16384
 #define HCL_TD_REPORT_SIZE 1024
 #define HCL_TD_REPORT_DATA_AT 128
 

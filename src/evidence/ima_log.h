@@ -7,13 +7,9 @@
 #ifndef EVIDENCE_IMA_LOG_H
 #define EVIDENCE_IMA_LOG_H
 
+#include "base/bounds.h"
 #include "base/buf.h"
 #include "base/reader.h"
-
-#define IMA_LOG_MAX (4U << 20)
-#define IMA_ENTRIES_MAX 16384
-#define IMA_LINE_MAX 16384
-#define IMA_HASH_MAX 64
 
 struct ima_entry {
     uint32_t pcr;

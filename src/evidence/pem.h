@@ -3,9 +3,8 @@
 #ifndef EVIDENCE_PEM_H
 #define EVIDENCE_PEM_H
 
+#include "base/bounds.h"
 #include "base/buf.h"
-
-#define PEM_CERT_MAX (16U << 10)
 
 fallible pem_first_certificate(struct span text, struct buf *der);
 

@@ -10,11 +10,11 @@
 #ifndef EVIDENCE_QUOTE_H
 #define EVIDENCE_QUOTE_H
 
+#include "base/bounds.h"
 #include "base/reader.h"
 #include "evidence/sgx_report.h"
 #include "evidence/td_report.h"
 
-#define QUOTE_MAX (64U << 10)
 #define QUOTE_KEY_SIZE 64
 #define QUOTE_SIGNATURE_SIZE 64
 

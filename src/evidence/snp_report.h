@@ -10,6 +10,7 @@
 #ifndef EVIDENCE_SNP_REPORT_H
 #define EVIDENCE_SNP_REPORT_H
 
+#include "base/bounds.h"
 #include "base/reader.h"
 
 #define SNP_REPORT_SIZE 1184
@@ -18,8 +19,6 @@
 #define SNP_CHIP_ID_SIZE 64
 #define SNP_TURIN_CHIP_ID_SIZE 8 /* what is set of it there; zeros follow */
 #define SNP_SIGNATURE_SIZE 96    /* r || s of P-384, big endian */
-#define SNP_EVIDENCE_MAX (64U << 10)
-#define SNP_CERTIFICATES_MAX 16 /* entries of a table */
 
 /* The processor families, which differ in the layout of TCB versions and in their roots. */
 enum snp_product { SNP_PRODUCT_UNKNOWN, SNP_MILAN, SNP_GENOA, SNP_TURIN };

@@ -9,10 +9,9 @@
 #ifndef EVIDENCE_TPM_EVIDENCE_H
 #define EVIDENCE_TPM_EVIDENCE_H
 
+#include "base/bounds.h"
 #include "base/buf.h"
 #include "base/reader.h"
-
-#define TPM_EVIDENCE_MAX (192U << 10)
 
 enum tpm_part {
     TPM_PART_QUOTE = 1,          /* TPMS_ATTEST */

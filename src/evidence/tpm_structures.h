@@ -6,6 +6,7 @@
 #ifndef EVIDENCE_TPM_STRUCTURES_H
 #define EVIDENCE_TPM_STRUCTURES_H
 
+#include "base/bounds.h"
 #include "base/reader.h"
 
 /* TPM_ALG_ID */
@@ -29,10 +30,6 @@
 #define TPM_SIGN (1U << 18)
 
 #define TPM_PCRS 24
-#define TPM_BANKS_MAX 8
-#define TPM_ATTEST_MAX 2048
-#define TPM_PUBLIC_MAX 2048
-#define TPM_SIGNATURE_MAX 1024
 
 /* Size of the hash's output; 0: no hash that is known here. */
 size_t tpm_hash_size(uint16_t alg);

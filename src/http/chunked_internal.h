@@ -4,10 +4,8 @@
 #ifndef HTTP_CHUNKED_INTERNAL_H
 #define HTTP_CHUNKED_INTERNAL_H
 
+#include "base/bounds.h"
 #include "base/buf.h"
-
-#define CHUNK_LINE_MAX 256
-#define CHUNK_TRAILERS_MAX 2048
 
 enum chunked_state { CHUNK_SIZE, CHUNK_DATA, CHUNK_DATA_END, CHUNK_TRAILER, CHUNK_DONE };
 

@@ -3,9 +3,8 @@
 #ifndef HTTP_QUERY_INTERNAL_H
 #define HTTP_QUERY_INTERNAL_H
 
+#include "base/bounds.h"
 #include "base/buf.h"
-
-#define QUERY_PAIRS_MAX 32
 
 struct query {
     struct buf text; /* decoded names and values, one after another */

@@ -7,12 +7,9 @@
 #ifndef HTTP_REQUEST_HEAD_INTERNAL_H
 #define HTTP_REQUEST_HEAD_INTERNAL_H
 
+#include "base/bounds.h"
 #include "base/err.h"
 #include "base/span.h"
-
-#define REQUEST_HEAD_MAX (32U << 10) /* attestation tokens and proofs come in fields */
-#define REQUEST_FIELDS_MAX 64
-#define REQUEST_METHOD_MAX 16
 
 /* A refusal on the wire; status 0: none. */
 struct refusal {

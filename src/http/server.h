@@ -13,11 +13,11 @@
 #ifndef HTTP_SERVER_H
 #define HTTP_SERVER_H
 
+#include "base/bounds.h"
 #include "base/buf.h"
 #include "base/json.h"
 #include "http/tls.h"
 
-#define HTTP_PARAMS_MAX 4
 #define HTTP_REQUEST_ID_SIZE 33
 
 struct http_exchange; /* one request with its answer */

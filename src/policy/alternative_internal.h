@@ -3,9 +3,8 @@
 #ifndef POLICY_ALTERNATIVE_INTERNAL_H
 #define POLICY_ALTERNATIVE_INTERNAL_H
 
+#include "base/bounds.h"
 #include "policy/policy_internal.h"
-
-#define ALTERNATIVES_MAX 64
 
 struct alternative {
     char *label; /* paths of the choices that lead to it: "anyOf[0]"; "" where there is no choice */

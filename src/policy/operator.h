@@ -3,6 +3,7 @@
 #ifndef POLICY_OPERATOR_H
 #define POLICY_OPERATOR_H
 
+#include "base/bounds.h"
 #include "base/json.h"
 #include "policy/claim.h"
 
@@ -32,16 +33,12 @@ struct operator_row {
     unsigned types; /* bit (1 << enum claim_type) */
 };
 
-#define OPERATOR_DAYS_MAX 36500
-#define EVENT_MEMBERS_MAX 16
-
 const struct operator_row *operator_find(struct span name);
 const char *operator_name(size_t at); /* by number; NULL past the last */
 /* NULL when `expected` is a value that the operator takes for this claim; else what is wrong with
  * it (literal). */
 const char *operand_check(const struct operator_row *op, const struct claim_row *claim,
                           const json_t *expected);
-#define ADVICE_MAX 256
 /* What such a value looks like. */
 void operand_advice(const struct operator_row *op, const struct claim_row *claim,
                     char out[ADVICE_MAX]);

@@ -12,12 +12,8 @@
 #ifndef POLICY_POLICY_H
 #define POLICY_POLICY_H
 
+#include "base/bounds.h"
 #include "base/json.h"
-
-#define POLICY_DEPTH_MAX 8   /* nested anyOf/allOf */
-#define POLICY_NODES_MAX 512 /* conditions and groups together */
-#define POLICY_SET_MAX 256   /* values of one condition */
-#define POLICY_TEXT_MAX (128U << 10)
 
 struct policy;
 

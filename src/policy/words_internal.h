@@ -2,9 +2,8 @@
 #ifndef POLICY_WORDS_INTERNAL_H
 #define POLICY_WORDS_INTERNAL_H
 
+#include "base/bounds.h"
 #include "policy/policy_internal.h"
-
-#define WORDS_MAX 4096
 
 /* "is at least 3", "is one of: a, b". A large set by its first values and their number. */
 void condition_words(const struct operator_row *op, const struct claim_row *claim,

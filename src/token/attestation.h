@@ -10,6 +10,7 @@
 #ifndef TOKEN_ATTESTATION_H
 #define TOKEN_ATTESTATION_H
 
+#include "base/bounds.h"
 #include "token/jwt.h"
 
 #define ATTESTATION_ISSUER "warder-as"
@@ -18,7 +19,6 @@
 #define ATTESTATION_TYP "JWT"
 #define REFUSAL_TYP "warder-refusal+jwt"
 #define ATTESTATION_MINUTES_MAX 1440
-#define ATTESTATION_AUDIENCE_MAX 256
 
 /* What the decision is about. Empty spans are "not there". */
 struct attestation_facts {

@@ -7,9 +7,8 @@
 #ifndef VERIFY_CHECK_LIST_H
 #define VERIFY_CHECK_LIST_H
 
+#include "base/bounds.h"
 #include "verify/verify.h"
-
-#define CHECKS_MAX 48
 
 struct check_table {
     const struct check *rows; /* names and clauses, each CHECK_NOT_CHECKED */

@@ -7,9 +7,8 @@
 #ifndef VERIFY_COMPOUND_H
 #define VERIFY_COMPOUND_H
 
+#include "base/bounds.h"
 #include "verify/piece.h"
-
-#define COMPOUND_MAX (2 * BUNDLE_PIECES_MAX)
 
 struct compound {
     struct {

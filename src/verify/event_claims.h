@@ -3,11 +3,11 @@
 #ifndef VERIFY_EVENT_CLAIMS_H
 #define VERIFY_EVENT_CLAIMS_H
 
+#include "base/bounds.h"
 #include "base/json.h"
 #include "verify/event_replay.h"
 
 /* A longer list gives no claim, which no condition on it then meets. */
-#define CLAIM_EVENTS_MAX 512
 
 /* The registers of one bank that a log explains. */
 struct explained {

@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "base/bounds.h"
 #include "collateral/crl_set.h"
 #include "collateral/vcek.h"
 #include "evidence/pck_extension.h"
@@ -31,9 +32,6 @@ struct platform {
     size_t root;
     struct window window;
 };
-
-#define PLATFORMS_MAX 256
-#define CHAIN_TEXT_MAX (64U << 10)
 
 struct platform_map {
     pthread_mutex_t lock;

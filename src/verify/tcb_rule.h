@@ -6,12 +6,11 @@
 #ifndef VERIFY_TCB_RULE_H
 #define VERIFY_TCB_RULE_H
 
+#include "base/bounds.h"
 #include "collateral/qe_identity.h"
 #include "collateral/tcb_info.h"
 #include "evidence/pck_extension.h"
 #include "evidence/td_report.h"
-
-#define TCB_ADVISORIES_MAX (3 * ADVISORIES_MAX)
 
 struct tcb_result {
     enum tcb_status status;                /* converged; after relaunch advice */

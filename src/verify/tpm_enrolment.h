@@ -8,10 +8,10 @@
 #ifndef VERIFY_TPM_ENROLMENT_H
 #define VERIFY_TPM_ENROLMENT_H
 
+#include "base/bounds.h"
 #include "verify/tpm_trust.h"
 
 #define TPM_ENROLMENT_SECRET 32
-#define TPM_CREDENTIAL_BLOB_MAX 2048
 
 struct tpm_enrolment_request {
     struct span ek_certificates; /* PEM: the endorsement key's, then its CAs; or one in DER */

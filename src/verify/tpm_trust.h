@@ -7,13 +7,9 @@
 #ifndef VERIFY_TPM_TRUST_H
 #define VERIFY_TPM_TRUST_H
 
+#include "base/bounds.h"
 #include "collateral/chain_rule.h"
 #include "crypto/x509.h"
-
-#define TPM_ROOTS_MAX 32
-#define TPM_KEYS_MAX 4096
-#define TPM_NAME_MAX 66
-#define TPM_LABEL_MAX 64
 
 /* The file of enrolled keys: {"version":1,"keys":[{"name":"<hex>","label":"<text>","by":"operator"|"ek_certificate",
  * "ek_certificate":"sha256:..."?,"enrolled_at":time?}]}. */

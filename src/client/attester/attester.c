@@ -63,7 +63,7 @@ const char *attester_kind_name(enum attester_kind kind)
 fallible attester_evidence(const struct attester *a, const uint8_t report_data[REPORT_DATA_SIZE],
                            json_t **cmw)
 {
-    struct buf quote owned(buf_done) = buf_of(EVIDENCE_MAX);
+    struct buf quote owned(buf_done) = buf_of(ATTESTER_EVIDENCE_MAX);
     enum evidence_type type = EVIDENCE_TDX;
 
     TRY(attesters[a->kind].quote(a->path, span_from(report_data, REPORT_DATA_SIZE), &type, &quote));

@@ -11,7 +11,7 @@
 #include "base/json.h"
 
 #define REPORT_DATA_SIZE 64
-#define EVIDENCE_MAX (192U << 10)
+#define ATTESTER_EVIDENCE_MAX (192U << 10)
 
 enum attester_kind {
     ATTESTER_NONE, /* no TEE: there is no evidence, and only keys whose policy asks for none come */

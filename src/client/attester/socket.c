@@ -8,7 +8,7 @@
 #include "base/ipc.h"
 #include "client/attester/attester_internal.h"
 
-#define ANSWER_MAX (2 * EVIDENCE_MAX)
+#define ANSWER_MAX (2 * ATTESTER_EVIDENCE_MAX)
 #define SOCKET_TIMEOUT_MS 30000
 
 static fallible send_line(int fd, struct span line)

@@ -141,7 +141,7 @@ static fallible key_add(struct tpm *t, struct buf *out)
 
 static fallible log_add(struct span path, enum part tag, struct buf *out)
 {
-    struct buf log owned(buf_done) = buf_of(EVIDENCE_MAX);
+    struct buf log owned(buf_done) = buf_of(ATTESTER_EVIDENCE_MAX);
     char *name owned(free) = span_dup(path);
 
     if (!path.len)

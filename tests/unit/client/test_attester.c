@@ -117,7 +117,7 @@ static void answers(void **state)
         { "", FAIL_INPUT },
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        struct buf quote owned(buf_done) = buf_of(EVIDENCE_MAX);
+        struct buf quote owned(buf_done) = buf_of(ATTESTER_EVIDENCE_MAX);
         enum evidence_type type;
         assert_fails(evidence_answer_parse(span_str(rows[i].text), &type, &quote), rows[i].kind);
         assert_true(rows[i].kind || span_equal(buf_span(&quote), SPAN("\0\1\2")));

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Every limit on what comes from outside: sizes in bytes, counts, depths. Each is refused one above,
+ * before anything is allocated for it. Those of one function alone (what a field's own structure
+ * bounds) stand beside it.
+ */
+#ifndef BASE_BOUNDS_H
+#define BASE_BOUNDS_H
+
+/* JSON texts and messages between our processes (src/base) */
+#define IPC_BODY_MAX (2U << 20)
+#define JSON_DEPTH_MAX 32
+#define JSON_TEXT_MAX (4U << 20)
+
+/* A request (src/http) */
+#define CHUNK_LINE_MAX 256
+#define CHUNK_TRAILERS_MAX 2048
+#define QUERY_PAIRS_MAX 32
+#define REQUEST_HEAD_MAX (32U << 10) /* attestation tokens and proofs come in fields */
+#define REQUEST_FIELDS_MAX 64
+#define REQUEST_METHOD_MAX 16
+#define HTTP_PARAMS_MAX 4
+
+/* Evidence (src/evidence) */
+#define EVIDENCE_MAX (256U << 10)
+#define BUNDLE_PIECES_MAX 4
+#define EVENT_LOG_MAX (4U << 20)
+#define EVENTS_MAX 4096
+#define EVENT_BANKS_MAX 8
+#define HCL_REPORT_MAX 16384
+#define IMA_LOG_MAX (4U << 20)
+#define IMA_ENTRIES_MAX 16384
+#define IMA_LINE_MAX 16384
+#define IMA_HASH_MAX 64
+#define PEM_CERT_MAX (16U << 10)
+#define QUOTE_MAX (64U << 10)
+#define SNP_EVIDENCE_MAX (64U << 10)
+#define SNP_CERTIFICATES_MAX 16 /* entries of a table */
+#define TPM_EVIDENCE_MAX (192U << 10)
+#define TPM_BANKS_MAX 8
+#define TPM_ATTEST_MAX 2048
+#define TPM_PUBLIC_MAX 2048
+#define TPM_SIGNATURE_MAX 1024
+
+/* Certificates, CRLs, keys and signed texts (src/crypto) */
+#define CRL_DER_MAX (1U << 20)
+#define JOSE_TEXT_MAX (256U << 10)
+#define JOSE_PARTS_MAX 5
+#define JOSE_HEADER_MAX (16U << 10)
+#define RSA_BITS_MAX 4096 /* of anything from outside (lesson L16) */
+#define CERT_DER_MAX (16U << 10)
+#define CHAIN_MAX 4
+
+/* Collateral (src/collateral) */
+#define LEVELS_MAX 256
+#define ADVISORIES_MAX 128 /* a level */
+#define ADVISORY_LEN_MAX 64
+#define COLLATERAL_PART_MAX (2U << 20)
+#define ROOTS_MAX 12
+#define ROOTS_FURTHER_MAX 7
+#define SIGNED_JSON_DEPTH_MAX 32
+#define TREE_DEPTH_MAX 32
+#define TREE_VALUES_MAX (64U << 10)
+#define TREE_TEXT_MAX (4U << 20)
+#define TREE_MEMBERS_MAX 64 /* of an object; lists are bounded by the number of values */
+#define TDX_MODULES_MAX 32
+#define CSP_ID_MAX 128
+
+/* Verification (src/verify) */
+#define CHECKS_MAX 48
+#define COMPOUND_MAX (2 * BUNDLE_PIECES_MAX)
+#define CLAIM_EVENTS_MAX 512
+#define PLATFORMS_MAX 256
+#define CHAIN_TEXT_MAX (64U << 10)
+#define TCB_ADVISORIES_MAX (3 * ADVISORIES_MAX)
+#define TPM_CREDENTIAL_BLOB_MAX 2048
+#define TPM_ROOTS_MAX 32
+#define TPM_KEYS_MAX 4096
+#define TPM_NAME_MAX 66
+#define TPM_LABEL_MAX 64
+
+/* Policies (src/policy) */
+#define ALTERNATIVES_MAX 64
+#define OPERATOR_DAYS_MAX 36500
+#define EVENT_MEMBERS_MAX 16
+#define ADVICE_MAX 256
+#define POLICY_DEPTH_MAX 8   /* nested anyOf/allOf */
+#define POLICY_NODES_MAX 512 /* conditions and groups together */
+#define POLICY_SET_MAX 256   /* values of one condition */
+#define POLICY_TEXT_MAX (128U << 10)
+#define WORDS_MAX 4096
+
+/* Tokens (src/token) */
+#define ATTESTATION_AUDIENCE_MAX 256
+
+#endif
