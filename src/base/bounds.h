@@ -81,7 +81,12 @@
 
 /* Policies (src/policy) */
 #define ALTERNATIVES_MAX 64
+#define GRACE_DAYS_MAX 365
 #define OPERATOR_DAYS_MAX 36500
+#define DENY_VALUE_MAX 128
+#define DENY_REASON_MAX 512
+#define DENY_ENTRIES_MAX 256 /* of one list */
+#define DENY_NAME_MAX (DENY_VALUE_MAX + 16)
 #define EVENT_MEMBERS_MAX 16
 #define ADVICE_MAX 256
 #define POLICY_DEPTH_MAX 8   /* nested anyOf/allOf */

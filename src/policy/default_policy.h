@@ -3,10 +3,10 @@
 #ifndef POLICY_DEFAULT_POLICY_H
 #define POLICY_DEFAULT_POLICY_H
 
+#include "base/bounds.h"
 #include "base/json.h"
 
 #define DEFAULT_POLICY_NAME "default"
-#define GRACE_DAYS_MAX 365
 
 struct default_policy {
     const json_t *advisories; /* accepted ones; NULL or empty: SWHardeningNeeded is refused */

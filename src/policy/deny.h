@@ -8,12 +8,8 @@
 #ifndef POLICY_DENY_H
 #define POLICY_DENY_H
 
+#include "base/bounds.h"
 #include "base/json.h"
-
-#define DENY_VALUE_MAX 128
-#define DENY_REASON_MAX 512
-#define DENY_ENTRIES_MAX 256 /* of one list */
-#define DENY_NAME_MAX (DENY_VALUE_MAX + 16)
 
 enum deny_kind {
     DENY_FMSPC,    /* Intel's family, model, stepping, platform type and SKU: 12 hex digits */

@@ -273,6 +273,15 @@ def test_see_also_names_pages_that_exist(path):
         assert (MAN / f"{name}.{section}").exists() or name == "openssl", f"{name}({section})"
 
 
+# --- limits
+
+def test_limits_on_input_stand_in_one_header():
+    """What a header of a layer that reads from outside bounds, it bounds in base/bounds.h."""
+    stray = [f"{p.relative_to(ROOT)}: {name}" for layer in ("evidence", "collateral", "verify", "policy") for p in (ROOT / "src" / layer).glob("*.h")
+             for name in re.findall(r"^#define +([A-Z0-9_]+(?:_MAX|_DEPTH))\b", p.read_text(), re.M)]
+    assert not stray, stray
+
+
 # --- links
 
 TEXTS = [p for p in sorted(ROOT.rglob("*.md")) if not {".cache", ".git"} & set(p.parts) and not p.relative_to(ROOT).parts[0].startswith("build")]
