@@ -27,6 +27,7 @@ enum answer_type {
     ANSWER_COLLATERAL,  /* front -> zygote: key and raw collateral (request.h) */
     ANSWER_LOADED,      /* zygote -> front: it is warm; body: u64 end of its validity */
     ANSWER_NEED, /* worker -> front: the key of the collateral that is missing or past its date */
+    ANSWER_NEED_PCK, /* worker -> front: how to find the PCK certificate of a quote that has none */
     ANSWER_PLATFORM, /* worker -> front, before its answer; front -> zygote: PCK chain of a platform
                         not seen before */
     ANSWER_RESULT,   /* worker -> front: JSON of a verification */

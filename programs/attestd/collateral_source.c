@@ -154,3 +154,40 @@ fallible collateral_source_get(const struct collateral_source *s, const struct c
 {
     return strcmp(key->tee, "snp") ? get_intel(s, key, now, out) : get_amd(s, key, now, out);
 }
+
+/* What its platform has not is absent, whatever the reason; only what may pass is a failure. */
+static fallible pck_found(enum pck_outcome outcome)
+{
+    switch (outcome) {
+    case PCK_FOUND:
+        return OK;
+    case PCK_UNKNOWN_PLATFORM:
+    case PCK_NONE_SUITS:
+    case PCK_NOT_AVAILABLE:
+        return FAIL(ABSENT, "no PCK certificate for this platform");
+    case PCK_UPSTREAM_FAILS:
+        break;
+    }
+    return FAIL(UPSTREAM, "the PCK certificate cannot be got now");
+}
+
+static fallible pck_here(const struct collateral_source *s, const struct pck_query *q, int64_t now,
+                         struct buf *out)
+{
+    struct raw_platform raw owned(raw_platform_done) = { 0 };
+    struct pck_answer a owned(pck_answer_done) = { 0 };
+    TRY(raw_platform_set(&raw, span_str(q->qe_id), span_str(q->pce_id), span_str(q->cpu_svn),
+                         span_str(q->pce_svn), span_str(q->encrypted_ppid), SPAN(""), false));
+    TRY(tcs_pck_get(&s->pck, &raw, now, &a));
+    TRY(pck_found(a.outcome));
+    buf_add_str(out, a.pem);
+    buf_add_u8(out, '\n');
+    return tcs_chain_decode(a.chain, out);
+}
+
+fallible collateral_source_pck(const struct collateral_source *s, const struct pck_query *query,
+                               int64_t now, struct buf *out)
+{
+    TRY(s->cache ? pck_here(s, query, now, out) : tcs_http_pck(&s->remote, query, out));
+    return buf_check(out);
+}

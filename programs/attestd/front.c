@@ -83,7 +83,9 @@ static fallible open_link(struct front *f)
     const struct verifier_link_config l = {
         .work = CHANNEL_WORK,
         .deadline_ms = (unsigned)f->config->worker_deadline_ms,
-        .source = { .cache = tcs_role_cache(f->tcs_role), .remote = f->remote },
+        .source = { .cache = tcs_role_cache(f->tcs_role),
+                    .pck = tcs_role_pck(f->tcs_role),
+                    .remote = f->remote },
         .seen = f->tcs_role ? tcs_role_saw : NULL,
         .seen_context = f->tcs_role,
     };

@@ -25,6 +25,7 @@ void work_request_write(const struct work_request *q, struct buf *out)
     write_part(out, q->audience);
     write_part(out, q->policies);
     write_part(out, q->denied);
+    write_part(out, q->pck_chain);
 }
 
 fallible work_request_parse(struct span bytes, struct work_request *out)
@@ -42,6 +43,7 @@ fallible work_request_parse(struct span bytes, struct work_request *out)
     q.audience = read_part(&r);
     q.policies = read_part(&r);
     q.denied = read_part(&r);
+    q.pck_chain = read_part(&r);
     reader_require(&r, kind >= WORK_VERIFY && kind <= WORK_PROBE_ISSUER && final <= 1);
     reader_require(&r, form >= EVIDENCE_RECORD && form <= EVIDENCE_BASE64);
     TRY(reader_end(&r, "request to a worker"));
@@ -98,6 +100,29 @@ fallible collateral_need_parse(struct span bytes, struct collateral_key *out, bo
     TRY(reader_end(&r, "need of collateral"));
     *out = k;
     *stale = flag;
+    return OK;
+}
+
+void pck_need_write(const struct pck_query *query, struct buf *out)
+{
+    write_part(out, span_str(query->qe_id));
+    write_part(out, span_str(query->cpu_svn));
+    write_part(out, span_str(query->pce_svn));
+    write_part(out, span_str(query->pce_id));
+    write_part(out, span_str(query->encrypted_ppid));
+}
+
+fallible pck_need_parse(struct span bytes, struct pck_query *out)
+{
+    struct reader r = reader_of(bytes);
+    struct pck_query q = { 0 };
+    read_text(&r, q.qe_id, sizeof(q.qe_id));
+    read_text(&r, q.cpu_svn, sizeof(q.cpu_svn));
+    read_text(&r, q.pce_svn, sizeof(q.pce_svn));
+    read_text(&r, q.pce_id, sizeof(q.pce_id));
+    read_text(&r, q.encrypted_ppid, sizeof(q.encrypted_ppid));
+    TRY(reader_end(&r, "need of a PCK certificate"));
+    *out = q;
     return OK;
 }
 

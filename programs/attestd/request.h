@@ -34,6 +34,7 @@ struct work_request {
     struct span audience;     /* WORK_ATTEST: whom the token is for */
     struct span policies;     /* WORK_ATTEST: [{"id","version","policy"}], from the store */
     struct span denied;       /* WORK_ATTEST: the deny list in force; empty: none */
+    struct span pck_chain;    /* PEM, once the worker has asked for it; else empty */
 };
 void work_request_write(const struct work_request *r, struct buf *out);
 fallible work_request_parse(struct span bytes, struct work_request *out);
@@ -42,6 +43,10 @@ fallible work_request_parse(struct span bytes, struct work_request *out);
 void collateral_need_write(const struct collateral_key *k, bool stale, struct buf *out);
 fallible collateral_need_parse(struct span bytes, struct collateral_key *out, bool *stale);
 bool collateral_key_equal(const struct collateral_key *a, const struct collateral_key *b);
+
+/* By its parameters, as a cache is asked (evidence/pck_query.h). */
+void pck_need_write(const struct pck_query *query, struct buf *out);
+fallible pck_need_parse(struct span bytes, struct pck_query *out);
 
 void collateral_write(const struct collateral_key *k, const struct collateral_raw *raw,
                       struct buf *out);

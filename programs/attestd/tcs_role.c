@@ -182,6 +182,13 @@ struct tcs_service *tcs_role_service(struct tcs_role *r)
     return r ? &r->service : NULL;
 }
 
+struct tcs_pck tcs_role_pck(struct tcs_role *r)
+{
+    if (!r)
+        return (struct tcs_pck){ 0 };
+    return (struct tcs_pck){ .cache = r->cache, .upstreams = &r->upstreams, .roots = &r->roots };
+}
+
 void tcs_role_saw(void *context, struct span chain)
 {
     struct tcs_role *r = context;

@@ -18,6 +18,7 @@ fallible tcs_role_start(struct tcs_role *r);
 
 struct tcs_cache *tcs_role_cache(struct tcs_role *r);     /* NULL for NULL */
 struct tcs_service *tcs_role_service(struct tcs_role *r); /* NULL for NULL */
+struct tcs_pck tcs_role_pck(struct tcs_role *r);          /* empty for NULL */
 /* A platform has attested: the PEM chain of its PCK certificate. `context` is the role. */
 void tcs_role_saw(void *context, struct span chain);
 

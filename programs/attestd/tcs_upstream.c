@@ -88,6 +88,35 @@ fallible tcs_http_fetch(const struct tcs_http *h, const struct tcs_id *id, struc
     return take_item(id, &reply, out);
 }
 
+/* A PCCS has statuses of its own for a platform that it does not know, or has nothing for. */
+static fallible pck_status_check(int status)
+{
+    if (status == 461 || status == 462)
+        return FAIL(ABSENT, "the upstream has no PCK certificate for this platform");
+    return status_check(status);
+}
+
+fallible tcs_http_pck(const struct tcs_http *h, const struct pck_query *q, struct buf *pem)
+{
+    struct buf url owned(buf_done) = buf_of(URL_MAX);
+    struct http_reply reply owned(http_reply_done) = { 0 };
+    add_base(h->base, &url);
+    buf_addf(&url, "/sgx/certification/v4/pckcert?qeid=%s&cpusvn=%s&pcesvn=%s&pceid=%s", q->qe_id,
+             q->cpu_svn, q->pce_svn, q->pce_id);
+    if (*q->encrypted_ppid)
+        buf_addf(&url, "&encrypted_ppid=%s", q->encrypted_ppid);
+    TRY(buf_check(&url));
+    TRY(get(h->client, buf_str(&url), &reply));
+    TRY(pck_status_check(reply.status));
+    struct span issuers = http_reply_header(&reply, "sgx-pck-certificate-issuer-chain");
+    char *chain owned(free) = issuers.len > TCS_CHAIN_MAX ? NULL : span_dup(issuers);
+    if (!chain)
+        return FAIL(UPSTREAM, "the upstream's issuer chain is too long");
+    buf_add(pem, buf_span(&reply.body));
+    buf_add_u8(pem, '\n');
+    return tcs_chain_decode(chain, pem);
+}
+
 static fallible split(const char *list, char *out[TCS_UPSTREAMS_MAX], size_t *count)
 {
     struct span rest = span_str(list);

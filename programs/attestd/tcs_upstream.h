@@ -10,6 +10,7 @@
 #include <pthread.h>
 
 #include "attestd/tcs_item.h"
+#include "evidence/pck_query.h"
 #include "http/client.h"
 
 #define TCS_UPSTREAMS_MAX 8
@@ -23,6 +24,8 @@ struct tcs_http {
 };
 /* From one. Nothing is checked here. */
 fallible tcs_http_fetch(const struct tcs_http *h, const struct tcs_id *id, struct tcs_item *out);
+/* Appends a PCK certificate and its issuers, in PEM. FAIL_ABSENT: there is none for this platform. */
+fallible tcs_http_pck(const struct tcs_http *h, const struct pck_query *q, struct buf *pem);
 
 struct tcs_upstreams {
     struct http_client *client;

@@ -229,13 +229,35 @@ static fallible load_once(struct verifier_link *l, const struct collateral_key *
     return result;
 }
 
+/* Stays empty where nobody has one: the verdict will say so. */
+static fallible bring_pck(const struct verifier_link *l, struct span need, struct buf *pck)
+{
+    struct pck_query query;
+    TRY(pck_need_parse(need, &query));
+    struct err e = collateral_source_pck(&l->config.source, &query, clock_now(), pck);
+    if (failed(e) && e.kind != FAIL_ABSENT)
+        return e.kind == FAIL_UPSTREAM ? e : FAIL(UPSTREAM, "a PCK certificate cannot be got");
+    if (failed(e))
+        buf_clear(pck);
+    return OK;
+}
+
 fallible verifier_link_ask(struct verifier_link *l, const struct work_request *request,
                            struct answer *out, const char **code)
 {
     struct work_request q = *request;
     struct answer a owned(answer_done) = { .body = buf_of(0) };
+    struct buf pck owned(buf_done) = buf_of(2 * TCS_CHAIN_MAX);
     *code = "verification_failed";
     TRY(ask_once(l, &q, &a));
+    if (a.type == ANSWER_NEED_PCK) {
+        *code = "collateral_unavailable";
+        TRY(bring_pck(l, buf_span(&a.body), &pck));
+        *code = "verification_failed";
+        q.final = !pck.len;
+        q.pck_chain = buf_span(&pck);
+        TRY(ask_once(l, &q, &a));
+    }
     if (a.type == ANSWER_NEED) {
         struct collateral_key key;
         bool stale;

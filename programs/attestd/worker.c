@@ -25,6 +25,7 @@ struct work {
     int answer;
     int64_t now;
     struct buf evidence; /* as verify_evidence takes it */
+    struct span pck_chain; /* brought for a quote that has none */
     struct collateral_key needs;
     bool named; /* the evidence names its platform: `needs` says what collateral is for it */
     const struct collateral_set *collateral;
@@ -52,7 +53,10 @@ static void write_record(const struct work_request *q, struct buf *out)
 
 static void name_platform(struct work *w)
 {
-    w->named = !failed(evidence_needs(buf_span(&w->evidence), &w->needs));
+    struct span evidence = buf_span(&w->evidence);
+    w->named = !failed(evidence_needs(evidence, &w->needs)) ||
+               (w->pck_chain.len &&
+                !failed(evidence_needs_with(evidence, w->pck_chain, &w->needs)));
 }
 
 static bool type_agrees(const struct collateral_key *k, struct span media_type)
@@ -79,6 +83,7 @@ static fallible read_record(struct work *w, const struct work_request *q)
 
 static fallible read_evidence(struct work *w, const struct work_request *q)
 {
+    w->pck_chain = q->pck_chain;
     switch (q->form) {
     case EVIDENCE_RECORD:
         return read_record(w, q);
@@ -112,6 +117,34 @@ static fallible answer_need(const struct work *w)
     return ipc_send(w->answer, ANSWER_NEED, 0, buf_span(&body), SEND_MS);
 }
 
+/* True when a PCK certificate must be brought first: only that names the platform. */
+static bool needs_pck(const struct work *w, bool final, struct pck_query *query)
+{
+    return !w->named && !final && !w->pck_chain.len &&
+           !failed(evidence_pck_query(buf_span(&w->evidence), query));
+}
+
+static fallible answer_need_pck(const struct work *w, const struct pck_query *query)
+{
+    struct buf body owned(buf_done) = buf_of(1024);
+    pck_need_write(query, &body);
+    TRY(buf_check(&body));
+    return ipc_send(w->answer, ANSWER_NEED_PCK, 0, buf_span(&body), SEND_MS);
+}
+
+/* *asked: something must be brought first, and the front has been told what. */
+static fallible ask_front(struct work *w, bool final, bool *asked)
+{
+    struct pck_query query;
+    *asked = true;
+    if (needs_pck(w, final, &query))
+        return answer_need_pck(w, &query);
+    if (needs_collateral(w, final))
+        return answer_need(w);
+    *asked = false;
+    return OK;
+}
+
 /* A platform seen for the first time: the zygote may check its certificates once for all who come
  * later. */
 static fallible tell_platform(const struct work *w)
@@ -125,8 +158,8 @@ static fallible tell_platform(const struct work *w)
 
 static fallible verify(struct work *w, struct span report_data)
 {
-    TRY(verify_evidence(w->worker->verifier, buf_span(&w->evidence), w->collateral, w->now,
-                        report_data, &w->result));
+    TRY(verify_evidence_supplied(w->worker->verifier, buf_span(&w->evidence), w->pck_chain,
+                                 w->collateral, w->now, report_data, &w->result));
     return tell_platform(w);
 }
 
@@ -139,8 +172,10 @@ static fallible serve_verify(struct work *w, const struct work_request *q)
         report_data = SPAN_OF(expected);
     }
     TRY(read_evidence(w, q));
-    if (needs_collateral(w, q->final))
-        return answer_need(w);
+    bool asked;
+    TRY(ask_front(w, q->final, &asked));
+    if (asked)
+        return OK;
     TRY(verify(w, report_data));
     owned(json_free) json_t *j = NULL;
     TRY(verify_result_json(w->result, &j));
@@ -261,8 +296,10 @@ static fallible serve_attest(struct work *w, const struct work_request *q)
         TRY(json_parse_object(q->runtime_data, &runtime));
     TRY(runtime_data_parse(runtime, q->tenant, &rd));
     TRY(read_evidence(w, q));
-    if (needs_collateral(w, q->final))
-        return answer_need(w);
+    bool asked;
+    TRY(ask_front(w, q->final, &asked));
+    if (asked)
+        return OK;
     TRY(verify(w, rd.expected ? SPAN_OF(rd.report_data) : (struct span){ 0 }));
     owned(json_free) json_t *decision = NULL;
     TRY(decide(w, &rd, q, &decision));

@@ -15,6 +15,7 @@ struct verify_input {
     const struct collateral_set *collateral; /* NULL: missing */
     int64_t at;
     struct span report_data;    /* 64 expected bytes; empty: none are expected */
+    struct span pck_chain;      /* PEM, for a quote that carries none; empty: the collateral's */
     const struct piece *beside; /* for what explains another piece: that piece; NULL: none */
 };
 

@@ -10,6 +10,7 @@ struct subject {
     struct verifier *verifier;
     const struct collateral_set *collateral; /* NULL: missing */
     int64_t at;
+    struct span pck_chain; /* for a quote that carries none; empty: the collateral's */
     struct quote quote;
     struct sgx_report qe;     /* the quoting enclave's report */
     struct sgx_report enclave; /* SGX: the body */
@@ -20,11 +21,16 @@ struct subject {
 
 /* Types 1 to 3 only name the platform: the chain is another's to supply. What they say is not signed and decides
  * nothing; that the chain is the right one shows by the signature of the quoting enclave's report. */
-static const char *chain_supplied(const struct collateral_set *c, const char *missing, struct span *pem)
+static const char *chain_supplied(const struct subject *s, const char *missing, struct span *pem)
 {
-    if (!c || !c->pck_chain.len)
+    const struct collateral_set *c = s->collateral;
+
+    if (s->pck_chain.len)
+        *pem = s->pck_chain;
+    else if (c && c->pck_chain.len)
+        *pem = buf_span(&c->pck_chain);
+    else
         return missing;
-    *pem = buf_span(&c->pck_chain);
     return NULL;
 }
 
@@ -45,23 +51,25 @@ static const char *chain_joined(const struct quote *q, const struct collateral_s
 }
 
 /* Where the PCK certificate chain is, by the type of certification data; or why there is none. */
-static const char *chain_choose(const struct quote *q, const struct collateral_set *c, struct buf *room, struct span *pem)
+static const char *chain_choose(const struct subject *s, struct buf *room, struct span *pem)
 {
+    const struct quote *q = &s->quote;
+
     switch (q->certification_type) {
     case QUOTE_CERT_PCK_CHAIN:
         *pem = q->certification_data;
         return NULL;
     case QUOTE_CERT_PPID_PLAIN:
-        return chain_supplied(c, "certification data is of type 1 (plain PPID): it carries no PCK certificate chain, "
+        return chain_supplied(s, "certification data is of type 1 (plain PPID): it carries no PCK certificate chain, "
                                  "and the collateral has none", pem);
     case QUOTE_CERT_PPID_RSA2048:
-        return chain_supplied(c, "certification data is of type 2 (encrypted PPID, RSA-2048): it carries no PCK "
+        return chain_supplied(s, "certification data is of type 2 (encrypted PPID, RSA-2048): it carries no PCK "
                                  "certificate chain, and the collateral has none", pem);
     case QUOTE_CERT_PPID_RSA3072:
-        return chain_supplied(c, "certification data is of type 3 (encrypted PPID, RSA-3072): it carries no PCK "
+        return chain_supplied(s, "certification data is of type 3 (encrypted PPID, RSA-3072): it carries no PCK "
                                  "certificate chain, and the collateral has none", pem);
     case QUOTE_CERT_PCK_LEAF:
-        return chain_joined(q, c, room, pem);
+        return chain_joined(q, s->collateral, room, pem);
     case QUOTE_CERT_PLATFORM_MANIFEST:
         return "certification data is of type 7 (platform manifest): it is for registration, not for verification";
     default:
@@ -264,7 +272,7 @@ static fallible certification_check(struct subject *s)
     struct buf room owned(buf_done) = buf_of(CHAIN_TEXT_MAX);
     struct span pem = { 0 };
 
-    const char *wrong = chain_choose(&s->quote, s->collateral, &room, &pem);
+    const char *wrong = chain_choose(s, &room, &pem);
     check_record(s->list, CHECK_QUOTE_CERTIFICATION, wrong);
     if (wrong)
         return OK;
@@ -345,7 +353,8 @@ static const char *type_agrees(const struct piece *p, enum quote_tee tee)
 
 static fallible quote_verify(const struct verify_input *in, struct span bytes, struct piece *p)
 {
-    struct subject s = { .verifier = in->verifier, .collateral = in->collateral, .at = in->at, .list = &p->list };
+    struct subject s = { .verifier = in->verifier, .collateral = in->collateral, .at = in->at,
+                         .pck_chain = in->pck_chain, .list = &p->list };
     struct err e = quote_parse(bytes, &s.quote);
 
     if (!failed(e))

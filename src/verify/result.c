@@ -166,11 +166,13 @@ static fallible evidence_judge(const struct verify_input *in, struct span eviden
     return binding_judge(r);
 }
 
-fallible verify_evidence(struct verifier *v, struct span evidence,
-                         const struct collateral_set *collateral, int64_t at,
-                         struct span report_data, struct verify_result **out)
+fallible verify_evidence_supplied(struct verifier *v, struct span evidence, struct span pck_chain,
+                                  const struct collateral_set *collateral, int64_t at,
+                                  struct span report_data, struct verify_result **out)
 {
-    const struct verify_input in = { v, collateral, at, report_data };
+    const struct verify_input in = {
+        v, collateral, at, report_data, .pck_chain = pck_chain
+    };
 
     if (report_data.len && report_data.len != REPORT_DATA_SIZE)
         return FAIL(INPUT, "expected report data is not 64 bytes");
@@ -184,6 +186,14 @@ fallible verify_evidence(struct verifier *v, struct span evidence,
     TRY(result_conclude(r));
     *out = TAKE(r);
     return OK;
+}
+
+fallible verify_evidence(struct verifier *v, struct span evidence,
+                         const struct collateral_set *collateral, int64_t at,
+                         struct span report_data, struct verify_result **out)
+{
+    return verify_evidence_supplied(v, evidence, (struct span){ 0 }, collateral, at, report_data,
+                                    out);
 }
 
 bool verify_result_verified(const struct verify_result *r)

@@ -67,6 +67,10 @@ struct verify_result;
  * "report_data" is then not_checked. `collateral` NULL: missing, refused. The verifier may remember the platform (thread-safe). */
 fallible verify_evidence(struct verifier *v, struct span evidence, const struct collateral_set *collateral, int64_t at,
                          struct span report_data, struct verify_result **out);
+/* The same with a PCK certificate chain (PEM, unverified) for a quote that carries none, in place of the collateral's. */
+fallible verify_evidence_supplied(struct verifier *v, struct span evidence, struct span pck_chain,
+                                  const struct collateral_set *collateral, int64_t at, struct span report_data,
+                                  struct verify_result **out);
 void verify_result_free(struct verify_result *r);
 OWNED_TYPE(struct verify_result, verify_result_free)
 

@@ -288,3 +288,13 @@ class Attestd:
                   "permissions": [{"service": "AS", "context": "", "rules": list(rules)}]}
         claims.update(changes)
         return self.aas.jwt({k: v for k, v in claims.items() if v is not None})
+
+
+def without_pck(quote, kind, data):
+    """A version 4 quote whose certification data is of another type than the PCK certificate chain."""
+    report = 48 + 584 + 4 + 128 + 6
+    auth = report + 448
+    chain = auth + 2 + int.from_bytes(quote[auth:auth + 2], "little")
+    certified = quote[report:chain] + kind.to_bytes(2, "little") + len(data).to_bytes(4, "little") + data
+    area = quote[report - 134:report - 6] + (6).to_bytes(2, "little") + len(certified).to_bytes(4, "little") + certified
+    return quote[:48 + 584] + len(area).to_bytes(4, "little") + area

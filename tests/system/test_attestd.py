@@ -640,6 +640,54 @@ def test_garbage_is_not_cached(simulator, upstream, tmp_path):
     assert a.stop() == 0
 
 
+# What a quote of certification data types 1 to 3 says of its platform: PPID plain or encrypted, CPUSVN, PCESVN, PCEID.
+RAW_TCB = b"\xff" * 18 + bytes(2)
+NAMED = {1: bytes(range(16)) + RAW_TCB, 2: bytes(256) + RAW_TCB, 3: b"\x5a" * 384 + RAW_TCB}
+
+
+@pytest.mark.parametrize("kind", NAMED)
+def test_a_quote_that_only_names_its_platform(service, simulator, kind):
+    """Its PCK certificate is got from the cache, then its collateral; for a verdict and for a token."""
+    client = Attester()
+    quote = fixture.without_pck(simulator.quote(client.report_data()), kind, NAMED[kind])
+    r = service.call("qvs", "POST", "/qvs/v1/verify", {"evidence": cmw(quote)})
+    assert r.status == 200 and r.json["verdict"] == "verified" and r.json["tcb_status"] == "UpToDate", r.text
+    r = attest(service, quote, runtime_data=client.runtime_data())
+    assert r.status == 200, r.text
+    # What it says is not signed, but cut short it is nothing to ask by.
+    r = service.call("qvs", "POST", "/qvs/v1/verify", {"evidence": cmw(fixture.without_pck(simulator.quote(), kind, NAMED[kind][:-1]))})
+    assert r.status == 200 and r.json["verdict"] == "refused" and f"type {kind} " in r.json["reason"], r.text
+
+
+def test_a_quote_whose_platform_nobody_knows(simulator, upstream, tmp_path):
+    """No certificate: refused, with the reason. Nobody who could say: to be tried again. """
+    a = Attestd(tmp_path / "a", upstream.url, roots=[simulator.root])
+    far = Attestd(tmp_path / "far", "unused", roots=[simulator.root], roles=("qvs",),
+                  verify__tcs_url=f"https://localhost:{a.ports['tcs']}", verify__tcs_ca=a.dir / "attestd.pem")
+    body = {"evidence": cmw(fixture.without_pck(simulator.quote(), 3, NAMED[3]))}
+    for service in (a, far):
+        r = service.call("qvs", "POST", "/qvs/v1/verify", body)
+        assert r.status == 200 and r.json["verdict"] == "refused" and "type 3 " in r.json["reason"], r.text
+    upstream.broken = True
+    for service in (a, far):
+        r = service.call("qvs", "POST", "/qvs/v1/verify", body)
+        assert (r.status, r.json["code"]) == (503, "collateral_unavailable"), r.text
+    assert [x.stop() for x in (far, a)] == [0, 0]
+
+
+def test_a_pck_certificate_from_a_cache_elsewhere(service, simulator, tmp_path):
+    far = Attestd(tmp_path / "far", "unused", roots=[simulator.root], roles=("qvs",),
+                  verify__tcs_url=f"https://localhost:{service.ports['tcs']}", verify__tcs_ca=service.dir / "attestd.pem")
+    quote = bytearray(fixture.without_pck(simulator.quote(), 3, NAMED[3]))
+    r = far.call("qvs", "POST", "/qvs/v1/verify", {"evidence": cmw(bytes(quote))})
+    assert r.status == 200 and r.json["verdict"] == "verified", r.text
+    at = 48 + 584 + 4 + 128 + 6 + 384  # in the signature that the platform's key made
+    quote[at] ^= 1
+    r = far.call("qvs", "POST", "/qvs/v1/verify", {"evidence": cmw(bytes(quote))}).json
+    assert r["verdict"] == "refused" and any(c["check"] == "qe_report_signature" and c["outcome"] == "failed" for c in r["checks"])
+    assert far.stop() == 0
+
+
 def test_roles_apart(simulator, tmp_path):
     """The endorsement cache on one host, verification on another."""
     tcs = Attestd(tmp_path / "tcs", simulator.info["pcs"], roots=[simulator.root], roles=("tcs",))

@@ -19,7 +19,8 @@ static void test_work_request(void **state)
                                     .report_data = SPAN(""),
                                     .runtime_data = SPAN("{}"),
                                     .tenant = SPAN("t"),
-                                    .policies = SPAN("[]") };
+                                    .policies = SPAN("[]"),
+                                    .pck_chain = SPAN("pem") };
     struct buf bytes owned(buf_done) = buf_of(1024);
     struct work_request r;
     work_request_write(&q, &bytes);
@@ -28,6 +29,7 @@ static void test_work_request(void **state)
     assert_true(r.final);
     assert_true(span_equal(r.evidence, q.evidence));
     assert_true(span_equal(r.policies, q.policies));
+    assert_true(span_equal(r.pck_chain, q.pck_chain));
     for (size_t len = 0; len < bytes.len; len++)
         assert_true(failed(work_request_parse(span_head(buf_span(&bytes), len), &r)));
     buf_add_u8(&bytes, 0);
@@ -62,6 +64,26 @@ static void test_collateral(void **state)
     assert_int_equal(read.pck_crl.len, 0);
     for (size_t len = 0; len < bytes.len; len++)
         assert_true(failed(collateral_parse(span_head(buf_span(&bytes), len), &key, &read)));
+    (void)state;
+}
+
+static void test_pck_need(void **state)
+{
+    const struct pck_query q = { .qe_id = "0011", .cpu_svn = "22", .pce_svn = "0b00", .pce_id = "0000", .encrypted_ppid = "5a" };
+    struct buf bytes owned(buf_done) = buf_of(1024), longer owned(buf_done) = buf_of(1024);
+    struct pck_query read;
+    pck_need_write(&q, &bytes);
+    assert_false(failed(pck_need_parse(buf_span(&bytes), &read)));
+    assert_memory_equal(&read, &q, sizeof(q));
+    for (size_t len = 0; len < bytes.len; len++)
+        assert_true(failed(pck_need_parse(span_head(buf_span(&bytes), len), &read)));
+    buf_add_u8(&bytes, 0);
+    assert_true(failed(pck_need_parse(buf_span(&bytes), &read)));
+    write_u32be(&longer, sizeof(q.qe_id)); /* a text without room for its end */
+    for (size_t i = 0; i < sizeof(q.qe_id); i++)
+        buf_add_u8(&longer, '0');
+    buf_add(&longer, span_tail(span_head(buf_span(&bytes), bytes.len - 1), 8));
+    assert_true(failed(pck_need_parse(buf_span(&longer), &read)));
     (void)state;
 }
 
@@ -154,6 +176,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_work_request),   cmocka_unit_test(test_collateral),
+        cmocka_unit_test(test_pck_need),
         cmocka_unit_test(test_need),           cmocka_unit_test(test_failure),
         cmocka_unit_test(test_envelope_forms),
     };
