@@ -121,9 +121,7 @@ static void attest(struct http_exchange *x, void *context)
         return;
     e = deny_gather(s, &envelope, &denied);
     if (failed(e)) {
-        log_err(e, "the deny list cannot be read", "request", http_request_id(x));
-        http_answer_problem(x, 503, "deny_list_unavailable",
-                            "what is denied cannot be read: nothing is appraised");
+        answer_denials_unknown(x, e);
         return;
     }
     e = verifier_link_ask(s->link, &envelope.request, &a, &code);

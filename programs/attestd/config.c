@@ -227,9 +227,9 @@ fallible config_check(const struct attestd_config *c, char **message)
           "[as] announce_minutes must be less than rotate_days" },
         { !c->nonce_seconds || c->nonce_seconds > NONCE_SECONDS_MAX,
           "[as] nonce_seconds must be 1 to 3600" },
-        { c->as.enabled &&
-              (!given(c->audiences) || !given(c->nonce_store) || !given(c->deny_store)),
-          "[as] audiences, nonce_store or deny_store is empty" },
+        { c->as.enabled && (!given(c->audiences) || !given(c->nonce_store)),
+          "[as] audiences or nonce_store is empty" },
+        { (c->as.enabled || c->qvs.enabled) && !given(c->deny_store), "[as] deny_store is empty" },
         { c->as.enabled && !given(c->aas_jwks), "[as] aas_jwks is empty" },
         { c->grace_days > GRACE_DAYS_MAX, "[as] grace_days must be at most 365" },
         { !c->refresh_minutes, "[tcs] refresh_minutes must be at least 1" },

@@ -77,11 +77,7 @@ void deny_remove(struct http_exchange *x, void *context)
 
 fallible deny_gather(const struct as_service *s, struct envelope *envelope, char **text)
 {
-    owned(json_free) json_t *rows = NULL;
-    TRY(deny_store_in_force(s->denials, envelope->request.tenant, &rows));
-    *text = json_text(rows);
-    if (!*text)
-        return FAIL(SYSTEM, "memory for the deny list");
+    TRY(deny_store_in_force_text(s->denials, envelope->request.tenant, text));
     envelope->request.denied = span_str(*text);
     return OK;
 }

@@ -87,6 +87,14 @@ fallible deny_store_in_force(struct deny_store *s, struct span tenant, json_t **
     return OK;
 }
 
+fallible deny_store_in_force_text(struct deny_store *s, struct span tenant, char **text)
+{
+    owned(json_free) json_t *rows = NULL;
+    TRY(deny_store_in_force(s, tenant.len ? tenant : SPAN(OPERATOR), &rows));
+    *text = json_text(rows);
+    return *text ? OK : FAIL(SYSTEM, "memory for the deny list");
+}
+
 static fallible insert(struct store *s, const struct deny_order *o, struct span name)
 {
     struct statement *q;

@@ -29,5 +29,7 @@ fallible deny_store_remove(struct deny_store *s, struct span tenant, struct span
 fallible deny_store_list(struct deny_store *s, struct span tenant, json_t **rows);
 /* What holds for a tenant: its own entries and the operator's. */
 fallible deny_store_in_force(struct deny_store *s, struct span tenant, json_t **rows);
+/* The same as JSON text, which is malloc'ed. An empty tenant: the operator's alone. */
+fallible deny_store_in_force_text(struct deny_store *s, struct span tenant, char **text);
 
 #endif

@@ -107,13 +107,20 @@ static fallible open_policies(struct front *f)
     return jwks_parse(buf_span(&keys), &f->bundle_keys);
 }
 
+/* What is denied holds for verdicts and for tokens. */
+static fallible open_denials(struct front *f)
+{
+    if (!f->config->qvs.enabled && !f->config->as.enabled)
+        return OK;
+    return deny_store_open(f->config->deny_store, &f->denials);
+}
+
 static fallible open_appraisal(struct front *f)
 {
     if (!f->config->as.enabled)
         return OK;
     TRY(open_policies(f));
     TRY(recent_new(&f->recent));
-    TRY(deny_store_open(f->config->deny_store, &f->denials));
     TRY(nonces_open(f->config->nonce_store, (int64_t)f->config->nonce_seconds, &f->nonces));
     return pinned_keys_open(f->config->aas_jwks, &f->aas_keys);
 }
@@ -140,7 +147,7 @@ static fallible listen_role(struct front *f, size_t at, const char *name,
 static fallible listen_all(struct front *f)
 {
     const struct attestd_config *c = f->config;
-    f->qvs = (struct qvs_service){ .link = f->link };
+    f->qvs = (struct qvs_service){ .link = f->link, .denials = f->denials };
     f->as = (struct as_service){ .link = f->link,
                                  .policies = f->policies,
                                  .recent = f->recent,
@@ -232,6 +239,7 @@ static fallible open_all(struct front *f)
     TRY(public_keys_open(CHANNEL_KEYS, &f->public_keys));
     TRY(open_collateral(f));
     TRY(open_link(f));
+    TRY(open_denials(f));
     TRY(open_appraisal(f));
     TRY(confine_files(f));
     TRY(public_keys_follow(f->public_keys));

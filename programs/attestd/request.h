@@ -33,7 +33,7 @@ struct work_request {
     struct span tenant;       /* WORK_ATTEST */
     struct span audience;     /* WORK_ATTEST: whom the token is for */
     struct span policies;     /* WORK_ATTEST: [{"id","version","policy"}], from the store */
-    struct span denied;       /* WORK_ATTEST: the deny list in force; empty: none */
+    struct span denied;       /* JSON: the deny list in force; empty: none */
     struct span pck_chain;    /* PEM, once the worker has asked for it; else empty */
 };
 void work_request_write(const struct work_request *r, struct buf *out);

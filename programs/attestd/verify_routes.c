@@ -28,6 +28,13 @@ bool answer_failed_ask(struct http_exchange *x, struct err e, const struct answe
     return true;
 }
 
+void answer_denials_unknown(struct http_exchange *x, struct err e)
+{
+    log_err(e, "the deny list cannot be read", "request", http_request_id(x));
+    http_answer_problem(x, 503, "deny_list_unavailable",
+                        "what is denied cannot be read: nothing is decided");
+}
+
 void answer_health(struct http_exchange *x, const char *service, struct verifier_link *link,
                    bool issuer)
 {
@@ -50,6 +57,7 @@ static void verify(struct http_exchange *x, void *context)
     owned(json_free) json_t *body = NULL;
     struct envelope envelope owned(envelope_done) = { 0 };
     struct answer a owned(answer_done) = { .body = buf_of(0) };
+    char *denied owned(free) = NULL;
     const char *code;
     if (!http_json_body(x, &body))
         return;
@@ -58,6 +66,12 @@ static void verify(struct http_exchange *x, void *context)
         http_answer_failure(x, e, "malformed_request");
         return;
     }
+    e = deny_store_in_force_text(s->denials, (struct span){ 0 }, &denied);
+    if (failed(e)) {
+        answer_denials_unknown(x, e);
+        return;
+    }
+    envelope.request.denied = span_str(denied);
     e = verifier_link_ask(s->link, &envelope.request, &a, &code);
     if (answer_failed_ask(x, e, &a, code))
         return;

@@ -179,6 +179,7 @@ static fallible serve_verify(struct work *w, const struct work_request *q)
     TRY(verify(w, report_data));
     owned(json_free) json_t *j = NULL;
     TRY(verify_result_json(w->result, &j));
+    TRY(denial_apply_result(q->denied, j));
     char *text owned(free) = json_text(j);
     if (!text)
         return FAIL(SYSTEM, "memory for a result");

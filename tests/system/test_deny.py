@@ -200,6 +200,61 @@ def test_command_line(system):
     assert attest(system).status == 200 and "recall" not in cli(system, "deny", "list")
 
 
+def verdict(service, quote):
+    r = service.call("qvs", "POST", "/qvs/v1/verify", {"evidence": cmw(quote)})
+    assert r.status == 200, r.text
+    return r.json["verdict"], r.json["reason"], next(c for c in r.json["checks"] if c["check"] == "deny_list")
+
+
+@pytest.mark.parametrize("kind,value", [("fmspc", fixture.SIM_FMSPC), ("family", fixture.SIM_FMSPC[:6]), ("chip", None), ("firmware", None)])
+def test_verdicts_are_refused_too(system, kind, value):
+    """qvs refuses what the operator denies, by a check of its own, from the very next request on; a tenant's list is not its."""
+    simulated, a, _ = system
+    path = simulated.dir / "quote-verdict"
+    subprocess.run([fixture.TEESIM, "quote", "--dir", simulated.dir, "--tee", "tdx4", "-o", path], check=True)
+    quote = path.read_bytes()
+    clause = "deny list of the attestation service"
+    good = ("verified", "", {"check": "deny_list", "outcome": "passed", "clause": clause})
+    assert verdict(a, quote) == good
+    claims = a.call("qvs", "POST", "/qvs/v1/verify", {"evidence": cmw(quote)}).json["claims"]
+    body = {"kind": kind, "value": value or claims[{"chip": "ppid", "firmware": "mrseam"}[kind]], "reason": "recall"}
+    theirs, ours = a.token(DENY, tenant="other"), a.token(DENY)
+    name = a.call("as", "POST", "/as/v1/deny-list", body, bearer=theirs).json["id"]
+    assert verdict(a, quote) == good
+    assert a.call("as", "POST", "/as/v1/deny-list", body, bearer=ours).status == 201
+    begin = time.time()
+    said = verdict(a, quote)
+    assert time.time() - begin < 1
+    assert said == ("refused", "the platform is on the deny list", {"check": "deny_list", "outcome": "failed", "clause": clause, "detail": name})
+    # What is refused anyway keeps its reason.
+    broken = bytearray(quote)
+    broken[48 + 520] ^= 1
+    assert verdict(a, bytes(broken))[:2] not in (good[:2], said[:2]) and verdict(a, bytes(broken))[2]["outcome"] != "passed"
+    for bearer in (theirs, ours):
+        assert a.call("as", "DELETE", f"/as/v1/deny-list/{name}", bearer=bearer).status == 204
+    assert verdict(a, quote) == good
+
+
+def test_a_verifier_alone_reads_the_shared_list(system, tmp_path):
+    """Without the role as here: its store is read all the same, and nothing is decided when it cannot be."""
+    simulated, _, _ = system
+    shared = tmp_path / "deny.db"
+    one = Attestd(tmp_path / "one", simulated.ready["pcs"], roots=[simulated.ready["root"]], as__deny_store=f"sqlite:{shared}")
+    alone = Attestd(tmp_path / "alone", simulated.ready["pcs"], roots=[simulated.ready["root"]], roles=("tcs", "qvs"), as__deny_store=f"sqlite:{shared}")
+    path = simulated.dir / "quote-alone"
+    subprocess.run([fixture.TEESIM, "quote", "--dir", simulated.dir, "--tee", "tdx4", "-o", path], check=True)
+    quote = path.read_bytes()
+    assert verdict(alone, quote)[0] == "verified"
+    body = {"kind": "fmspc", "value": fixture.SIM_FMSPC, "reason": "recall"}
+    assert one.call("as", "POST", "/as/v1/deny-list", body, bearer=one.token(DENY)).status == 201
+    assert verdict(alone, quote)[2]["outcome"] == "failed"
+    with sqlite3.connect(shared) as db:
+        db.execute("DROP TABLE denial")
+    r = alone.call("qvs", "POST", "/qvs/v1/verify", {"evidence": cmw(quote)})
+    assert (r.status, r.json["code"]) == (503, "deny_list_unavailable")
+    assert [x.stop() for x in (alone, one)] == [0, 0]
+
+
 def test_every_instance_that_shares_the_store(system, tmp_path):
     """Added at one, refused at the other within a second; a list that cannot be read refuses everything."""
     simulated, a, _ = system
