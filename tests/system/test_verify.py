@@ -275,3 +275,55 @@ def test_pck_certificate_from_a_cache(small_pccs, tmp_path):
     del answers["/sgx/certification/v4/pckcert"]
     done = run("--tcs", url, "--at", AT, "-o", "json", tmp_path / "quote")
     assert done.returncode == 1 and "type 3 " in json.loads(done.stdout)["reason"]
+
+
+# --- a genuine TD with the log of its firmware: all of it through the verifier, by the collateral of its platform kind
+
+CCEL = simulator.ROOT / "tests/vectors/tpm/ccel"
+TD_QUOTE, TD_LOG = CCEL / "gotdx-cos-113-tdx-quote.bin", CCEL / "gotdx-ccel_data.bin"
+MORE = simulator.ROOT.parent / "shared/vectors/intel-full"
+TD_SETS = {p.name: p for folder in (MORE, VECTORS) if folder.exists() for p in sorted(folder.glob("tdx*-plat-00806f050000-*"))}
+
+
+def with_log(tmp_path, collateral, quote, log):
+    def text(data):
+        return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+    path = tmp_path / "evidence.json"
+    path.write_text(json.dumps({"quote": ["application/vnd.warder.tdx-quote", text(quote)], "log": ["application/vnd.warder.cc-event-log", text(log)]}))
+    answer, status = verify(path, collateral, "--at", json.loads((collateral / "meta.json").read_text())["verify_at"])
+    return answer, status, {row["check"]: row["outcome"] for row in answer["checks"]}
+
+
+@pytest.mark.parametrize("name", sorted(TD_SETS))
+def test_genuine_td_and_its_event_log(name, tmp_path):
+    """Every check of quote, collateral and log passes, and the quoted registers are those that another program's replay gives."""
+    answer, status, checks = with_log(tmp_path, TD_SETS[name], TD_QUOTE.read_bytes(), TD_LOG.read_bytes())
+    assert (status, answer["verdict"], answer["type"], answer["reason"]) == (0, "verified", "tdx", "")
+    assert {check for check, outcome in checks.items() if outcome != "passed"} == {"report_data"}  # none was expected
+    assert {"quote_signature", "pck_revocation", "tcb_level", "cc_log_format", "cc_log_quote", "cc_log_replay"} <= set(checks)
+    assert answer["tcb_status"] == {17: "UpToDate", 21: "OutOfDate"}[answer["claims"]["tcb_evaluation_data_number"]]
+    assert answer["claims"]["report_data"] == (CCEL / "gotdx-nonce.bin").read_bytes().hex()
+    replayed = json.loads((CCEL / "expected.json").read_text())["gotdx-ccel_data"]["replayed"]["sha384"]
+    assert [answer["claims"][f"rtmr{n - 1}"] for n in (1, 2, 3)] == [replayed[str(n)] for n in (1, 2, 3)]
+    assert answer["claims"]["event_bank"] == "sha384" and answer["claims"]["events"]
+
+
+def first_digest(log, claims):
+    return log.index(bytes.fromhex(claims["events"][0]["digest"]))
+
+
+def test_genuine_td_with_a_log_that_is_not_its_own(tmp_path):
+    quote, log, collateral = TD_QUOTE.read_bytes(), TD_LOG.read_bytes(), VECTORS / "tdx4-plat-00806f050000-a187b0-ev17-1987"
+    claims = with_log(tmp_path, collateral, quote, log)[0]["claims"]
+    changed = bytearray(log)
+    changed[first_digest(log, claims)] ^= 1
+    for other in (bytes(changed), (CCEL / "coco-CCEL_data_gcp.bin").read_bytes()):
+        answer, status, checks = with_log(tmp_path, collateral, quote, other)
+        assert status == 1 and checks["cc_log_replay"] == "failed" and checks["quote_signature"] == "passed"
+        assert "events" not in answer["claims"]
+    # A register that was made to fit: the log then speaks for a quote that is not genuine.
+    forged = bytearray(quote)
+    forged[quote.index(bytes.fromhex(claims["rtmr0"]))] ^= 1
+    answer, status, checks = with_log(tmp_path, collateral, bytes(forged), log)
+    assert status == 1 and checks["quote_signature"] == checks["cc_log_quote"] == "failed" and checks["cc_log_replay"] == "not_checked"
+    assert "events" not in answer["claims"]
