@@ -200,6 +200,47 @@ def test_command_line(system):
     assert attest(system).status == 200 and "recall" not in cli(system, "deny", "list")
 
 
+@pytest.mark.parametrize("kind", ["fmspc", "family", "chip"])
+def test_drill_for_a_lost_root_of_trust(system, kind):  # L54
+    """A family, an FMSPC or a chip is denied by one command: everything that decides refuses within a second of it, also what was
+    allowed before; the audit log says so, and what went to such platforms before is named."""
+    simulated, a, k = system
+    k.drills = getattr(k, "drills", None) or k.make_policy(name="drill", policy_ids=["any"], attestation_types=["tdx"])["id"]
+    key_id = k.make_key(policy=k.drills)["key_information"]["id"]
+    client, challenge = Client(k), None
+
+    def quote():
+        nonlocal challenge
+        challenge = client.challenge(key_id)
+        path = simulated.dir / "quote-drill"
+        subprocess.run([fixture.TEESIM, "quote", "--dir", simulated.dir, "--tee", "tdx4", "--report-data", client.report_data(challenge).hex(), "-o", path], check=True)
+        return path.read_bytes()
+
+    evidence = quote()
+    released = client.request(key_id, challenge, evidence=cmw(evidence))
+    assert released.status == 200, released.text
+    token = released.json["attestation_token"]
+    claims = a.call("qvs", "POST", "/qvs/v1/verify", {"evidence": cmw(evidence)}).json["claims"]
+    value = {"fmspc": claims["fmspc"], "family": claims["fmspc"][:6], "chip": claims["ppid"]}[kind]
+    evidence, again = quote(), client.challenge(key_id)
+    cli(system, "deny", "add", kind, value, "--reason", "root of trust lost")
+    begin = time.time()
+    refused(client.request(key_id, again, token), 403, "platform_denied")
+    assert client.request(key_id, challenge, evidence=cmw(evidence)).status == 403
+    assert verdict(a, evidence)[0] == "refused"
+    r = a.call("as", "POST", "/as/v1/attest", {"evidence": cmw(evidence), "policy_ids": ["any"]})
+    assert (r.status, r.json["code"]) == (403, "platform_denied")
+    assert time.time() - begin < 1
+    by_token = next(x for x in k.audit(key=key_id, limit=2) if x["code"] == "platform_denied")
+    assert any(c["check"] == "deny_list" and c["expected"] == f"{kind}:{value}" for c in by_token["checks"])
+    assert [x["decision"] for x in k.audit(key=key_id, limit=3)[:2]] == ["refused", "refused"]
+    affected = json.loads(cli(system, "deny", "affected", "-o", "json"))
+    assert {"id": key_id} in affected["keys"]
+    assert any(x["key_id"] == key_id and x["decision"] == "released" and x["entry"] == f"{kind}:{value}" for x in affected["releases"])
+    cli(system, "deny", "remove", kind, value)
+    assert client.request(key_id, client.challenge(key_id), token).status == 200
+
+
 def verdict(service, quote):
     r = service.call("qvs", "POST", "/qvs/v1/verify", {"evidence": cmw(quote)})
     assert r.status == 200, r.text

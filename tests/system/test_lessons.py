@@ -16,7 +16,7 @@ LESSONS = {
     35: "the algorithm comes from the token", 41: "evidence that is not bound to this peer", 42: "dates of collateral are not looked at",
     43: "a field of a quote is not compared", 44: "a status although something failed", 45: "evidence chooses the verifier that says yes",
     46: "statuses and advisories treated loosely", 47: "no limit on a length or a loop", 48: "parts hashed without their lengths",
-    52: "a match in place of a minimum, or instead of and", 53: "state for strangers",
+    52: "a match in place of a minimum, or instead of and", 53: "state for strangers", 54: "a lost root of trust goes on being trusted",
 }
 SELF = pathlib.Path(__file__).name
 
