@@ -30,7 +30,7 @@ def test_answer_carries_what_it_is_for(kbs, key):
 
 def test_challenge_says_what_is_asked_for(kbs, key):
     c = Client(kbs).challenge(key)
-    assert c["attestation"] == "require" and set(c["attestation_types"]) == {"sgx", "tdx"} and c["policy_ids"] == ["default"]
+    assert c["attestation"] == "require" and set(c["attestation_types"]) == {"sgx", "tdx", "snp"} and c["policy_ids"] == ["default"]
     assert c["tenant"] == "default" and "expires_at" in c
 
 

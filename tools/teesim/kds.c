@@ -62,7 +62,7 @@ static fallible read_levels(struct http_exchange *x, uint8_t spl[FORGE_SPL_COUNT
     return read_spl(x, "fmcSPL", span_equal_str(product_of(x), "Turin"), &spl[9]);
 }
 
-void kds_vcek(struct http_exchange *x, struct platform *platform)
+void kds_send_vcek(struct http_exchange *x, struct platform *platform)
 {
     struct buf der owned(buf_done) = buf_of(BODY_MAX);
     struct snp_platform *snp = platform_snp(platform);

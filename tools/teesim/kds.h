@@ -9,6 +9,6 @@
 
 void kds_chain(struct http_exchange *x, struct platform *platform, bool vlek);
 void kds_crl(struct http_exchange *x, struct platform *platform);
-void kds_vcek(struct http_exchange *x, struct platform *platform);
+void kds_send_vcek(struct http_exchange *x, struct platform *platform);
 
 #endif

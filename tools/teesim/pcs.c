@@ -244,7 +244,7 @@ static void vcek(struct http_exchange *x, void *context)
 {
     struct pcs *s = context;
     if (admit(x, s, VCEK))
-        kds_vcek(x, s->platform);
+        kds_send_vcek(x, s->platform);
 }
 
 static const struct http_route routes[ROUTES + 1] = {
