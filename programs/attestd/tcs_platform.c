@@ -226,13 +226,16 @@ fallible raw_tcb_save(struct store *s, const struct raw_platform *p, const char 
     struct statement *q;
     TRY(store_query(s,
                     "INSERT INTO raw_tcb (qe_id, pce_id, cpu_svn, pce_svn, tcbm)"
-                    " VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (qe_id, pce_id, cpu_svn, pce_svn)"
+                    " SELECT ?1, ?2, ?3, ?4, ?5 WHERE (SELECT COUNT(*) FROM raw_tcb WHERE qe_id = ?1"
+                    " AND pce_id = ?2 AND NOT (cpu_svn = ?3 AND pce_svn = ?4)) < ?6"
+                    " ON CONFLICT (qe_id, pce_id, cpu_svn, pce_svn)"
                     " DO UPDATE SET tcbm = excluded.tcbm",
                     &q));
     bind_platform(q, p);
     bind_str(q, 3, p->cpu_svn);
     bind_str(q, 4, p->pce_svn);
     bind_str(q, 5, tcbm);
+    bind_int(q, 6, RAW_TCBS_MAX);
     return store_run(q);
 }
 

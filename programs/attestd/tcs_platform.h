@@ -14,6 +14,7 @@
 #define ENC_PPID_DIGITS 768
 #define MANIFEST_MAX (64U << 10)
 #define PCK_CERTS_MAX 64 /* of one platform */
+#define RAW_TCBS_MAX 64  /* of one platform: strangers name them. Others are answered anew each time */
 #define PLATFORMS_LIST_MAX 10000
 #define TCBM_DIGITS 36
 

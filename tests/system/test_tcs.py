@@ -4,6 +4,7 @@ import hashlib
 import json
 import pathlib
 import re
+import sqlite3
 import time
 
 import pytest
@@ -133,6 +134,17 @@ def test_requests_of_the_quote_provider_library(simulator, tmp_path):
     # Another platform that nobody can tell of.
     assert a.call("tcs", "GET", f"/sgx/certification/v4/pckcert?{raw.replace('A1', 'B2')}").status == 502
     assert a.stop() == 0
+
+
+def test_raw_tcbs_that_are_remembered_are_few(simulator, tmp_path):
+    """L53: anybody can make them up, in a request or in a quote. All are answered; no more than 64 of a platform are kept."""
+    a = Attestd(tmp_path / "a", simulator.info["pcs"], roots=[simulator.root], roles=("tcs",))
+    for n in range(70):
+        r = a.call("tcs", "GET", f"/sgx/certification/v4/pckcert?qeid={'A1' * 16}&cpusvn={'FF' * 15}{0xff - n:02X}&pcesvn=FFFF&pceid=0000")
+        assert r.status == 200, n
+    assert a.stop() == 0
+    with sqlite3.connect(tmp_path / "a/tcs.db") as db:
+        assert db.execute("SELECT COUNT(*) FROM raw_tcb").fetchone() == (64,)
 
 
 def test_pck_certificates_are_verified(simulator, tmp_path):
