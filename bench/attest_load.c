@@ -91,8 +91,12 @@ static fallible make_body(const struct load *l, struct buf *out)
     TRY(json_get_str(evidence, "type", "evidence", &type));
     TRY(json_get_str(evidence, "evidence", "evidence", &quote));
     *out = buf_of(TEXT_MAX);
-    buf_addf(out, "{\"policy_ids\":[\"%s\"],\"runtime_data\":{\"type\":\"report-data\",\"value\":\"%s\"},", l->policy, hex);
-    buf_addf(out, "\"evidence\":[\"application/vnd.warder.%.*s\",\"", (int)type.len, (const char *)type.at);
+    buf_addf(
+        out,
+        "{\"policy_ids\":[\"%s\"],\"runtime_data\":{\"type\":\"report-data\",\"value\":\"%s\"},",
+        l->policy, hex);
+    buf_addf(out, "\"evidence\":[\"application/vnd.warder.%.*s\",\"", (int)type.len,
+             (const char *)type.at);
     buf_add(out, quote);
     buf_add_str(out, "\"]}");
     return buf_check(out);
@@ -104,7 +108,8 @@ static fallible ask(struct client *c, enum side side)
     const struct buf *body = &c->bodies[c->next++ % EVIDENCE_COUNT];
     int status = 0;
 
-    TRY(tls_client_post(c->sides[side], path, (struct span){ 0 }, buf_span(body), &status, &c->reply));
+    TRY(tls_client_post(c->sides[side], path, (struct span){ 0 }, buf_span(body), &status,
+                        &c->reply));
     if (status != HTTP_OK) {
         fprintf(stderr, "attest_load: %d %s\n", status, buf_str(&c->reply));
         return FAIL(DENIED, "no token");
@@ -174,8 +179,9 @@ static void report(const struct load *l, const char *name, enum side side, const
         count += c->count[side];
     }
     qsort(all, count, sizeof(*all), order);
-    printf("\"%s\":{\"count\":%zu,\"per_second\":%.1f,\"p50_ms\":%.3f,\"p99_ms\":%.3f,\"max_ms\":%.3f}%s", name, count,
-           (double)count / l->elapsed_s[side], count ? (double)all[count / 2] : 0,
+    printf("\"%s\":{\"count\":%zu,\"per_second\":%.1f,\"p50_ms\":%.3f,\"p99_ms\":%.3f,\"max_ms\":%."
+           "3f}%s",
+           name, count, (double)count / l->elapsed_s[side], count ? (double)all[count / 2] : 0,
            count ? (double)all[count * 99 / 100] : 0, count ? (double)all[count - 1] : 0, end);
     free(all);
 }
@@ -224,7 +230,8 @@ static void hold_idle(const struct tls_place *place, uint64_t count)
 
     must(tls_client_new(place, false, &c), "client");
     for (uint64_t i = 0; i < count; i++) {
-        must(tls_client_post(c, "/as/v1/nonce", (struct span){ 0 }, SPAN("{}"), &status, &reply), "hold");
+        must(tls_client_post(c, "/as/v1/nonce", (struct span){ 0 }, SPAN("{}"), &status, &reply),
+             "hold");
         must(status == HTTP_OK ? OK : FAIL(DENIED, "a short request was refused"), "hold");
         fds[i] = tls_client_leave(c);
     }
@@ -237,7 +244,8 @@ static void hold_idle(const struct tls_place *place, uint64_t count)
     tls_client_free(c);
 }
 
-/* A request line each, and then a header that grows by a byte; one that the server cuts begins again. */
+/* A request line each, and then a header that grows by a byte; one that the server cuts begins
+ * again. */
 static void hold_dripping(const struct tls_place *place, uint64_t count)
 {
     static struct tls_client *all[HELD_MAX];
@@ -247,7 +255,9 @@ static void hold_dripping(const struct tls_place *place, uint64_t count)
         must(tls_client_new(place, false, &all[i]), "client");
     for (bool first = true; first || !told_to_end(DRIP_MS); first = false) {
         for (uint64_t i = 0; i < count; i++) {
-            struct span bytes = begun[i] ? SPAN("a") : SPAN("POST /as/v1/attest HTTP/1.1\r\nHost: localhost\r\nX-Slow: ");
+            struct span bytes =
+                begun[i] ? SPAN("a")
+                         : SPAN("POST /as/v1/attest HTTP/1.1\r\nHost: localhost\r\nX-Slow: ");
             begun[i] = !failed(tls_client_trickle(all[i], bytes));
         }
         if (first) {
@@ -272,7 +282,8 @@ int main(int argc, char **argv)
         { "evidence", 0, OPTION_TEXT, "SOCKET", "where quotes come from", &load.evidence_socket },
         { "policy", 0, OPTION_TEXT, "NAME", "appraisal policy (default: dev)", &load.policy },
         { "clients", 0, OPTION_NUMBER, "N", "at once (default: 1)", &load.clients },
-        { "seconds", 0, OPTION_NUMBER, "N", "for each of service and echo (default: 5)", &load.seconds },
+        { "seconds", 0, OPTION_NUMBER, "N", "for each of service and echo (default: 5)",
+          &load.seconds },
         { "hold", 0, OPTION_NUMBER, "N", "connections to hold instead, idle", &hold },
         { "drip", 0, OPTION_FLAG, NULL, "each with a request that never ends", &drip },
         { 0 },
@@ -283,7 +294,8 @@ int main(int argc, char **argv)
     enum options_result r = options_parse(argc, argv, rows, &help, &rest);
     if (r != OPTIONS_GO)
         return r == OPTIONS_DONE ? 0 : 2;
-    if (!ca || (!hold && !load.evidence_socket) || !load.clients || load.clients > CLIENTS_MAX || hold > HELD_MAX) {
+    if (!ca || (!hold && !load.evidence_socket) || !load.clients || load.clients > CLIENTS_MAX ||
+        hold > HELD_MAX) {
         fprintf(stderr, "attest_load: --ca and --evidence; 1 to 64 clients, at most 16384 held\n");
         return 2;
     }

@@ -56,8 +56,8 @@ void release_client_free(struct release_client *c)
     free(c);
 }
 
-static fallible ask_broker(struct release_client *c, struct exchange_size *size, struct span header, struct span body,
-                           json_t **answer)
+static fallible ask_broker(struct release_client *c, struct exchange_size *size, struct span header,
+                           struct span body, json_t **answer)
 {
     int status = 0;
 
@@ -71,7 +71,8 @@ static fallible ask_broker(struct release_client *c, struct exchange_size *size,
 }
 
 /* The evidence socket's answer as it is: its text goes into the request. */
-static fallible ask_evidence(struct release_client *c, const uint8_t report_data[REPORT_DATA_SIZE], json_t **out)
+static fallible ask_evidence(struct release_client *c, const uint8_t report_data[REPORT_DATA_SIZE],
+                             json_t **out)
 {
     int fd owned(fd_close) = -1;
     uint8_t chunk[16384];
@@ -94,7 +95,8 @@ static fallible ask_evidence(struct release_client *c, const uint8_t report_data
     return json_parse_object(span_head(buf_span(&c->line), c->line.len - 1), out);
 }
 
-static fallible write_body(struct release_client *c, const struct session *s, struct span challenge, const json_t *evidence)
+static fallible write_body(struct release_client *c, const struct session *s, struct span challenge,
+                           const json_t *evidence)
 {
     json_t *signing owned(json_free) = NULL, *encryption owned(json_free) = NULL;
     struct span type, quote;
@@ -104,16 +106,17 @@ static fallible write_body(struct release_client *c, const struct session *s, st
     TRY(json_get_str(evidence, "evidence", "evidence", &quote));
     char *sign owned(free) = json_text(signing), *encrypt owned(free) = json_text(encryption);
     buf_clear(&c->body);
-    buf_addf(&c->body, "{\"challenge\":\"%.*s\",\"signing_key\":%s,\"encryption_key\":%s,\"evidence\":", (int)challenge.len,
-             (const char *)challenge.at, sign, encrypt);
+    buf_addf(&c->body,
+             "{\"challenge\":\"%.*s\",\"signing_key\":%s,\"encryption_key\":%s,\"evidence\":",
+             (int)challenge.len, (const char *)challenge.at, sign, encrypt);
     buf_addf(&c->body, "[\"application/vnd.warder.%.*s\",\"", (int)type.len, (const char *)type.at);
     buf_add(&c->body, quote);
     buf_add_str(&c->body, "\"]}");
     return buf_check(&c->body);
 }
 
-static fallible check_answer(const struct release_client *c, const struct session *s, struct span challenge,
-                             const json_t *answer, bool open)
+static fallible check_answer(const struct release_client *c, const struct session *s,
+                             struct span challenge, const json_t *answer, bool open)
 {
     struct released key owned(released_done) = { 0 };
     struct span jws;
@@ -121,13 +124,15 @@ static fallible check_answer(const struct release_client *c, const struct sessio
     TRY(json_get_str(answer, "answer", "answer", &jws));
     if (!open)
         return span_starts(jws, SPAN("ey")) ? OK : FAIL(UPSTREAM, "the answer is not a JWS");
-    return answer_open(jws, c->config.release_keys, session_encryption_key(s), span_str(c->config.key_id), challenge, &key);
+    return answer_open(jws, c->config.release_keys, session_encryption_key(s),
+                       span_str(c->config.key_id), challenge, &key);
 }
 
 fallible release_once(struct release_client *c, bool open)
 {
     owned(session_free) struct session *s = NULL;
-    json_t *first owned(json_free) = NULL, *second owned(json_free) = NULL, *evidence owned(json_free) = NULL;
+    json_t *first owned(json_free) = NULL, *second owned(json_free) = NULL,
+                  *evidence owned(json_free) = NULL;
     struct buf proof owned(buf_done) = buf_of(PROOF_MAX);
     uint8_t report_data[REPORT_DATA_SIZE];
     struct span challenge, tenant;
@@ -163,7 +168,9 @@ static fallible echo(struct release_client *c, const struct exchange_size *size)
     memset(at, 'x', size->body);
     snprintf(path, sizeof(path), "/echo?size=%zu", size->answer);
     TRY(tls_client_post(c->echo, path, buf_span(&c->line), buf_span(&c->body), &status, &c->reply));
-    return status == HTTP_OK && c->reply.len == size->answer ? OK : FAIL(UPSTREAM, "the echo answers something else");
+    return status == HTTP_OK && c->reply.len == size->answer
+               ? OK
+               : FAIL(UPSTREAM, "the echo answers something else");
 }
 
 fallible echo_once(struct release_client *c)

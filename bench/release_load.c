@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The load of bench/release: so many clients, each a thread, for so long. The broker and the TLS echo take turns in
- * short slices, so that both meet the same machine. Prints one JSON object; the driver adds what the servers spent.
+ * The load of bench/release: so many clients, each a thread, for so long. The broker and the TLS
+ * echo take turns in short slices, so that both meet the same machine. Prints one JSON object; the
+ * driver adds what the servers spent.
  */
 #include <inttypes.h>
 #include <pthread.h>
@@ -37,8 +38,8 @@ struct load {
     struct release_config config;
     uint64_t clients, seconds;
     pthread_barrier_t barrier;
-    enum side side;      /* between two barriers: whose turn it is */
-    int64_t until_us;    /* and how long; 0: the end */
+    enum side side;   /* between two barriers: whose turn it is */
+    int64_t until_us; /* and how long; 0: the end */
     double elapsed_s[SIDES];
     struct client all[CLIENTS_MAX];
 };
@@ -60,7 +61,8 @@ static void note(struct samples *s, int64_t us)
 static void slice(struct client *c, enum side side, int64_t until_us)
 {
     for (int64_t start = clock_monotonic_us(), end; start < until_us; start = end) {
-        must(side == RELEASES ? release_once(c->client, false) : echo_once(c->client), side == RELEASES ? "release" : "echo");
+        must(side == RELEASES ? release_once(c->client, false) : echo_once(c->client),
+             side == RELEASES ? "release" : "echo");
         end = clock_monotonic_us();
         note(&c->samples[side], end - start);
     }
@@ -119,8 +121,9 @@ static void report(const struct load *l, const char *name, enum side side, const
         count += s->count;
     }
     qsort(all, count, sizeof(*all), order);
-    printf("\"%s\":{\"count\":%zu,\"per_second\":%.1f,\"p50_ms\":%.3f,\"p99_ms\":%.3f}%s", name, count,
-           l->elapsed_s[side] > 0 ? (double)count / l->elapsed_s[side] : 0, count ? (double)all[count / 2] : 0, count ? (double)all[count * 99 / 100] : 0, end);
+    printf("\"%s\":{\"count\":%zu,\"per_second\":%.1f,\"p50_ms\":%.3f,\"p99_ms\":%.3f}%s", name,
+           count, l->elapsed_s[side] > 0 ? (double)count / l->elapsed_s[side] : 0,
+           count ? (double)all[count / 2] : 0, count ? (double)all[count * 99 / 100] : 0, end);
     free(all);
 }
 
@@ -163,13 +166,17 @@ int main(int argc, char **argv)
     const struct option_row rows[] = {
         { "ca", 0, OPTION_TEXT, "FILE", "CA of both servers", &ca },
         { "port", 0, OPTION_NUMBER, "PORT", "of kbsd on this machine", &port },
-        { "echo-port", 0, OPTION_NUMBER, "PORT", "of tls_echo (default: releases only)", &echo_port },
+        { "echo-port", 0, OPTION_NUMBER, "PORT", "of tls_echo (default: releases only)",
+          &echo_port },
         { "key", 0, OPTION_TEXT, "ID", "the key to release", &key },
-        { "release-keys", 0, OPTION_TEXT, "FILE", "JWKS that answers are signed by", &release_keys },
+        { "release-keys", 0, OPTION_TEXT, "FILE", "JWKS that answers are signed by",
+          &release_keys },
         { "evidence", 0, OPTION_TEXT, "SOCKET", "where quotes come from", &evidence },
         { "clients", 0, OPTION_NUMBER, "N", "at once (default: 1)", &load.clients },
-        { "seconds", 0, OPTION_NUMBER, "N", "for each of broker and echo (default: 5)", &load.seconds },
-        { "fresh", 0, OPTION_FLAG, NULL, "a new TLS connection for each request", &load.config.fresh },
+        { "seconds", 0, OPTION_NUMBER, "N", "for each of broker and echo (default: 5)",
+          &load.seconds },
+        { "fresh", 0, OPTION_FLAG, NULL, "a new TLS connection for each request",
+          &load.config.fresh },
         { 0 },
     };
     const struct command_help help = { "release_load", "", "the load of bench/release", NULL };
@@ -181,7 +188,9 @@ int main(int argc, char **argv)
     if (r != OPTIONS_GO)
         return r == OPTIONS_DONE ? 0 : 2;
     if (!ca || !key || !release_keys || !evidence || !load.clients || load.clients > CLIENTS_MAX) {
-        fprintf(stderr, "release_load: all of --ca, --key, --release-keys and --evidence; 1 to 64 clients\n");
+        fprintf(
+            stderr,
+            "release_load: all of --ca, --key, --release-keys and --evidence; 1 to 64 clients\n");
         return 2;
     }
     must(crypto_start(CRYPTO_MEMORY_PLAIN), "crypto");

@@ -30,11 +30,13 @@ fallible tls_place_open(const char *ca_file, uint16_t port, struct tls_place **o
 
     if (!p || !(p->ctx = SSL_CTX_new(TLS_client_method())))
         return FAIL(SYSTEM, "TLS is not available");
-    if (SSL_CTX_set_min_proto_version(p->ctx, TLS1_3_VERSION) != 1 || SSL_CTX_load_verify_file(p->ctx, ca_file) != 1)
+    if (SSL_CTX_set_min_proto_version(p->ctx, TLS1_3_VERSION) != 1 ||
+        SSL_CTX_load_verify_file(p->ctx, ca_file) != 1)
         return FAIL(INPUT, "the CA file cannot be used");
     SSL_CTX_set_verify(p->ctx, SSL_VERIFY_PEER, NULL);
     SSL_CTX_set_session_cache_mode(p->ctx, SSL_SESS_CACHE_OFF);
-    p->address = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons(port),
+    p->address = (struct sockaddr_in){ .sin_family = AF_INET,
+                                       .sin_port = htons(port),
                                        .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     *out = TAKE(p);
     return OK;
@@ -54,7 +56,10 @@ fallible tls_client_new(const struct tls_place *place, bool fresh, struct tls_cl
 
     if (!c)
         return FAIL(SYSTEM, "out of memory");
-    *c = (struct tls_client){ .place = place, .fresh = fresh, .fd = -1, .request = buf_of(REPLY_MAX),
+    *c = (struct tls_client){ .place = place,
+                              .fresh = fresh,
+                              .fd = -1,
+                              .request = buf_of(REPLY_MAX),
                               .received = buf_of(REPLY_MAX + HEAD_MAX) };
     *out = c;
     return OK;
@@ -87,29 +92,35 @@ static fallible dial(struct tls_client *c)
     int on = 1;
 
     c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (c->fd < 0 || connect(c->fd, (const struct sockaddr *)&c->place->address, sizeof(c->place->address)))
+    if (c->fd < 0 ||
+        connect(c->fd, (const struct sockaddr *)&c->place->address, sizeof(c->place->address)))
         return FAIL(UPSTREAM, "cannot connect");
     setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     c->ssl = SSL_new(c->place->ctx);
-    if (!c->ssl || SSL_set1_host(c->ssl, "localhost") != 1 || SSL_set_tlsext_host_name(c->ssl, "localhost") != 1 ||
-        SSL_set_fd(c->ssl, c->fd) != 1)
+    if (!c->ssl || SSL_set1_host(c->ssl, "localhost") != 1 ||
+        SSL_set_tlsext_host_name(c->ssl, "localhost") != 1 || SSL_set_fd(c->ssl, c->fd) != 1)
         return FAIL(SYSTEM, "TLS is not available");
     return SSL_connect(c->ssl) == 1 ? OK : FAIL(UPSTREAM, "the TLS handshake failed");
 }
 
-static fallible send_request(struct tls_client *c, const char *path, struct span header, struct span body)
+static fallible send_request(struct tls_client *c, const char *path, struct span header,
+                             struct span body)
 {
     struct buf *b = &c->request;
     size_t sent = 0;
 
     buf_clear(b);
-    buf_addf(b, "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n", path,
-             body.len);
+    buf_addf(b,
+             "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: "
+             "application/json\r\nContent-Length: %zu\r\n",
+             path, body.len);
     buf_add(b, header);
     buf_add_str(b, "\r\n");
     buf_add(b, body);
     TRY(buf_check(b));
-    return SSL_write_ex(c->ssl, b->at, b->len, &sent) == 1 && sent == b->len ? OK : FAIL(UPSTREAM, "the request was not taken");
+    return SSL_write_ex(c->ssl, b->at, b->len, &sent) == 1 && sent == b->len
+               ? OK
+               : FAIL(UPSTREAM, "the request was not taken");
 }
 
 static fallible receive_more(struct tls_client *c)
@@ -156,8 +167,8 @@ static fallible receive_reply(struct tls_client *c, int *status, struct buf *rep
     return buf_check(reply);
 }
 
-fallible tls_client_post(struct tls_client *c, const char *path, struct span header, struct span body, int *status,
-                         struct buf *reply)
+fallible tls_client_post(struct tls_client *c, const char *path, struct span header,
+                         struct span body, int *status, struct buf *reply)
 {
     struct err e = c->ssl ? OK : dial(c);
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A lean HTTPS client to make load with: a thread of its own each, blocking sockets, TLS 1.3 without resumption.
- * What it costs the machine is what a client must spend, so that the rest of the measurement is the server's.
+ * A lean HTTPS client to make load with: a thread of its own each, blocking sockets, TLS 1.3
+ * without resumption. What it costs the machine is what a client must spend, so that the rest of
+ * the measurement is the server's.
  */
 #ifndef BENCH_TLS_CLIENT_H
 #define BENCH_TLS_CLIENT_H
@@ -20,9 +21,10 @@ fallible tls_client_new(const struct tls_place *place, bool fresh, struct tls_cl
 void tls_client_free(struct tls_client *c);
 OWNED_TYPE(struct tls_client, tls_client_free)
 
-/* `header`: a further line with its line end, or empty. The reply's body replaces what `reply` held. */
-fallible tls_client_post(struct tls_client *c, const char *path, struct span header, struct span body, int *status,
-                         struct buf *reply);
+/* `header`: a further line with its line end, or empty. The reply's body replaces what `reply`
+ * held. */
+fallible tls_client_post(struct tls_client *c, const char *path, struct span header,
+                         struct span body, int *status, struct buf *reply);
 
 /* Connects where it has to and sends these bytes as they are: a slow client. */
 fallible tls_client_trickle(struct tls_client *c, struct span bytes);

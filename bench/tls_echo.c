@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What bench/release is compared with: our HTTP server with nothing behind it. POST /echo?size=N reads the body
- * and answers N bytes. Prints its port; ends at SIGTERM or SIGINT.
+ * What bench/release is compared with: our HTTP server with nothing behind it. POST /echo?size=N
+ * reads the body and answers N bytes. Prints its port; ends at SIGTERM or SIGINT.
  */
 #include <signal.h>
 
@@ -83,8 +83,13 @@ int main(int argc, char **argv)
     sigaddset(&ends, SIGINT);
     sigprocmask(SIG_BLOCK, &ends, NULL);
     struct http_server_config config = {
-        .address = "127.0.0.1", .port = (uint16_t)port, .threads = (unsigned)threads, .workers = (unsigned)workers,
-        .body_max = SIZE_MAX_ASKED, .routes = routes, .tls = { .certificate = certificate, .key = key },
+        .address = "127.0.0.1",
+        .port = (uint16_t)port,
+        .threads = (unsigned)threads,
+        .workers = (unsigned)workers,
+        .body_max = SIZE_MAX_ASKED,
+        .routes = routes,
+        .tls = { .certificate = certificate, .key = key },
     };
     struct err e = serve(&config, &ends);
     if (failed(e))

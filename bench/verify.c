@@ -2,10 +2,11 @@
 /*
  * Quotes verified per second on one core, against the bare ECDSA verifications that they need.
  *
- * Warm: the platform's PCK certificate is known and the collateral is parsed; what is left are two signatures,
- * QE report and quote. Cold: everything anew, nine signatures. Every quote has its own report data. The other
- * side is OpenSSL's cheapest way to verify, with the set-up of each key from its point, over hashes that are
- * already made. Both sides take turns in short batches; times are CPU times, their medians are compared.
+ * Warm: the platform's PCK certificate is known and the collateral is parsed; what is left are two
+ * signatures, QE report and quote. Cold: everything anew, nine signatures. Every quote has its own
+ * report data. The other side is OpenSSL's cheapest way to verify, with the set-up of each key from
+ * its point, over hashes that are already made. Both sides take turns in short batches; times are
+ * CPU times, their medians are compared.
  */
 #define OPENSSL_SUPPRESS_DEPRECATED
 
@@ -76,7 +77,8 @@ static void bare_of(struct span point, struct span message, struct span signatur
 static void quote_make(struct workload *w, size_t i, struct span tail)
 {
     uint8_t report_data[FORGE_REPORT_DATA_SIZE];
-    struct buf pck owned(buf_done) = buf_of(P256_POINT_SIZE + 1), attestation owned(buf_done) = buf_of(P256_POINT_SIZE + 1);
+    struct buf pck owned(buf_done) = buf_of(P256_POINT_SIZE + 1),
+                   attestation owned(buf_done) = buf_of(P256_POINT_SIZE + 1);
     struct quote q;
 
     must(random_fill(report_data, sizeof(report_data)), "report data");
@@ -92,7 +94,8 @@ static void quote_make(struct workload *w, size_t i, struct span tail)
 
 static void workload_make(enum forge_tee tee, struct workload *w)
 {
-    struct buf tail owned(buf_done) = buf_of(FORGE_QUOTE_MAX), pem owned(buf_done) = buf_of(FORGE_QUOTE_MAX);
+    struct buf tail owned(buf_done) = buf_of(FORGE_QUOTE_MAX),
+                    pem owned(buf_done) = buf_of(FORGE_QUOTE_MAX);
 
     must(forge_pki_open(NULL, &w->pki), "PKI");
     must(forge_defaults(&w->pki, tee, NOW, &w->knobs), "platform");
@@ -131,7 +134,8 @@ static EC_KEY *key_set_up(const EC_GROUP *group, const struct bare *b)
     EC_KEY *key = EC_KEY_new();
     EC_POINT *point = EC_POINT_new(group);
     if (!key || !point || EC_KEY_set_group(key, group) != 1 ||
-        EC_POINT_oct2point(group, point, b->point, sizeof(b->point), NULL) != 1 || EC_KEY_set_public_key(key, point) != 1)
+        EC_POINT_oct2point(group, point, b->point, sizeof(b->point), NULL) != 1 ||
+        EC_KEY_set_public_key(key, point) != 1)
         abort();
     EC_POINT_free(point);
     return key;
@@ -140,7 +144,9 @@ static EC_KEY *key_set_up(const EC_GROUP *group, const struct bare *b)
 static void bare_verify(EC_KEY *key, const struct bare *b)
 {
     ECDSA_SIG *s = ECDSA_SIG_new();
-    if (!s || ECDSA_SIG_set0(s, BN_bin2bn(b->signature, 32, NULL), BN_bin2bn(b->signature + 32, 32, NULL)) != 1 ||
+    if (!s ||
+        ECDSA_SIG_set0(s, BN_bin2bn(b->signature, 32, NULL),
+                       BN_bin2bn(b->signature + 32, 32, NULL)) != 1 ||
         ECDSA_do_verify(b->hash, sizeof(b->hash), s, key) != 1)
         abort();
     ECDSA_SIG_free(s);
@@ -213,14 +219,16 @@ static double median(double *at, size_t count)
 
 static void report(const char *name, double ours, double bare)
 {
-    printf("{\"bench\":\"verify\",\"case\":\"%s\",\"value\":%.0f,\"unit\":\"quotes/s\",\"ratio\":%.3f,"
-           "\"against\":\"openssl-ecdsa-p256-verify\",\"us\":%.1f,\"bare_us\":%.1f}\n",
-           name, 1e6 / ours, ours / bare, ours, bare);
+    printf(
+        "{\"bench\":\"verify\",\"case\":\"%s\",\"value\":%.0f,\"unit\":\"quotes/s\",\"ratio\":%.3f,"
+        "\"against\":\"openssl-ecdsa-p256-verify\",\"us\":%.1f,\"bare_us\":%.1f}\n",
+        name, 1e6 / ours, ours / bare, ours, bare);
     fflush(stdout);
 }
 
 /* A batch of each side; CPU time of one quote. */
-static void batch_cold(const struct workload *w, const EC_GROUP *group, size_t next, double *ours, double *bare)
+static void batch_cold(const struct workload *w, const EC_GROUP *group, size_t next, double *ours,
+                       double *bare)
 {
     struct verifier *fresh[COLD_BATCH];
 
@@ -237,7 +245,8 @@ static void batch_cold(const struct workload *w, const EC_GROUP *group, size_t n
         verifier_free(fresh[i]);
 }
 
-static void batch_warm(const struct workload *w, const EC_GROUP *group, EC_KEY *pck, size_t next, double *ours, double *bare)
+static void batch_warm(const struct workload *w, const EC_GROUP *group, EC_KEY *pck, size_t next,
+                       double *ours, double *bare)
 {
     double start = cpu_us();
     for (size_t i = 0; i < WARM_BATCH; i++)
@@ -257,7 +266,8 @@ static void measure(const char *name, const struct workload *w, bool cold)
 
     for (size_t round = 0; round < WARM_UP + ROUNDS; round++) {
         bool counted = round >= WARM_UP;
-        double *o = counted ? &ours[round - WARM_UP] : &first[0], *b = counted ? &bare[round - WARM_UP] : &first[1];
+        double *o = counted ? &ours[round - WARM_UP] : &first[0],
+               *b = counted ? &bare[round - WARM_UP] : &first[1];
         if (cold)
             batch_cold(w, group, round * COLD_BATCH, o, b);
         else
@@ -273,7 +283,8 @@ int main(void)
     static const struct {
         enum forge_tee tee;
         const char *warm, *cold;
-    } rows[] = { { FORGE_SGX3, "sgx3-warm", "sgx3-cold" }, { FORGE_TDX4, "tdx4-warm", "tdx4-cold" } };
+    } rows[] = { { FORGE_SGX3, "sgx3-warm", "sgx3-cold" },
+                 { FORGE_TDX4, "tdx4-warm", "tdx4-cold" } };
 
     must(crypto_start(CRYPTO_MEMORY_PLAIN), "crypto");
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {

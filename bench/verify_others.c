@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * As verify.c, for evidence that is not Intel's: a genuine SEV-SNP report (VCEK, no revocation list in the set) and a TPM's
- * quote over nine registers by an enrolled RSA-2048 key.
+ * As verify.c, for evidence that is not Intel's: a genuine SEV-SNP report (VCEK, no revocation list
+ * in the set) and a TPM's quote over nine registers by an enrolled RSA-2048 key.
  *
- * snp-warm: one P-384 signature by a key that is known. snp-cold: two RSA-4096 signatures of certificates (their keys
- * stand ready), the VCEK's key set up, and that one. tpm-warm, tpm-cold: one RSA-2048 signature, its key set up from
- * modulus and exponent; cold has a new verifier, which reads the list of enrolled keys.
+ * snp-warm: one P-384 signature by a key that is known. snp-cold: two RSA-4096 signatures of
+ * certificates (their keys stand ready), the VCEK's key set up, and that one. tpm-warm, tpm-cold:
+ * one RSA-2048 signature, its key set up from modulus and exponent; cold has a new verifier, which
+ * reads the list of enrolled keys.
  */
 #define OPENSSL_SUPPRESS_DEPRECATED
 
@@ -36,8 +37,8 @@ struct bench {
     struct collateral_dir dir;
     struct collateral_set *collateral;
     struct buf evidence, enrolled;
-    X509 *leaf, *middle, *root;       /* SNP */
-    struct buf point;                 /* of the VCEK's key */
+    X509 *leaf, *middle, *root; /* SNP */
+    struct buf point;           /* of the VCEK's key */
     EC_KEY *known;
     uint8_t hash[64];
     ECDSA_SIG *signature;
@@ -53,7 +54,8 @@ static double cpu_us(void)
     return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
 }
 
-static void judge(struct verifier *v, const struct bench *b, const struct collateral_set *c, int64_t at)
+static void judge(struct verifier *v, const struct bench *b, const struct collateral_set *c,
+                  int64_t at)
 {
     struct verify_result *r = NULL;
 
@@ -121,17 +123,22 @@ static void tpm_cold(struct bench *b, struct verifier *fresh)
 static void tpm_bare(struct bench *b)
 {
     OSSL_PARAM_BLD *build = OSSL_PARAM_BLD_new();
-    BIGNUM *n = BN_bin2bn(b->n.at, (int)b->n.len, NULL), *e = BN_bin2bn(b->e.at, (int)b->e.len, NULL);
+    BIGNUM *n = BN_bin2bn(b->n.at, (int)b->n.len, NULL),
+           *e = BN_bin2bn(b->e.at, (int)b->e.len, NULL);
     EVP_PKEY_CTX *make = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
     EVP_PKEY *key = NULL;
 
-    assert_true(OSSL_PARAM_BLD_push_BN(build, "n", n) == 1 && OSSL_PARAM_BLD_push_BN(build, "e", e) == 1);
+    assert_true(OSSL_PARAM_BLD_push_BN(build, "n", n) == 1 &&
+                OSSL_PARAM_BLD_push_BN(build, "e", e) == 1);
     OSSL_PARAM *params = OSSL_PARAM_BLD_to_param(build);
-    assert_true(EVP_PKEY_fromdata_init(make) == 1 && EVP_PKEY_fromdata(make, &key, EVP_PKEY_PUBLIC_KEY, params) == 1);
+    assert_true(EVP_PKEY_fromdata_init(make) == 1 &&
+                EVP_PKEY_fromdata(make, &key, EVP_PKEY_PUBLIC_KEY, params) == 1);
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, key, NULL);
-    assert_true(EVP_PKEY_verify_init(ctx) == 1 && EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING) == 1 &&
+    assert_true(EVP_PKEY_verify_init(ctx) == 1 &&
+                EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING) == 1 &&
                 EVP_PKEY_CTX_set_signature_md(ctx, EVP_sha256()) == 1);
-    assert_int_equal(EVP_PKEY_verify(ctx, b->tpm_signature.at, b->tpm_signature.len, b->hash, 32), 1);
+    assert_int_equal(EVP_PKEY_verify(ctx, b->tpm_signature.at, b->tpm_signature.len, b->hash, 32),
+                     1);
     EVP_PKEY_CTX_free(ctx);
     EVP_PKEY_free(key);
     EVP_PKEY_CTX_free(make);
@@ -177,7 +184,8 @@ static void snp_open(struct bench *b)
     b->known = p384_key(b);
     assert_ok(digest_of(DIGEST_SHA384, span_from(b->evidence.at, SNP_SIGNED), b->hash));
     b->signature = ECDSA_SIG_new();
-    assert_int_equal(ECDSA_SIG_set0(b->signature, number_of(b, SNP_SIGNED), number_of(b, SNP_SIGNED + 72)), 1);
+    assert_int_equal(
+        ECDSA_SIG_set0(b->signature, number_of(b, SNP_SIGNED), number_of(b, SNP_SIGNED + 72)), 1);
     cert_free(leaf);
     chain_done(&chain);
 }
@@ -190,7 +198,8 @@ static void tpm_open(struct bench *b)
     tpm_case_make(&b->tpm);
     tpm_case_name(&b->tpm, name);
     b->enrolled = buf_of(1024);
-    buf_addf(&b->enrolled, "{\"version\":1,\"keys\":[{\"name\":\"%s\",\"by\":\"operator\"}]}", name);
+    buf_addf(&b->enrolled, "{\"version\":1,\"keys\":[{\"name\":\"%s\",\"by\":\"operator\"}]}",
+             name);
     b->evidence = buf_of(1U << 20);
     buf_add(&b->evidence, buf_span(&b->tpm.evidence));
     assert_ok(verifier_new(NULL, 0, &b->verifier));
@@ -247,9 +256,10 @@ static void measure(const struct row *row)
     qsort(ours, ROUNDS, sizeof(*ours), order);
     qsort(bare, ROUNDS, sizeof(*bare), order);
     double mine = ours[ROUNDS / 2], other = bare[ROUNDS / 2];
-    printf("{\"bench\":\"verify\",\"case\":\"%s\",\"value\":%.0f,\"unit\":\"quotes/s\",\"ratio\":%.3f,"
-           "\"against\":\"%s\",\"us\":%.1f,\"bare_us\":%.1f}\n",
-           row->name, 1e6 / mine, mine / other, row->against, mine, other);
+    printf(
+        "{\"bench\":\"verify\",\"case\":\"%s\",\"value\":%.0f,\"unit\":\"quotes/s\",\"ratio\":%.3f,"
+        "\"against\":\"%s\",\"us\":%.1f,\"bare_us\":%.1f}\n",
+        row->name, 1e6 / mine, mine / other, row->against, mine, other);
     fflush(stdout);
 }
 

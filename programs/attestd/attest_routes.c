@@ -69,10 +69,11 @@ static void answer_refusal(struct http_exchange *x, struct span jws)
         return;
     }
     bool by_policy = json_object_get(json_array_get(failed_ones, 0), "policy") != NULL;
-    const char *check =
-        json_string_value(json_object_get(json_array_get(failed_ones, 0), "check"));
+    const char *check = json_string_value(json_object_get(json_array_get(failed_ones, 0), "check"));
     bool denied = check && !strcmp(check, "deny_list");
-    const char *code = denied ? "platform_denied" : by_policy ? "policy_refused" : "evidence_refused";
+    const char *code = denied      ? "platform_denied"
+                       : by_policy ? "policy_refused"
+                                   : "evidence_refused";
     json_t *p = problem_json(403, code, reason, http_request_id(x));
     json_set_str(p, "reason", reason);
     json_object_set(p, "checks", (json_t *)failed_ones);

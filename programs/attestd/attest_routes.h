@@ -30,7 +30,8 @@ extern const struct http_route as_routes[];
 
 /* nonce_routes.c */
 void nonce_create(struct http_exchange *x, void *context);
-/* The audience is listed and the nonce good, where there is one; else false, and it has answered. */
+/* The audience is listed and the nonce good, where there is one; else false, and it has answered.
+ */
 bool nonce_admits(struct http_exchange *x, const struct as_service *s, const struct envelope *e);
 /* Uses it up; false: it was used already, or it cannot be recorded; and it has answered. */
 bool nonce_used(struct http_exchange *x, const struct as_service *s, struct span nonce);

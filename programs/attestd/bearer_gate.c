@@ -8,8 +8,7 @@ bool bearer_gate(struct http_exchange *x, struct pinned_keys *keys, const char *
                  const char *needed, struct bearer *b)
 {
     enum bearer_verdict verdict = BEARER_INVALID;
-    struct err e =
-        keys ? pinned_keys_verify(keys, http_bearer(x), clock_now(), &verdict, b) : OK;
+    struct err e = keys ? pinned_keys_verify(keys, http_bearer(x), clock_now(), &verdict, b) : OK;
     if (failed(e)) {
         http_answer_failure(x, e, "token_invalid");
         return false;

@@ -69,7 +69,8 @@ static fallible receive_into(int channel, uint8_t *kind, uint8_t *room, size_t s
     return OK;
 }
 
-/* Of the body that waits; a room of the largest size would be made, cleared and thrown away each time. */
+/* Of the body that waits; a room of the largest size would be made, cleared and thrown away each
+ * time. */
 static size_t body_size(int channel)
 {
     ssize_t n;

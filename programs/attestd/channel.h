@@ -20,7 +20,13 @@ enum { CHANNEL_WORK = 3, CHANNEL_DECISIONS = 4, CHANNEL_KEYS = 5, CHANNEL_READY 
 
 #define CHANNEL_MESSAGE_MAX (160U << 10)
 
-enum channel_type { CHANNEL_VERIFY = 1, CHANNEL_LOAD, CHANNEL_REMEMBER, CHANNEL_DECISION, CHANNEL_PROBE };
+enum channel_type {
+    CHANNEL_VERIFY = 1,
+    CHANNEL_LOAD,
+    CHANNEL_REMEMBER,
+    CHANNEL_DECISION,
+    CHANNEL_PROBE
+};
 
 enum answer_type {
     ANSWER_REQUEST = 1, /* front -> worker: a request (request.h) */

@@ -33,12 +33,14 @@ static void settings_of(struct attestd_config *c, struct setting rows[SETTINGS_M
         { "tcs", "key", OPTION_TEXT, &c->tcs.key, "instead of [tls] key" },
         { "tcs", "store", OPTION_TEXT, &c->tcs_store, "database of the cache" },
         { "tcs", "upstream", OPTION_TEXT, &c->upstream,
-          "Intel PCS, another PCCS or tcs, without path; several, asked in this order, are separated "
+          "Intel PCS, another PCCS or tcs, without path; several, asked in this order, are "
+          "separated "
           "by spaces; empty: none" },
         { "tcs", "upstream_kds", OPTION_TEXT, &c->upstream_kds,
           "the same for AMD's KDS or another tcs" },
         { "tcs", "upstream_api_key", OPTION_TEXT, &c->upstream_api_key,
-          "file, mode 0600, with the subscription key of the first upstream, a PCS: PCK certificates "
+          "file, mode 0600, with the subscription key of the first upstream, a PCS: PCK "
+          "certificates "
           "of a platform are fetched all at once" },
         { "tcs", "upstream_timeout_ms", OPTION_NUMBER, &c->upstream_timeout_ms,
           "how long one answer may take" },
@@ -97,7 +99,8 @@ static void settings_of(struct attestd_config *c, struct setting rows[SETTINGS_M
           "pinned public keys of aasd, whose tokens may manage policies" },
         { "as", "token_minutes", OPTION_NUMBER, &c->token_minutes, "life of an attestation token" },
         { "as", "accepted_advisories", OPTION_TEXT, &c->accepted_advisories,
-          "the policy \"default\" takes SWHardeningNeeded where no others apply; empty: it refuses it" },
+          "the policy \"default\" takes SWHardeningNeeded where no others apply; empty: it refuses "
+          "it" },
         { "as", "grace_days", OPTION_NUMBER, &c->grace_days,
           "it takes OutOfDate for so long after the TCB level's date; 0: it refuses it" },
         { "as", "bundle_keys", OPTION_TEXT, &c->bundle_keys,

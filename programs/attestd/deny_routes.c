@@ -27,7 +27,8 @@ void deny_add(struct http_exchange *x, void *context)
     struct deny_order o = { .tenant = span_str(b.tenant), .author = b.subject, .now = clock_now() };
     struct err e = json_only(body, members);
     if (!failed(e))
-        e = json_get_str(body, "kind", "kind is fmspc, family, chip, firmware or advisory", &o.kind);
+        e = json_get_str(body, "kind", "kind is fmspc, family, chip, firmware or advisory",
+                         &o.kind);
     if (!failed(e))
         e = json_get_str(body, "value", "value is missing", &o.value);
     if (!failed(e))
@@ -63,8 +64,8 @@ void deny_remove(struct http_exchange *x, void *context)
     struct bearer b owned(bearer_done) = { 0 };
     if (!bearer_gate(x, s->aas_keys, "AS", "deny_list:delete", &b))
         return;
-    struct err e = deny_store_remove(s->denials, span_str(b.tenant), http_param(x, "id"),
-                                     b.subject, clock_now());
+    struct err e = deny_store_remove(s->denials, span_str(b.tenant), http_param(x, "id"), b.subject,
+                                     clock_now());
     if (failed(e)) {
         answer_failed(x, e);
         return;

@@ -71,8 +71,8 @@ fallible envelope_verify(const json_t *body, struct envelope *out)
 
 fallible envelope_attest(const json_t *body, struct envelope *out)
 {
-    static const char *const members[] = { "evidence", "policy_ids", "tenant", "audience",
-                                           "runtime_data", NULL };
+    static const char *const members[] = { "evidence", "policy_ids",   "tenant",
+                                           "audience", "runtime_data", NULL };
     struct envelope e owned(
         envelope_done) = { .request = { .kind = WORK_ATTEST,
                                         .tenant = SPAN("default"),

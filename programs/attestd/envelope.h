@@ -11,7 +11,7 @@
 struct envelope {
     struct work_request request;
     char *evidence, *runtime_data; /* texts of members that stay JSON */
-    struct span nonce;             /* that the runtime data answers; empty: none. Borrows from the body */
+    struct span nonce; /* that the runtime data answers; empty: none. Borrows from the body */
 };
 void envelope_done(struct envelope *e);
 static inline void envelope_donep(struct envelope *e)
@@ -20,8 +20,8 @@ static inline void envelope_donep(struct envelope *e)
 }
 /* {"evidence": CMW | "quote": base64, "report_data"?: hex} */
 fallible envelope_verify(const json_t *body, struct envelope *out);
-/* {"evidence": CMW, "policy_ids"?, "tenant"?, "audience"?, "runtime_data"?}; the policies are the caller's to
- * add. */
+/* {"evidence": CMW, "policy_ids"?, "tenant"?, "audience"?, "runtime_data"?}; the policies are the
+ * caller's to add. */
 fallible envelope_attest(const json_t *body, struct envelope *out);
 
 #endif

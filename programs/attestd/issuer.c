@@ -46,8 +46,8 @@ static fallible answer_decision(const struct issuer_config *c, enum channel_type
         return ipc_send(answer, ANSWER_RESULT, 0, SPAN("{}"), 0);
     struct buf token owned(buf_done) = buf_of(JOSE_TEXT_MAX);
     bool refusal = false;
-    struct err e = type == CHANNEL_DECISION ? sign(c, text, &token, &refusal)
-                                            : FAIL(INPUT, "not a decision");
+    struct err e =
+        type == CHANNEL_DECISION ? sign(c, text, &token, &refusal) : FAIL(INPUT, "not a decision");
     if (!failed(e))
         return ipc_send(answer, refusal ? ANSWER_REFUSAL : ANSWER_TOKEN, 0, buf_span(&token), 0);
     log_err(e, "a decision was not signed");

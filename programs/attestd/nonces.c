@@ -86,7 +86,7 @@ fallible nonces_make(const struct nonces *n, const struct nonce_bounds *b, int64
                      char out[NONCE_TEXT_SIZE], int64_t *expires)
 {
     struct buf raw owned(buf_done) = buf_of(NONCE_SIZE),
-               text owned(buf_done) = buf_of(NONCE_TEXT_SIZE);
+                   text owned(buf_done) = buf_of(NONCE_TEXT_SIZE);
     uint8_t id[ID_SIZE], mac[SHA256_SIZE];
     TRY(random_fill(id, sizeof(id)));
     buf_add(&raw, SPAN_OF(id));

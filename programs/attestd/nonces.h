@@ -2,8 +2,8 @@
 /*
  * Nonces of the attestation service: random, with their end and a MAC over tenant and audience, so
  * that asking for one stores nothing and another tenant's or audience's is of no use. Only one that
- * a token was issued for is remembered, until its end: it counts once, on every instance that shares
- * the store. The MAC key is in that store too.
+ * a token was issued for is remembered, until its end: it counts once, on every instance that
+ * shares the store. The MAC key is in that store too.
  */
 #ifndef ATTESTD_NONCES_H
 #define ATTESTD_NONCES_H

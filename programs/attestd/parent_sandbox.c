@@ -27,9 +27,9 @@ static void folder_of(const char *name, char out[PATH_LEN])
 
 static fallible confine_files(const struct attestd_config *c, const char *const *programs)
 {
-    const char *const places[] = { c->tcs_store, c->as_store, c->nonce_store,   c->signing_key,
-                                   c->jwks_file, c->archive_key, c->archive_jwks_file,
-                                   c->deny_store };
+    const char *const places[] = { c->tcs_store,         c->as_store,  c->nonce_store,
+                                   c->signing_key,       c->jwks_file, c->archive_key,
+                                   c->archive_jwks_file, c->deny_store };
     char folders[WRITABLE_MAX][PATH_LEN];
     const char *writable[WRITABLE_MAX + 1] = { "/dev/null" };
     const char *run[PROGRAMS_MAX + 1] = { "/usr/lib", "/lib", "/usr/lib64", "/lib64" };

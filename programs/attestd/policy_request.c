@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "attestd/policy_request.h"
 
-#include "base/clock.h"
-#include "base/log.h"
+#include "attestd/bearer_gate.h"
 #include "http/problem.h"
 
 #define VERSION_MAX INT32_MAX
@@ -10,24 +9,7 @@
 bool policy_allowed(struct http_exchange *x, const struct as_service *s, const char *needed,
                     struct bearer *b)
 {
-    enum bearer_verdict verdict;
-    struct err e = pinned_keys_verify(s->aas_keys, http_bearer(x), clock_now(), &verdict, b);
-    if (failed(e)) {
-        http_answer_failure(x, e, "token_invalid");
-        return false;
-    }
-    if (verdict != BEARER_GOOD) {
-        http_answer_problem(x, 401, bearer_problem(verdict), "the bearer token is not accepted");
-        return false;
-    }
-    if (!bearer_allows(b, "AS", needed, (struct span){ 0 })) {
-        log_info("permission denied", "request", http_request_id(x), "user", b->subject, "needed",
-                 needed);
-        http_answer_problem(x, 403, "permission_denied",
-                            "the token's permissions do not allow this");
-        return false;
-    }
-    return true;
+    return bearer_gate(x, s->aas_keys, "AS", needed, b);
 }
 
 static const char *text_of(const json_t *j, const char *name)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The token issuer's public keys as the front serves them: the parent sends the set at the start and
- * whenever it changes. Safe for many threads. */
+/* The token issuer's public keys as the front serves them: the parent sends the set at the start
+ * and whenever it changes. Safe for many threads. */
 #ifndef ATTESTD_PUBLIC_KEYS_H
 #define ATTESTD_PUBLIC_KEYS_H
 

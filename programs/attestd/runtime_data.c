@@ -53,7 +53,7 @@ static fallible parse_nonce(const json_t *j, struct span tenant, struct runtime_
 {
     static const char *const members[] = { "type", "nonce", "signing_key", "data", NULL };
     struct buf s owned(buf_done) = buf_of(P256_POINT_SIZE),
-               data owned(buf_done) = buf_of(RUNTIME_BOUND_MAX);
+                 data owned(buf_done) = buf_of(RUNTIME_BOUND_MAX);
     struct buf parts owned(buf_done) = buf_of(2 * RUNTIME_BOUND_MAX);
     struct span text = { 0 };
     TRY(json_only(j, members));

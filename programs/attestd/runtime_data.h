@@ -13,7 +13,7 @@
 #include "crypto/key.h"
 
 #define REPORT_DATA_SIZE 64
-#define RUNTIME_NONCE_MAX 88 /* of an EAT's nonce in JSON */
+#define RUNTIME_NONCE_MAX 88   /* of an EAT's nonce in JSON */
 #define RUNTIME_BOUND_MAX 4096 /* of the attester's own data */
 
 struct runtime_data {

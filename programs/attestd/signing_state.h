@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What the token issuer remembers of its keys besides the private ones: a JSON file of mode 0600. */
+/* What the token issuer remembers of its keys besides the private ones: a JSON file of mode 0600.
+ */
 #ifndef ATTESTD_SIGNING_STATE_H
 #define ATTESTD_SIGNING_STATE_H
 

@@ -139,8 +139,7 @@ static void tell_keys(struct supervisor *s)
 {
     struct buf message owned(buf_done) = buf_of(2 * KEYS_TEXT_MAX);
     write_part(&message, span_str(s->keys ? s->keys : ""));
-    if (s->keys_pipe < 0 ||
-        write(s->keys_pipe, message.at, message.len) == (ssize_t)message.len)
+    if (s->keys_pipe < 0 || write(s->keys_pipe, message.at, message.len) == (ssize_t)message.len)
         return;
     log_warn("the front does not take the public keys");
     if (s->children[CHILD_FRONT].pid)

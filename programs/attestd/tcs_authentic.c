@@ -115,8 +115,7 @@ static fallible check_issuer(const struct tcs_id *id, const struct cert *issuer)
 {
     struct buf cn owned(buf_done) = buf_of(256);
     TRY(cert_subject_cn(issuer, &cn));
-    enum snp_product product =
-        snp_issuer_product(buf_span(&cn), id->vlek ? SNP_VLEK : SNP_VCEK);
+    enum snp_product product = snp_issuer_product(buf_span(&cn), id->vlek ? SNP_VLEK : SNP_VCEK);
     return strcmp(snp_product_name(product), amd_product_name(id->product))
                ? FAIL(DENIED, "upstream's chain is of another product")
                : OK;

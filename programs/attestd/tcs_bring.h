@@ -26,9 +26,9 @@ static inline void tcs_delivery_donep(struct tcs_delivery *d)
 /* Room for one more, with an empty item. NULL when memory or TCS_BRING_MAX is reached. */
 struct tcs_brought *tcs_delivery_add(struct tcs_delivery *d, const struct tcs_id *id);
 
-/* Each is checked as if it were fetched: form, signatures, nothing older than what was seen, nothing
- * ahead of the clock. FAIL_DENIED or FAIL_UPSTREAM say which rule; nothing has changed then. `also`
- * (may be NULL) writes what comes along in the same transaction. */
+/* Each is checked as if it were fetched: form, signatures, nothing older than what was seen,
+ * nothing ahead of the clock. FAIL_DENIED or FAIL_UPSTREAM say which rule; nothing has changed
+ * then. `also` (may be NULL) writes what comes along in the same transaction. */
 fallible tcs_bring(struct tcs_cache *c, struct tcs_delivery *d, int64_t now,
                    fallible (*also)(struct store *s, void *context), void *context);
 

@@ -15,7 +15,7 @@ struct entry {
     int64_t fetched_at;        /* also by an earlier run */
     unsigned fetches;          /* that have ended */
     bool fetching, outdated;   /* outdated: the store has another by now */
-    struct err last; /* of the last fetch */
+    struct err last;           /* of the last fetch */
     unsigned failures;
     int64_t retry_at;
     uint64_t used;
@@ -44,8 +44,7 @@ static void entry_free(struct entry *e)
 }
 OWNED_TYPE(struct entry, entry_free)
 
-fallible tcs_cache_new(const struct tcs_source *source, struct store *store,
-                       struct tcs_cache **out)
+fallible tcs_cache_new(const struct tcs_source *source, struct store *store, struct tcs_cache **out)
 {
     int64_t newest;
     TRY(tcs_store_migrate(store));
@@ -210,13 +209,15 @@ static void keep_untrusted(struct entry *e, struct tcs_item *next)
 
 static bool says_more(struct err a, struct err b)
 {
-    /* A refusal says more than an upstream that cannot say; that one more than one that has nothing. */
+    /* A refusal says more than an upstream that cannot say; that one more than one that has
+     * nothing. */
     static const uint8_t weight[] = { [FAIL_ABSENT] = 1, [FAIL_UPSTREAM] = 2, [FAIL_DENIED] = 3 };
     size_t known = sizeof(weight);
     return (a.kind < known ? weight[a.kind] : 2) > (b.kind < known ? weight[b.kind] : 2);
 }
 
-/* In their order, until one has a good one. With the lock held; it is let go while they are asked. */
+/* In their order, until one has a good one. With the lock held; it is let go while they are asked.
+ */
 static struct err ask_all(struct tcs_cache *c, struct entry *e, const struct tcs_id *id,
                           int64_t now)
 {
@@ -263,8 +264,8 @@ static void fetch(struct tcs_cache *c, struct entry *e, const struct tcs_id *id,
 
 static bool is_due(const struct tcs_cache *c, const struct entry *e, const struct asking *a)
 {
-    return !servable(c, e, a) || (!tcs_item_is_certificate(a->id) &&
-                                  a->now - e->fetched_at >= c->source.refresh_seconds);
+    return !servable(c, e, a) ||
+           (!tcs_item_is_certificate(a->id) && a->now - e->fetched_at >= c->source.refresh_seconds);
 }
 
 static fallible entry_get(struct tcs_cache *c, struct entry *e, const struct asking *a,
@@ -313,8 +314,8 @@ fallible tcs_cache_get(struct tcs_cache *c, const struct tcs_id *id, int64_t now
     if (!failed(result))
         result = entry_find(c, id, &e);
     if (!failed(result))
-        result = entry_get(c, e,
-                           &(struct asking){ .id = id, .now = now, .fetches = e->fetches }, out);
+        result =
+            entry_get(c, e, &(struct asking){ .id = id, .now = now, .fetches = e->fetches }, out);
     pthread_mutex_unlock(&c->lock);
     return result;
 }

@@ -5,7 +5,8 @@
  * the same time, from the first upstream that has a good one. Upstreams that fail leave what is
  * there in force, as long as its own date allows and no longer. When an upstream itself has nothing
  * newer than what is past its date, that is served, as of this very second: whoever verifies with
- * it sees the date. Without any upstream what was brought in is all there is, and is served likewise.
+ * it sees the date. Without any upstream what was brought in is all there is, and is served
+ * likewise.
  *
  * It resists rollback: the newest issue date and evaluation number seen for each thing are
  * remembered, and older ones refused. A clock that is behind the newest date seen is refused too.

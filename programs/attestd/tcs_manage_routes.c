@@ -112,9 +112,9 @@ void collateral_refresh(struct http_exchange *x, void *context)
         return;
     if (http_body(x).len && !http_json_body(x, &body))
         return;
-    if (body && (failed(json_only(body, members)) ||
-                 failed(json_opt_str(body, "item", "item", &item)) ||
-                 (item.len && failed(tcs_id_parse(item, &id))))) {
+    if (body &&
+        (failed(json_only(body, members)) || failed(json_opt_str(body, "item", "item", &item)) ||
+         (item.len && failed(tcs_id_parse(item, &id))))) {
         http_answer_problem(x, 400, "malformed_request", "item is a name that the list has");
         return;
     }
@@ -187,8 +187,8 @@ void collateral_import(struct http_exchange *x, void *context)
         answer_refused(x, e, a.upload.collateral.refused);
         return;
     }
-    log_info("an archive is brought in", "request", http_request_id(x), "user", b.subject,
-             "signer", a.signer, "created", a.created);
+    log_info("an archive is brought in", "request", http_request_id(x), "user", b.subject, "signer",
+             a.signer, "created", a.created);
     http_answer_json(x, 200,
                      json_pack("{s:I,s:I,s:s,s:s}", "items", (json_int_t)a.upload.collateral.count,
                                "platforms", (json_int_t)a.upload.arrival_count, "created",

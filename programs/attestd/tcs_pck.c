@@ -26,8 +26,8 @@ static bool reaches(const uint8_t *have, const uint8_t *need)
 static size_t level_of(const struct pck_cert *c, const struct tcb_info *info)
 {
     size_t i = 0;
-    while (i < info->level_count && !(reaches(c->components, info->levels[i].sgx) &&
-                                      c->pce_svn >= info->levels[i].pce_svn))
+    while (i < info->level_count &&
+           !(reaches(c->components, info->levels[i].sgx) && c->pce_svn >= info->levels[i].pce_svn))
         i++;
     return i;
 }
@@ -215,8 +215,7 @@ static fallible answer_with(const struct tcs_pck *p, const struct pck_certs *cer
 
 /* A raw TCB that was not asked for before. */
 static fallible choose_and_keep(const struct tcs_pck *p, const struct pck_certs *certs,
-                                const struct raw_platform *raw, int64_t now,
-                                struct pck_answer *out)
+                                const struct raw_platform *raw, int64_t now, struct pck_answer *out)
 {
     struct store *s = tcs_cache_store(p->cache);
     size_t at;

@@ -64,8 +64,8 @@ static fallible status_of(int status)
 static fallible ask_pcs(const struct tcs_pck *p, size_t at, const struct raw_platform *raw,
                         struct provided *v)
 {
-    struct buf path owned(buf_done) = buf_of(PATH_MAX_PCK), body owned(buf_done) = buf_of(
-                                                                MANIFEST_MAX + 256);
+    struct buf path owned(buf_done) = buf_of(PATH_MAX_PCK),
+                    body owned(buf_done) = buf_of(MANIFEST_MAX + 256);
     struct http_reply reply owned(http_reply_done) = { 0 };
     struct http_call call = { .method = "GET" };
     buf_add_str(&path, "/sgx/certification/v4/pckcerts");

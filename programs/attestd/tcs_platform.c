@@ -113,8 +113,8 @@ static fallible load_rows(struct store *s, const struct raw_platform *p, struct 
 {
     struct statement *q;
     bool row = true;
-    TRY(store_query(
-        s, "SELECT tcbm, pem, not_after FROM pck_cert WHERE qe_id = ?1 AND pce_id = ?2", &q));
+    TRY(store_query(s, "SELECT tcbm, pem, not_after FROM pck_cert WHERE qe_id = ?1 AND pce_id = ?2",
+                    &q));
     bind_platform(q, p);
     while (c->count < PCK_CERTS_MAX) {
         TRY(store_step(q, &row));

@@ -28,8 +28,8 @@ static inline void raw_platform_donep(struct raw_platform *p)
 {
     raw_platform_done(p);
 }
-/* FAIL_INPUT. Empty spans are absent; an enc_ppid of zeros is too. cpu_svn and pce_svn may be absent
- * only where `svns_optional`. */
+/* FAIL_INPUT. Empty spans are absent; an enc_ppid of zeros is too. cpu_svn and pce_svn may be
+ * absent only where `svns_optional`. */
 fallible raw_platform_set(struct raw_platform *p, struct span qe_id, struct span pce_id,
                           struct span cpu_svn, struct span pce_svn, struct span enc_ppid,
                           struct span manifest, bool svns_optional);

@@ -234,8 +234,7 @@ static int refresh_all(const struct tcs_service *s)
         status = 500;
     store_unlock(store);
     for (size_t i = 0; i < r.count && status == 200; i++)
-        if (!tcs_id_is_amd(&r.ids[i]) &&
-            failed(tcs_cache_renew(s->cache, &r.ids[i], clock_now())))
+        if (!tcs_id_is_amd(&r.ids[i]) && failed(tcs_cache_renew(s->cache, &r.ids[i], clock_now())))
             status = 502;
     free(r.ids);
     return status;

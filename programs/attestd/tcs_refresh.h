@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A thread that renews collateral before it ends, and says so in the log where that does not help. */
+/* A thread that renews collateral before it ends, and says so in the log where that does not help.
+ */
 #ifndef ATTESTD_TCS_REFRESH_H
 #define ATTESTD_TCS_REFRESH_H
 

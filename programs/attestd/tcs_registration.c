@@ -85,8 +85,9 @@ static bool wanted(const json_t *fmspcs, const char *fmspc)
 
 fallible platform_list(struct store *s, const json_t *fmspcs, json_t **out)
 {
-    static const char *const names[] = { "qe_id",    "pce_id",            "cpu_svn", "pce_svn",
-                                         "enc_ppid", "platform_manifest", "fmspc",   NULL };
+    static const char *const names[] = { "qe_id",   "pce_id",   "cpu_svn",
+                                         "pce_svn", "enc_ppid", "platform_manifest",
+                                         "fmspc",   NULL };
     owned(json_free) json_t *all = NULL;
     struct statement *q;
     TRY(store_query(s,
@@ -115,8 +116,8 @@ static fallible add_parts(struct store *s, json_t *platform)
     const char *pce_id = json_string_value(json_object_get(platform, "pce_id"));
     struct statement *q;
     json_t *rows;
-    TRY(store_query(
-        s, "SELECT pem FROM pck_cert WHERE qe_id = ?1 AND pce_id = ?2 ORDER BY tcbm", &q));
+    TRY(store_query(s, "SELECT pem FROM pck_cert WHERE qe_id = ?1 AND pce_id = ?2 ORDER BY tcbm",
+                    &q));
     bind_str(q, 1, qe_id);
     bind_str(q, 2, pce_id);
     TRY(rows_as_json(q, cert_names, &rows));

@@ -50,8 +50,8 @@ static const char *given(const char *text)
 
 static fallible read_api_key(const char *path, char **out)
 {
-    struct buf text owned(buf_done) = buf_of(API_KEY_MAX), header owned(buf_done) = buf_of(
-                                                               API_KEY_MAX + 64);
+    struct buf text owned(buf_done) = buf_of(API_KEY_MAX),
+                    header owned(buf_done) = buf_of(API_KEY_MAX + 64);
     if (!given(path))
         return OK;
     TRY(file_check_private(path));
@@ -150,8 +150,9 @@ static fallible fill_service(struct tcs_role *r, const struct attestd_config *c)
     TRY(read_token(c->user_token_hash, &s->user));
     TRY(read_token(c->admin_token_hash, &s->admin));
     /* Where the cache runs alone there may be nobody who gives out tokens. */
-    return given(c->aas_jwks) && file_exists(c->aas_jwks) ? pinned_keys_open(c->aas_jwks, &s->aas_keys)
-                                                          : OK;
+    return given(c->aas_jwks) && file_exists(c->aas_jwks)
+               ? pinned_keys_open(c->aas_jwks, &s->aas_keys)
+               : OK;
 }
 
 fallible tcs_role_open(const struct attestd_config *c, struct tcs_role **out)

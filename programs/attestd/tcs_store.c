@@ -156,8 +156,8 @@ fallible tcs_store_check_newer(struct store *s, const struct tcs_id *id,
     TRY(store_query(s, "SELECT issued, evaluation FROM newest WHERE key = ?1", &q));
     bind_str(q, 1, key);
     TRY(store_step(q, &row));
-    bool older = row && (item->issued < column_int(q, 0) ||
-                         item->evaluation < (uint64_t)column_int(q, 1));
+    bool older =
+        row && (item->issued < column_int(q, 0) || item->evaluation < (uint64_t)column_int(q, 1));
     store_reset(q);
     return older ? FAIL(UPSTREAM, "this collateral is older than what was seen before") : OK;
 }

@@ -178,8 +178,8 @@ static fallible read_pck_certs(struct tcs_upload *u, const json_t *list,
         const json_t *one = json_array_get(list, i);
         struct tcs_arrival *a = &u->arrivals[i];
         TRY(raw_platform_set(&a->raw, text_of(one, "qe_id"), text_of(one, "pce_id"), SPAN(""),
-                             SPAN(""), text_of(one, "enc_ppid"),
-                             text_of(one, "platform_manifest"), true));
+                             SPAN(""), text_of(one, "enc_ppid"), text_of(one, "platform_manifest"),
+                             true));
         u->arrival_count++;
         TRY(add_certs(u, a, json_object_get(one, "certs"), roots));
     }

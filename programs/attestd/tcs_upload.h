@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* PUT platformcollateral: what a PCCS' administrator brings in for platforms without a way to Intel.
- * All of it is verified first; then all of it is kept, or nothing. */
+/* PUT platformcollateral: what a PCCS' administrator brings in for platforms without a way to
+ * Intel. All of it is verified first; then all of it is kept, or nothing. */
 #ifndef ATTESTD_TCS_UPLOAD_H
 #define ATTESTD_TCS_UPLOAD_H
 

@@ -195,7 +195,9 @@ fallible tcs_upstreams_fetch(void *context, size_t at, const struct tcs_id *id,
     struct buf url owned(buf_done) = buf_of(URL_MAX);
     bool amd = tcs_id_is_amd(id), by_url = asks_root_crl_url(u, id) && !at;
     size_t nth = at - (asks_root_crl_url(u, id) ? 1 : 0);
-    struct tcs_pause *p = by_url ? &u->root_crl_pause : amd ? &u->kds_pause[nth] : &u->pcs_pause[nth];
+    struct tcs_pause *p = by_url ? &u->root_crl_pause
+                          : amd  ? &u->kds_pause[nth]
+                                 : &u->pcs_pause[nth];
     TRY(pause_check(u, p));
     if (by_url) {
         buf_add_str(&url, u->root_crl_url);

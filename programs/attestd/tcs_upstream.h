@@ -14,8 +14,8 @@
 #include "http/client.h"
 
 #define TCS_UPSTREAMS_MAX 8
-#define TCS_UPSTREAM_TRIES 2        /* of one that answers with an error that may pass */
-#define TCS_UPSTREAM_PAUSE_MAX 60   /* seconds */
+#define TCS_UPSTREAM_TRIES 2      /* of one that answers with an error that may pass */
+#define TCS_UPSTREAM_PAUSE_MAX 60 /* seconds */
 
 struct tcs_http {
     struct http_client *client;
@@ -24,7 +24,8 @@ struct tcs_http {
 };
 /* From one. Nothing is checked here. */
 fallible tcs_http_fetch(const struct tcs_http *h, const struct tcs_id *id, struct tcs_item *out);
-/* Appends a PCK certificate and its issuers, in PEM. FAIL_ABSENT: there is none for this platform. */
+/* Appends a PCK certificate and its issuers, in PEM. FAIL_ABSENT: there is none for this platform.
+ */
 fallible tcs_http_pck(const struct tcs_http *h, const struct pck_query *q, struct buf *pem);
 
 struct tcs_upstreams {

@@ -17,8 +17,8 @@ static uintptr_t huge_up(uintptr_t at)
     return (at + HUGE - 1) & ~(HUGE - 1);
 }
 
-/* A copy in huge pages takes the place of what was copied, in one call: the code that runs is the same before it
- * and after it. */
+/* A copy in huge pages takes the place of what was copied, in one call: the code that runs is the
+ * same before it and after it. */
 static void replace(uintptr_t at, size_t len, int protection)
 {
     size_t size = huge_up(len), room = size + HUGE;
@@ -27,7 +27,8 @@ static void replace(uintptr_t at, size_t len, int protection)
         return;
     uint8_t *copy = (uint8_t *)huge_up((uintptr_t)area);
     memcpy(copy, (const void *)at, len);
-    bool joined = madvise(copy, size, MADV_COLLAPSE) == 0 && mprotect(copy, size, protection) == 0 &&
+    bool joined = madvise(copy, size, MADV_COLLAPSE) == 0 &&
+                  mprotect(copy, size, protection) == 0 &&
                   mremap(copy, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, (void *)at) != MAP_FAILED;
     uint8_t *end = area + room;
     if (!joined) {

@@ -24,7 +24,7 @@ struct work {
     const struct worker *worker;
     int answer;
     int64_t now;
-    struct buf evidence; /* as verify_evidence takes it */
+    struct buf evidence;   /* as verify_evidence takes it */
     struct span pck_chain; /* brought for a quote that has none */
     struct collateral_key needs;
     bool named; /* the evidence names its platform: `needs` says what collateral is for it */
@@ -54,9 +54,9 @@ static void write_record(const struct work_request *q, struct buf *out)
 static void name_platform(struct work *w)
 {
     struct span evidence = buf_span(&w->evidence);
-    w->named = !failed(evidence_needs(evidence, &w->needs)) ||
-               (w->pck_chain.len &&
-                !failed(evidence_needs_with(evidence, w->pck_chain, &w->needs)));
+    w->named =
+        !failed(evidence_needs(evidence, &w->needs)) ||
+        (w->pck_chain.len && !failed(evidence_needs_with(evidence, w->pck_chain, &w->needs)));
 }
 
 static bool type_agrees(const struct collateral_key *k, struct span media_type)
@@ -218,8 +218,8 @@ static struct span collateral_digest(const struct collateral_set *c, char out[DI
 
 static bool is_measurement(const json_t *condition)
 {
-    static const char *const claims[] = { "mrtd", "mrenclave", "mrsigner", "measurement", "rtmr2",
-                                          "rtmr3" };
+    static const char *const claims[] = { "mrtd",        "mrenclave", "mrsigner",
+                                          "measurement", "rtmr2",     "rtmr3" };
     const char *claim = json_string_value(json_object_get(condition, "claim"));
     if (!json_object_get(condition, "equals") && !json_object_get(condition, "in"))
         return false;
@@ -282,8 +282,8 @@ static fallible decide(struct work *w, const struct runtime_data *rd, const stru
         .genuine = verified,
         .measured = any_names_measurement(documents),
         .reason = verified && denied ? "the platform is on the deny list"
-                  : verified ? "the evidence is genuine but an appraisal policy is not met"
-                           : verify_result_reason(w->result),
+                  : verified         ? "the evidence is genuine but an appraisal policy is not met"
+                                     : verify_result_reason(w->result),
         .failed = wrong,
     };
     return attestation_decision(&facts, decision);

@@ -23,7 +23,8 @@ static void print_row(const struct session *s, const char *what, const json_t *r
                (long long)json_integer_value(json_object_get(row, "version")));
 }
 
-static int send(const struct change *c, const char *method, const char *path, const json_t *body, const char *what)
+static int send(const struct change *c, const char *method, const char *path, const json_t *body,
+                const char *what)
 {
     struct session s owned(session_close) = { 0 };
     json_t *answer owned(json_free) = NULL;
@@ -50,7 +51,10 @@ static int checked(const char *file, json_t *body)
     return rc;
 }
 
-#define FILE_OPTION(to) { "file", 'f', OPTION_TEXT, "FILE", "the policy as JSON; - is standard input", &(to) }
+#define FILE_OPTION(to)                                                                            \
+    {                                                                                              \
+        "file", 'f', OPTION_TEXT, "FILE", "the policy as JSON; - is standard input", &(to)         \
+    }
 
 static int needed(bool there, const char *what)
 {
@@ -69,8 +73,10 @@ static int appraisal_create(int argc, char **argv)
         SESSION_OPTIONS(c.session),
         { 0 },
     };
-    const struct command_help help = { "warder appraisal create", "", "make an appraisal policy",
-                                       "The file is checked before it is sent; errors are not sent at all." };
+    const struct command_help help = {
+        "warder appraisal create", "", "make an appraisal policy",
+        "The file is checked before it is sent; errors are not sent at all."
+    };
     json_t *body owned(json_free) = json_object();
     int rc;
 
@@ -87,8 +93,10 @@ static int appraisal_update(int argc, char **argv)
 {
     struct change c = { 0 };
     const struct option_row rows[] = { FILE_OPTION(c.file), SESSION_OPTIONS(c.session), { 0 } };
-    const struct command_help help = { "warder appraisal update", "NAME", "write the next version of an appraisal policy",
-                                       "Earlier versions stay: warder appraisal versions, rollback." };
+    const struct command_help help = {
+        "warder appraisal update", "NAME", "write the next version of an appraisal policy",
+        "Earlier versions stay: warder appraisal versions, rollback."
+    };
     struct buf path owned(buf_done) = buf_of(256);
     json_t *body owned(json_free) = json_object();
     int rc;
@@ -108,7 +116,8 @@ static int appraisal_rollback(int argc, char **argv)
     struct change c = { 0 };
     const char *operands[2];
     const struct option_row rows[] = { SESSION_OPTIONS(c.session), { 0 } };
-    const struct command_help help = { "warder appraisal rollback", "NAME VERSION", "take an earlier version up again",
+    const struct command_help help = { "warder appraisal rollback", "NAME VERSION",
+                                       "take an earlier version up again",
                                        "Its content becomes the next version; nothing is lost." };
     struct buf path owned(buf_done) = buf_of(256);
     json_t *body owned(json_free) = json_object();
@@ -117,7 +126,8 @@ static int appraisal_rollback(int argc, char **argv)
     if (!verb_options(argc, argv, rows, &help, 2, operands, &rc))
         return rc;
     size_t digits = strspn(operands[1], "0123456789");
-    rc = needed(digits && digits < 10 && !operands[1][digits], "VERSION is a number: warder appraisal versions NAME");
+    rc = needed(digits && digits < 10 && !operands[1][digits],
+                "VERSION is a number: warder appraisal versions NAME");
     if (rc || !policy_path(operands[0], "/rollback", &path))
         return EXIT_USAGE;
     json_set_int(body, "version", strtoll(operands[1], NULL, 10));
@@ -129,12 +139,15 @@ static int appraisal_import(int argc, char **argv)
     struct change c = { 0 };
     const struct option_row rows[] = {
         { "file", 'f', OPTION_TEXT, "FILE", "the signed bundle", &c.file },
-        { "base", 0, OPTION_TEXT, "NAME", "policy that must hold besides (default: default)", &c.base },
+        { "base", 0, OPTION_TEXT, "NAME", "policy that must hold besides (default: default)",
+          &c.base },
         SESSION_OPTIONS(c.session),
         { 0 },
     };
-    const struct command_help help = { "warder appraisal import", "NAME", "write the next version from a signed measurement bundle",
-                                       "The service takes bundles by the keys of its configuration, [as] bundle_keys, and refuses any other." };
+    const struct command_help help = { "warder appraisal import", "NAME",
+                                       "write the next version from a signed measurement bundle",
+                                       "The service takes bundles by the keys of its "
+                                       "configuration, [as] bundle_keys, and refuses any other." };
     struct buf path owned(buf_done) = buf_of(256), text owned(buf_done) = buf_of(JOSE_TEXT_MAX);
     json_t *body owned(json_free) = json_object();
     int rc;
@@ -155,20 +168,28 @@ static int appraisal_import(int argc, char **argv)
 
 static int appraisal_list(int argc, char **argv)
 {
-    return list_rows(argc, argv, SERVICE_AS, "/as/v1/policies", "warder appraisal list", "appraisal policies",
-                     (const struct column[]){ { "id", "ID" }, { "name", "NAME" }, { "version", "VERSION" }, { "updated_at", "WRITTEN" },
-                                              { "author", "BY" }, { "digest", "DIGEST" }, { 0 } });
+    return list_rows(argc, argv, SERVICE_AS, "/as/v1/policies", "warder appraisal list",
+                     "appraisal policies",
+                     (const struct column[]){ { "id", "ID" },
+                                              { "name", "NAME" },
+                                              { "version", "VERSION" },
+                                              { "updated_at", "WRITTEN" },
+                                              { "author", "BY" },
+                                              { "digest", "DIGEST" },
+                                              { 0 } });
 }
 
 static int appraisal_show(int argc, char **argv)
 {
     struct change c = { 0 };
     const struct option_row rows[] = {
-        { "version", 0, OPTION_NUMBER, "N", "an earlier version (default: the newest)", &c.version },
+        { "version", 0, OPTION_NUMBER, "N", "an earlier version (default: the newest)",
+          &c.version },
         SESSION_OPTIONS(c.session),
         { 0 },
     };
-    const struct command_help help = { "warder appraisal show", "ID", "one appraisal policy", NULL };
+    const struct command_help help = { "warder appraisal show", "ID", "one appraisal policy",
+                                       NULL };
     struct buf path owned(buf_done) = buf_of(256);
     struct session s owned(session_close) = { 0 };
     json_t *answer owned(json_free) = NULL;
@@ -188,7 +209,8 @@ static int appraisal_versions(int argc, char **argv)
 {
     struct change c = { 0 };
     const struct option_row rows[] = { SESSION_OPTIONS(c.session), { 0 } };
-    const struct command_help help = { "warder appraisal versions", "NAME", "all versions of a policy, the newest first", NULL };
+    const struct command_help help = { "warder appraisal versions", "NAME",
+                                       "all versions of a policy, the newest first", NULL };
     struct buf path owned(buf_done) = buf_of(256);
     struct session s owned(session_close) = { 0 };
     json_t *answer owned(json_free) = NULL;
@@ -204,14 +226,19 @@ static int appraisal_versions(int argc, char **argv)
     if (s.json)
         print_json(rows_of(answer));
     else
-        print_table(rows_of(answer), (const struct column[]){ { "version", "VERSION" }, { "updated_at", "WRITTEN" }, { "author", "BY" },
-                                                              { "restored_from", "FROM" }, { "digest", "DIGEST" }, { 0 } });
+        print_table(rows_of(answer), (const struct column[]){ { "version", "VERSION" },
+                                                              { "updated_at", "WRITTEN" },
+                                                              { "author", "BY" },
+                                                              { "restored_from", "FROM" },
+                                                              { "digest", "DIGEST" },
+                                                              { 0 } });
     return EXIT_OK;
 }
 
 static int appraisal_delete(int argc, char **argv)
 {
-    return delete_one(argc, argv, SERVICE_AS, "/as/v1/policies/", "warder appraisal delete", "delete an appraisal policy");
+    return delete_one(argc, argv, SERVICE_AS, "/as/v1/policies/", "warder appraisal delete",
+                      "delete an appraisal policy");
 }
 
 int cli_appraisal(int argc, char **argv)
@@ -235,5 +262,6 @@ int cli_appraisal(int argc, char **argv)
         { "import", appraisal_import, "the next version from signed measurements" },
         { 0 },
     };
-    return verb_dispatch("warder appraisal", "appraisal policies: what evidence must say", verbs, argc, argv);
+    return verb_dispatch("warder appraisal", "appraisal policies: what evidence must say", verbs,
+                         argc, argv);
 }

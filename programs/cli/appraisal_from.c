@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* warder appraisal from-evidence, from-sigstruct, from-bundle: policies from reference values, on standard output. */
+/* warder appraisal from-evidence, from-sigstruct, from-bundle: policies from reference values, on
+ * standard output. */
 #include "cli/appraisal.h"
 
 #include "base/clock.h"
@@ -15,8 +16,11 @@
 
 #define KEYS_MAX (64U << 10)
 
-#define BASE_OPTION(to)                                                                                               \
-    { "base", 0, OPTION_TEXT, "POLICY", "what must hold besides: FILE, NAME or none (default: the built-in default)", &(to) }
+#define BASE_OPTION(to)                                                                            \
+    {                                                                                              \
+        "base", 0, OPTION_TEXT, "POLICY",                                                          \
+            "what must hold besides: FILE, NAME or none (default: the built-in default)", &(to)    \
+    }
 
 /* The base policy's document; NULL in *out for none. */
 static int base_read(const struct session_options *options, const char *named, json_t **out)
@@ -64,7 +68,10 @@ static int claims_write(const char *from, const json_t *base, const json_t *clai
 
 static int refuse_debug(const char *from)
 {
-    fprintf(stderr, "warder: %s: made for debugging: its owner can read and change it, so its measurement says nothing\n", from);
+    fprintf(stderr,
+            "warder: %s: made for debugging: its owner can read and change it, so its measurement "
+            "says nothing\n",
+            from);
     return EXIT_DENIED;
 }
 
@@ -74,17 +81,19 @@ int appraisal_from_evidence(int argc, char **argv)
     const char *named = NULL;
     bool signer = false, good = false;
     const struct option_row rows[] = {
-        { "signer", 0, OPTION_FLAG, NULL, "leave out what another build by the same signer changes", &signer },
+        { "signer", 0, OPTION_FLAG, NULL, "leave out what another build by the same signer changes",
+          &signer },
         BASE_OPTION(named),
         VERIFY_OPTIONS(v),
         SESSION_OPTIONS(v.session),
         { 0 },
     };
-    const struct command_help help = {
-        "warder appraisal from-evidence", "EVIDENCE", "a policy for the workload that this evidence is of",
-        "The evidence is verified first: reference values come from what was signed. The policy is written to standard\n"
-        "output: warder appraisal from-evidence quote.bin >web.json\n\nExit status: 0 written, 1 not, 3 refused."
-    };
+    const struct command_help help = { "warder appraisal from-evidence", "EVIDENCE",
+                                       "a policy for the workload that this evidence is of",
+                                       "The evidence is verified first: reference values come from "
+                                       "what was signed. The policy is written to standard\n"
+                                       "output: warder appraisal from-evidence quote.bin "
+                                       ">web.json\n\nExit status: 0 written, 1 not, 3 refused." };
     json_t *answer owned(json_free) = NULL, *base owned(json_free) = NULL;
     int64_t at;
     int rc;
@@ -114,16 +123,17 @@ int appraisal_from_sigstruct(int argc, char **argv)
     const char *path, *named = NULL;
     bool signer = false;
     const struct option_row rows[] = {
-        { "signer", 0, OPTION_FLAG, NULL, "leave out what another build by the same signer changes", &signer },
+        { "signer", 0, OPTION_FLAG, NULL, "leave out what another build by the same signer changes",
+          &signer },
         BASE_OPTION(named),
         SESSION_OPTIONS(options),
         { 0 },
     };
-    const struct command_help help = {
-        "warder appraisal from-sigstruct", "FILE", "a policy for the SGX enclave that this SIGSTRUCT is of",
-        "Its RSA signature is checked; MRSIGNER is the hash of its key. The SVN becomes a minimum.\n\n"
-        "Exit status: 0 written, 1 not a SIGSTRUCT, 3 refused."
-    };
+    const struct command_help help = { "warder appraisal from-sigstruct", "FILE",
+                                       "a policy for the SGX enclave that this SIGSTRUCT is of",
+                                       "Its RSA signature is checked; MRSIGNER is the hash of its "
+                                       "key. The SVN becomes a minimum.\n\n"
+                                       "Exit status: 0 written, 1 not a SIGSTRUCT, 3 refused." };
     struct buf bytes owned(buf_done) = buf_of(SIGSTRUCT_SIZE + 1);
     json_t *claims owned(json_free) = NULL, *base owned(json_free) = NULL;
     struct sigstruct s;
@@ -151,7 +161,8 @@ int appraisal_from_sigstruct(int argc, char **argv)
 
 static int bundle_read(const char *path, const char *keys_path, json_t **bundle)
 {
-    struct buf text owned(buf_done) = buf_of(JOSE_TEXT_MAX), keys owned(buf_done) = buf_of(KEYS_MAX);
+    struct buf text owned(buf_done) = buf_of(JOSE_TEXT_MAX),
+                    keys owned(buf_done) = buf_of(KEYS_MAX);
     struct jwks *set owned(jwks_free) = NULL;
     struct err e = crypto_start(CRYPTO_MEMORY_PLAIN);
 
@@ -160,7 +171,8 @@ static int bundle_read(const char *path, const char *keys_path, json_t **bundle)
     if (!failed(e))
         e = jwks_parse(buf_span(&keys), &set);
     if (failed(e))
-        return print_failure(e, keys_path, "a JWK set with the public keys of those who sign bundles");
+        return print_failure(e, keys_path,
+                             "a JWK set with the public keys of those who sign bundles");
     e = file_read(path, &text);
     struct span jws = buf_span(&text);
     while (jws.len && (jws.at[jws.len - 1] == '\n' || jws.at[jws.len - 1] == '\r'))
@@ -180,9 +192,12 @@ int appraisal_from_bundle(int argc, char **argv)
         SESSION_OPTIONS(options),
         { 0 },
     };
-    const struct command_help help = { "warder appraisal from-bundle", "FILE", "a policy from a signed measurement bundle",
-                                       "docs/policy-language.md describes bundles. 'warder appraisal import' has the service do the same\n"
-                                       "with the keys of its configuration.\n\nExit status: 0 written, 1 not a bundle, 3 refused." };
+    const struct command_help help = {
+        "warder appraisal from-bundle", "FILE", "a policy from a signed measurement bundle",
+        "docs/policy-language.md describes bundles. 'warder appraisal import' has the service do "
+        "the same\n"
+        "with the keys of its configuration.\n\nExit status: 0 written, 1 not a bundle, 3 refused."
+    };
     json_t *bundle owned(json_free) = NULL, *base owned(json_free) = NULL;
     int rc;
 

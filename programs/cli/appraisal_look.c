@@ -9,11 +9,11 @@ int appraisal_lint(int argc, char **argv)
 {
     const char *path, *output = NULL;
     const struct option_row rows[] = { OUTPUT_OPTION(output), { 0 } };
-    const struct command_help help = {
-        "warder appraisal lint", "FILE", "check an appraisal policy without storing it",
-        "Every place that is wrong, with what to do there. Errors keep a policy from being stored; warnings do not.\n\n"
-        "Exit status: 0 no errors, 1 errors."
-    };
+    const struct command_help help = { "warder appraisal lint", "FILE",
+                                       "check an appraisal policy without storing it",
+                                       "Every place that is wrong, with what to do there. Errors "
+                                       "keep a policy from being stored; warnings do not.\n\n"
+                                       "Exit status: 0 no errors, 1 errors." };
     struct policy *p owned(policy_free) = NULL;
     json_t *remarks owned(json_free) = NULL;
     bool json;
@@ -32,8 +32,10 @@ int appraisal_explain(int argc, char **argv)
     struct session_options options = { 0 };
     const char *operand;
     const struct option_row rows[] = { SESSION_OPTIONS(options), { 0 } };
-    const struct command_help help = { "warder appraisal explain", "FILE|NAME[@VERSION]", "a policy in plain words",
-                                       "A file's name has a '/' or ends in .json; anything else names a stored policy." };
+    const struct command_help help = {
+        "warder appraisal explain", "FILE|NAME[@VERSION]", "a policy in plain words",
+        "A file's name has a '/' or ends in .json; anything else names a stored policy."
+    };
     struct policy *p owned(policy_free) = NULL;
     json_t *words owned(json_free) = NULL;
     bool json;
@@ -68,15 +70,19 @@ static void print_changes(const json_t *diff)
     const char *effect = text_of(diff, "effect");
     size_t i, k;
 
-    printf("%s\n", !strcmp(effect, "same")      ? "Both accept the same evidence."
-                   : !strcmp(effect, "looser")  ? "The second is LOOSER: it accepts more evidence."
-                   : !strcmp(effect, "tighter") ? "The second is tighter: it accepts less evidence."
-                                                : "The second accepts evidence that the first refuses, or the other way around.");
-    json_array_foreach (changes, i, change) {
+    printf("%s\n",
+           !strcmp(effect, "same")     ? "Both accept the same evidence."
+           : !strcmp(effect, "looser") ? "The second is LOOSER: it accepts more evidence."
+           : !strcmp(effect, "tighter")
+               ? "The second is tighter: it accepts less evidence."
+               : "The second accepts evidence that the first refuses, or the other way around.");
+    json_array_foreach(changes, i, change)
+    {
         printf("  %s: ", text_of(change, "kind"));
         print_clean(stdout, span_str(text_of(change, "text")));
         printf("\n      in:");
-        json_array_foreach (json_object_get(change, "alternatives"), k, place) {
+        json_array_foreach(json_object_get(change, "alternatives"), k, place)
+        {
             putchar(' ');
             print_clean(stdout, span_str(json_string_value(place)));
         }
@@ -89,9 +95,12 @@ int appraisal_diff(int argc, char **argv)
     struct session_options options = { 0 };
     const char *operands[2];
     const struct option_row rows[] = { SESSION_OPTIONS(options), { 0 } };
-    const struct command_help help = { "warder appraisal diff", "BEFORE AFTER", "what a change of a policy means",
-                                       "Each is FILE or NAME[@VERSION]. Conditions are compared by what they accept, not by how they\n"
-                                       "are written.\n\nExit status: 0 both accept the same evidence, 1 they do not." };
+    const struct command_help help = {
+        "warder appraisal diff", "BEFORE AFTER", "what a change of a policy means",
+        "Each is FILE or NAME[@VERSION]. Conditions are compared by what they accept, not by how "
+        "they\n"
+        "are written.\n\nExit status: 0 both accept the same evidence, 1 they do not."
+    };
     struct policy *before owned(policy_free) = NULL, *after owned(policy_free) = NULL;
     json_t *diff owned(json_free) = NULL;
     bool json;

@@ -50,7 +50,8 @@ static int claims_from_file(struct trial *t)
         e = json_parse_object(buf_span(&text), &t->whole);
     if (failed(e))
         return print_failure(e, t->claims_file, NULL);
-    json_t *inside = json_object_get(t->whole, "claims"); /* the JSON of `warder verify`, or claims alone */
+    json_t *inside =
+        json_object_get(t->whole, "claims"); /* the JSON of `warder verify`, or claims alone */
     t->source = "claims";
     t->claims = json_incref(json_is_object(inside) ? inside : t->whole);
     return EXIT_OK;
@@ -73,9 +74,9 @@ static bool listed(const json_t *decisions, const char *id)
     const json_t *one, *rows = rows_of(decisions);
     size_t i;
 
-    json_array_foreach (rows, i, one)
-        if (!strcmp(json_string_value(json_object_get(one, "id")) ?: "", id))
-            return true;
+    json_array_foreach(
+        rows, i,
+        one) if (!strcmp(json_string_value(json_object_get(one, "id")) ?: "", id)) return true;
     return false;
 }
 
@@ -95,7 +96,8 @@ static int claims_from_decision(struct session *s, struct trial *t, const char *
     return EXIT_OK;
 }
 
-/* The record of the key broker names the decision; where that is forgotten, the claims that it wrote down itself. */
+/* The record of the key broker names the decision; where that is forgotten, the claims that it
+ * wrote down itself. */
 static int claims_from_record(struct session *s, struct trial *t, const json_t *decisions)
 {
     struct buf path owned(buf_done) = buf_of(256);
@@ -105,7 +107,8 @@ static int claims_from_record(struct session *s, struct trial *t, const json_t *
     int rc = session_call(s, SERVICE_KBS, "GET", buf_str(&path), NULL, &record);
     if (rc)
         return rc;
-    const char *id = json_string_value(json_object_get(json_object_get(record, "attestation"), "id"));
+    const char *id =
+        json_string_value(json_object_get(json_object_get(record, "attestation"), "id"));
     if (id && uuid_valid(span_str(id)) && listed(decisions, id))
         return claims_from_decision(s, t, id);
     if (!json_object_get(record, "claims")) {
@@ -130,7 +133,8 @@ static int claims_from_request(struct trial *t)
         rc = session_call(&s, SERVICE_AS, "GET", "/as/v1/decisions", NULL, &decisions);
     if (rc)
         return rc;
-    return listed(decisions, t->request) ? claims_from_decision(&s, t, t->request) : claims_from_record(&s, t, decisions);
+    return listed(decisions, t->request) ? claims_from_decision(&s, t, t->request)
+                                         : claims_from_record(&s, t, decisions);
 }
 
 static int claims_find(struct trial *t)
@@ -145,7 +149,8 @@ static int claims_find(struct trial *t)
     if (v->evidence)
         return claims_from_evidence(t);
     if (v->at && failed(clock_parse(span_str(v->at), &t->at))) {
-        fprintf(stderr, "warder: --at takes RFC 3339 (2026-11-23T12:00:00Z) or seconds since 1970\n");
+        fprintf(stderr,
+                "warder: --at takes RFC 3339 (2026-11-23T12:00:00Z) or seconds since 1970\n");
         return EXIT_USAGE;
     }
     return t->request ? claims_from_request(t) : claims_from_file(t);
@@ -162,21 +167,27 @@ static void print_findings(const json_t *alternative)
     const json_t *f;
     size_t i;
 
-    json_array_foreach (json_object_get(alternative, "failed"), i, f) {
-        char *expected owned(free) = json_dumps(json_object_get(f, "expected"), JSON_ENCODE_ANY | JSON_COMPACT);
-        char *actual owned(free) = json_dumps(json_object_get(f, "actual"), JSON_ENCODE_ANY | JSON_COMPACT);
-        printf("    %s %s %.300s\n      found: %.300s\n", text_of(f, "claim"), text_of(f, "operator"),
-               expected ? expected : "", actual && strcmp(actual, "null") ? actual : "absent");
+    json_array_foreach(json_object_get(alternative, "failed"), i, f)
+    {
+        char *expected owned(free) =
+            json_dumps(json_object_get(f, "expected"), JSON_ENCODE_ANY | JSON_COMPACT);
+        char *actual owned(free) =
+            json_dumps(json_object_get(f, "actual"), JSON_ENCODE_ANY | JSON_COMPACT);
+        printf("    %s %s %.300s\n      found: %.300s\n", text_of(f, "claim"),
+               text_of(f, "operator"), expected ? expected : "",
+               actual && strcmp(actual, "null") ? actual : "absent");
     }
 }
 
 static void print_change(const json_t *answer)
 {
-    const json_t *one, *changes = json_object_get(answer, "smallest_change"), *edits = json_object_get(answer, "policy_change");
+    const json_t *one, *changes = json_object_get(answer, "smallest_change"),
+                       *edits = json_object_get(answer, "policy_change");
     size_t i;
 
     printf("\nThe smallest change that would pass (%s):\n", text_of(answer, "nearest"));
-    json_array_foreach (changes, i, one) {
+    json_array_foreach(changes, i, one)
+    {
         const json_t *instead = json_object_get(json_array_get(edits, i), "instead");
         printf("  ");
         print_clean(stdout, span_str(text_of(one, "needed")));
@@ -193,7 +204,8 @@ static void print_trial(const struct trial *t, const json_t *answer)
     const json_t *alternative;
     size_t i;
 
-    printf("%s  (%s%s)\n", met ? "MET" : "NOT MET", t->source, t->partial ? ": only the claims that it keeps" : "");
+    printf("%s  (%s%s)\n", met ? "MET" : "NOT MET", t->source,
+           t->partial ? ": only the claims that it keeps" : "");
     if (t->refusal) {
         printf("  the evidence itself is refused: ");
         print_clean(stdout, span_str(t->refusal));
@@ -201,7 +213,8 @@ static void print_trial(const struct trial *t, const json_t *answer)
     }
     if (met)
         return;
-    json_array_foreach (json_object_get(answer, "alternatives"), i, alternative) {
+    json_array_foreach(json_object_get(answer, "alternatives"), i, alternative)
+    {
         printf("  %s failed:\n", text_of(alternative, "path"));
         print_findings(alternative);
     }
@@ -230,17 +243,23 @@ int appraisal_test(int argc, char **argv)
 {
     struct trial t owned(trial_done) = { 0 };
     const struct option_row rows[] = {
-        { "evidence", 'e', OPTION_TEXT, "FILE", "a quote or an evidence bundle, verified first", &t.verify.evidence },
-        { "request", 0, OPTION_TEXT, "ID", "a past request: id of an audit record, or of a decision", &t.request },
-        { "claims", 0, OPTION_TEXT, "FILE", "claims as JSON, or the answer of warder verify -o json", &t.claims_file },
+        { "evidence", 'e', OPTION_TEXT, "FILE", "a quote or an evidence bundle, verified first",
+          &t.verify.evidence },
+        { "request", 0, OPTION_TEXT, "ID",
+          "a past request: id of an audit record, or of a decision", &t.request },
+        { "claims", 0, OPTION_TEXT, "FILE",
+          "claims as JSON, or the answer of warder verify -o json", &t.claims_file },
         VERIFY_OPTIONS(t.verify),
         SESSION_OPTIONS(t.verify.session),
         { 0 },
     };
     const struct command_help help = {
-        "warder appraisal test", "FILE|NAME[@VERSION]", "what a policy would say, without asking for a token",
-        "Of a refusal: what failed in each alternative, and the smallest change that would pass. A past request is tried by\n"
-        "the claims that the attestation service remembers, or else by those that the audit record keeps.\n\n"
+        "warder appraisal test", "FILE|NAME[@VERSION]",
+        "what a policy would say, without asking for a token",
+        "Of a refusal: what failed in each alternative, and the smallest change that would pass. A "
+        "past request is tried by\n"
+        "the claims that the attestation service remembers, or else by those that the audit record "
+        "keeps.\n\n"
         "Exit status: 0 the policy is met, 1 it is not, or the evidence is refused."
     };
     struct policy *p owned(policy_free) = NULL;
@@ -261,6 +280,10 @@ int appraisal_decisions(int argc, char **argv)
 {
     return list_rows(argc, argv, SERVICE_AS, "/as/v1/decisions", "warder appraisal decisions",
                      "the latest decisions of the attestation service, for test --request",
-                     (const struct column[]){ { "id", "ID" }, { "time", "TIME" }, { "verdict", "VERDICT" }, { "tee", "TEE" },
-                                              { "evidence_digest", "EVIDENCE" }, { 0 } });
+                     (const struct column[]){ { "id", "ID" },
+                                              { "time", "TIME" },
+                                              { "verdict", "VERDICT" },
+                                              { "tee", "TEE" },
+                                              { "evidence_digest", "EVIDENCE" },
+                                              { 0 } });
 }

@@ -10,13 +10,16 @@ static int audit_list(int argc, char **argv)
     const char *key = NULL;
     uint64_t limit = 20;
     const struct option_row rows[] = {
-        { "limit", 'n', OPTION_NUMBER, "N", "the newest N records (default 20, at most 1000)", &limit },
+        { "limit", 'n', OPTION_NUMBER, "N", "the newest N records (default 20, at most 1000)",
+          &limit },
         { "key", 0, OPTION_TEXT, "ID", "of this key only", &key },
         SESSION_OPTIONS(options),
         { 0 },
     };
-    const struct command_help help = { "warder audit list", "", "decisions, the newest first",
-                                       "-o json gives whole records: claims, checks, digests, hash chain." };
+    const struct command_help help = {
+        "warder audit list", "", "decisions, the newest first",
+        "-o json gives whole records: claims, checks, digests, hash chain."
+    };
     struct buf path owned(buf_done) = buf_of(256);
     int rc;
 
@@ -26,7 +29,8 @@ static int audit_list(int argc, char **argv)
         fprintf(stderr, "warder: --key takes a key id\n");
         return EXIT_USAGE;
     }
-    buf_addf(&path, "/kbs/v1/audit?limit=%llu%s%s", (unsigned long long)limit, key ? "&key=" : "", key ? key : "");
+    buf_addf(&path, "/kbs/v1/audit?limit=%llu%s%s", (unsigned long long)limit, key ? "&key=" : "",
+             key ? key : "");
     struct session s owned(session_close) = { 0 };
     json_t *answer owned(json_free) = NULL;
     rc = session_open(&options, &s);
@@ -37,19 +41,27 @@ static int audit_list(int argc, char **argv)
     if (s.json)
         print_json(answer);
     else
-        print_table(answer, (const struct column[]){ { "seq", "SEQ" }, { "time", "TIME" }, { "action", "ACTION" },
-                                                     { "decision", "DECISION" }, { "code", "CODE" }, { "reason", "REASON" },
-                                                     { "subject", "SUBJECT" }, { 0 } });
+        print_table(answer, (const struct column[]){ { "seq", "SEQ" },
+                                                     { "time", "TIME" },
+                                                     { "action", "ACTION" },
+                                                     { "decision", "DECISION" },
+                                                     { "code", "CODE" },
+                                                     { "reason", "REASON" },
+                                                     { "subject", "SUBJECT" },
+                                                     { 0 } });
     return EXIT_OK;
 }
 
 static int audit_show(int argc, char **argv)
 {
-    return show_one(argc, argv, SERVICE_KBS, "/kbs/v1/audit/", "warder audit show", "one record, whole");
+    return show_one(argc, argv, SERVICE_KBS, "/kbs/v1/audit/", "warder audit show",
+                    "one record, whole");
 }
 
 int cli_audit(int argc, char **argv)
 {
-    static const struct verb verbs[] = { { "list", audit_list, "decisions, the newest first" }, { "show", audit_show, "one record" }, { 0 } };
+    static const struct verb verbs[] = { { "list", audit_list, "decisions, the newest first" },
+                                         { "show", audit_show, "one record" },
+                                         { 0 } };
     return verb_dispatch("warder audit", "the record of every decision", verbs, argc, argv);
 }

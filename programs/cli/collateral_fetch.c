@@ -71,8 +71,8 @@ static fallible percent_decode(struct span text, struct buf *out)
 }
 
 /* One document; `chain_header` and `chain` may be NULL. */
-static fallible part_fetch(struct http_client *http, const char *url, const char *chain_header, struct buf *body,
-                           struct buf *chain)
+static fallible part_fetch(struct http_client *http, const char *url, const char *chain_header,
+                           struct buf *body, struct buf *chain)
 {
     struct http_reply reply owned(http_reply_done) = { 0 };
     const struct http_call call = { .method = "GET", .url = url };
@@ -88,17 +88,19 @@ static fallible part_fetch(struct http_client *http, const char *url, const char
     return buf_check(body);
 }
 
-fallible collateral_fetch_pck(struct http_client *http, const char *base_url, const struct pck_query *query,
-                              struct fetched_collateral *out)
+fallible collateral_fetch_pck(struct http_client *http, const char *base_url,
+                              const struct pck_query *query, struct fetched_collateral *out)
 {
-    struct buf url owned(buf_done) = buf_of(URL_MAX), issuers owned(buf_done) = buf_of(COLLATERAL_PART_MAX);
+    struct buf url owned(buf_done) = buf_of(URL_MAX),
+                   issuers owned(buf_done) = buf_of(COLLATERAL_PART_MAX);
 
-    buf_addf(&url, "%s/sgx/certification/v4/pckcert?qeid=%s&cpusvn=%s&pcesvn=%s&pceid=%s", base_url, query->qe_id,
-             query->cpu_svn, query->pce_svn, query->pce_id);
+    buf_addf(&url, "%s/sgx/certification/v4/pckcert?qeid=%s&cpusvn=%s&pcesvn=%s&pceid=%s", base_url,
+             query->qe_id, query->cpu_svn, query->pce_svn, query->pce_id);
     if (*query->encrypted_ppid)
         buf_addf(&url, "&encrypted_ppid=%s", query->encrypted_ppid);
     TRY(buf_check(&url));
-    TRY(part_fetch(http, buf_str(&url), "sgx-pck-certificate-issuer-chain", &out->pck_cert_chain, &issuers));
+    TRY(part_fetch(http, buf_str(&url), "sgx-pck-certificate-issuer-chain", &out->pck_cert_chain,
+                   &issuers));
     if (!out->pck_cert_chain.len)
         return OK;
     buf_add_u8(&out->pck_cert_chain, '\n');
@@ -106,28 +108,32 @@ fallible collateral_fetch_pck(struct http_client *http, const char *base_url, co
     return buf_check(&out->pck_cert_chain);
 }
 
-static fallible intel_fetch(struct http_client *http, const char *base_url, const struct collateral_key *key,
-                            struct fetched_collateral *out)
+static fallible intel_fetch(struct http_client *http, const char *base_url,
+                            const struct collateral_key *key, struct fetched_collateral *out)
 {
     struct buf url owned(buf_done) = buf_of(URL_MAX);
 
     buf_addf(&url, "%s/%s/certification/v4/tcb?fmspc=%s", base_url, key->tee, key->fmspc);
     TRY(buf_check(&url));
-    TRY(part_fetch(http, buf_str(&url), "tcb-info-issuer-chain", &out->tcb_info, &out->tcb_signing_chain));
+    TRY(part_fetch(http, buf_str(&url), "tcb-info-issuer-chain", &out->tcb_info,
+                   &out->tcb_signing_chain));
     buf_clear(&url);
     buf_addf(&url, "%s/%s/certification/v4/qe/identity", base_url, key->tee);
-    TRY(part_fetch(http, buf_str(&url), "sgx-enclave-identity-issuer-chain", &out->qe_identity, &out->qe_identity_chain));
+    TRY(part_fetch(http, buf_str(&url), "sgx-enclave-identity-issuer-chain", &out->qe_identity,
+                   &out->qe_identity_chain));
     buf_clear(&url);
     buf_addf(&url, "%s/sgx/certification/v4/pckcrl?ca=%s&encoding=der", base_url, key->ca);
-    TRY(part_fetch(http, buf_str(&url), "sgx-pck-crl-issuer-chain", &out->pck_crl, &out->pck_crl_issuer_chain));
+    TRY(part_fetch(http, buf_str(&url), "sgx-pck-crl-issuer-chain", &out->pck_crl,
+                   &out->pck_crl_issuer_chain));
     buf_clear(&url);
     buf_addf(&url, "%s/sgx/certification/v4/rootcacrl", base_url);
     return part_fetch(http, buf_str(&url), NULL, &out->root_ca_crl, NULL);
 }
 
 /* The VCEK of this chip and TCB, if it is one of this product. */
-static fallible vcek_fetch(struct http_client *http, const char *base_url, const struct collateral_key *key,
-                           enum snp_product product, struct fetched_collateral *out)
+static fallible vcek_fetch(struct http_client *http, const char *base_url,
+                           const struct collateral_key *key, enum snp_product product,
+                           struct fetched_collateral *out)
 {
     struct buf url owned(buf_done) = buf_of(URL_MAX);
     uint8_t bytes[SNP_TCB_SIZE];
@@ -136,8 +142,8 @@ static fallible vcek_fetch(struct http_client *http, const char *base_url, const
     TRY(hex_parse_exact(span_str(key->tcb), bytes, sizeof(bytes)));
     if (!snp_tcb_read(SPAN_OF(bytes), product, &t))
         return OK;
-    buf_addf(&url, "%s/vcek/v1/%s/%s?blSPL=%02u&teeSPL=%02u&snpSPL=%02u&ucodeSPL=%02u", base_url, snp_product_name(product),
-             key->chip, t.boot_loader, t.tee, t.snp, t.microcode);
+    buf_addf(&url, "%s/vcek/v1/%s/%s?blSPL=%02u&teeSPL=%02u&snpSPL=%02u&ucodeSPL=%02u", base_url,
+             snp_product_name(product), key->chip, t.boot_loader, t.tee, t.snp, t.microcode);
     if (product == SNP_TURIN)
         buf_addf(&url, "&fmcSPL=%02u", t.fmc);
     TRY(buf_check(&url));
@@ -145,8 +151,8 @@ static fallible vcek_fetch(struct http_client *http, const char *base_url, const
 }
 
 /* A report of version 2 does not say its product: it is the one that knows the chip. */
-static fallible snp_fetch(struct http_client *http, const char *base_url, const struct collateral_key *key,
-                          struct fetched_collateral *out)
+static fallible snp_fetch(struct http_client *http, const char *base_url,
+                          const struct collateral_key *key, struct fetched_collateral *out)
 {
     struct buf url owned(buf_done) = buf_of(URL_MAX);
     enum snp_product product = SNP_PRODUCT_UNKNOWN;
@@ -167,11 +173,14 @@ static fallible snp_fetch(struct http_client *http, const char *base_url, const 
     buf_clear(&url);
     buf_addf(&url, "%s/%s/v1/%s/crl", base_url, key->signer, snp_product_name(product));
     TRY(part_fetch(http, buf_str(&url), NULL, &out->snp_crl, NULL));
-    return out->snp_crl.len ? OK : FAIL(UPSTREAM, "the endorsement cache has no revocation list of AMD's");
+    return out->snp_crl.len
+               ? OK
+               : FAIL(UPSTREAM, "the endorsement cache has no revocation list of AMD's");
 }
 
-fallible collateral_fetch(struct http_client *http, const char *base_url, const struct collateral_key *key,
-                          struct fetched_collateral *out)
+fallible collateral_fetch(struct http_client *http, const char *base_url,
+                          const struct collateral_key *key, struct fetched_collateral *out)
 {
-    return strcmp(key->tee, "snp") ? intel_fetch(http, base_url, key, out) : snp_fetch(http, base_url, key, out);
+    return strcmp(key->tee, "snp") ? intel_fetch(http, base_url, key, out)
+                                   : snp_fetch(http, base_url, key, out);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* warder deny: what is refused although its vendor still vouches for it; kept by the key broker, which refuses releases, and by
- * the attestation service, which refuses tokens. */
+/* warder deny: what is refused although its vendor still vouches for it; kept by the key broker,
+ * which refuses releases, and by the attestation service, which refuses tokens. */
 #include "cli/cli.h"
 
 #include "policy/deny.h"
@@ -32,19 +32,27 @@ static bool name_of(const char *kind, const char *value, char out[DENY_NAME_MAX 
 static void tell_halves(int rc, size_t done, const char *what)
 {
     if (rc && done)
-        fprintf(stderr, "warder: %s by one service only: repeat the command when the other one answers\n", what);
+        fprintf(stderr,
+                "warder: %s by one service only: repeat the command when the other one answers\n",
+                what);
 }
 
 static int deny_add(int argc, char **argv)
 {
     struct session_options options = { 0 };
     const char *reason = NULL, *operands[2];
-    const struct option_row rows[] = { { "reason", 0, OPTION_TEXT, "TEXT", "why; for the record", &reason }, SESSION_OPTIONS(options), { 0 } };
+    const struct option_row rows[] = { { "reason", 0, OPTION_TEXT, "TEXT", "why; for the record",
+                                         &reason },
+                                       SESSION_OPTIONS(options),
+                                       { 0 } };
     const struct command_help help = {
         "warder deny add", "KIND VALUE", "refuse a platform from now on",
-        "KIND and VALUE: fmspc, 12 hex digits; family, Milan, Genoa, Turin or the first 6 hex digits of FMSPCs; chip, an AMD chip id, or\n"
-        "Intel's PPID or platform instance id; firmware, the measurement of a TDX module, AMD's version such as 1.55.21, or a TPM's;\n"
-        "advisory, such as INTEL-SA-00615. Holds at once, for tokens that were issued before too." };
+        "KIND and VALUE: fmspc, 12 hex digits; family, Milan, Genoa, Turin or the first 6 hex "
+        "digits of FMSPCs; chip, an AMD chip id, or\n"
+        "Intel's PPID or platform instance id; firmware, the measurement of a TDX module, AMD's "
+        "version such as 1.55.21, or a TPM's;\n"
+        "advisory, such as INTEL-SA-00615. Holds at once, for tokens that were issued before too."
+    };
     struct session s owned(session_close) = { 0 };
     json_t *body owned(json_free) = json_object(), *answer = NULL;
     char name[DENY_NAME_MAX + 1];
@@ -80,7 +88,8 @@ static int deny_remove(int argc, char **argv)
     struct session_options options = { 0 };
     const char *operands[2];
     const struct option_row rows[] = { SESSION_OPTIONS(options), { 0 } };
-    const struct command_help help = { "warder deny remove", "KIND VALUE", "let it be trusted as its vendor says again", NULL };
+    const struct command_help help = { "warder deny remove", "KIND VALUE",
+                                       "let it be trusted as its vendor says again", NULL };
     struct session s owned(session_close) = { 0 };
     char name[DENY_NAME_MAX + 1];
     size_t done = 0;
@@ -110,9 +119,8 @@ static json_t *find(const json_t *list, const json_t *id)
     size_t i;
     json_t *row;
 
-    json_array_foreach ((json_t *)list, i, row)
-        if (json_equal(json_object_get(row, "id"), id))
-            return row;
+    json_array_foreach((json_t *)list, i,
+                       row) if (json_equal(json_object_get(row, "id"), id)) return row;
     return NULL;
 }
 
@@ -125,14 +133,16 @@ static int gather(struct session *s, json_t *all)
         int rc = session_call(s, owners[i].service, "GET", owners[i].path, NULL, &answer);
         if (rc)
             return rc;
-        json_array_foreach (json_object_get(answer, "entries"), k, row) {
+        json_array_foreach(json_object_get(answer, "entries"), k, row)
+        {
             json_t *known = find(all, json_object_get(row, "id"));
             if (!known) {
                 json_object_set_new(row, "held_by", json_array());
                 json_array_append(all, row);
                 known = row;
             }
-            json_array_append_new(json_object_get(known, "held_by"), json_string(service_name(owners[i].service)));
+            json_array_append_new(json_object_get(known, "held_by"),
+                                  json_string(service_name(owners[i].service)));
         }
     }
     return EXIT_OK;
@@ -143,7 +153,8 @@ static int deny_list(int argc, char **argv)
     struct session_options options = { 0 };
     const struct option_row rows[] = { SESSION_OPTIONS(options), { 0 } };
     const struct command_help help = { "warder deny list", "", "what is denied",
-                                       "HELD BY names both services, kbs and as; an entry that only one has was added while the other was down." };
+                                       "HELD BY names both services, kbs and as; an entry that "
+                                       "only one has was added while the other was down." };
     struct session s owned(session_close) = { 0 };
     json_t *all owned(json_free) = json_array();
     int rc;
@@ -158,8 +169,13 @@ static int deny_list(int argc, char **argv)
     if (s.json)
         print_json(all);
     else
-        print_table(all, (const struct column[]){ { "kind", "KIND" }, { "value", "VALUE" }, { "reason", "REASON" }, { "author", "AUTHOR" },
-                                                  { "created_at", "SINCE" }, { "held_by", "HELD BY" }, { 0 } });
+        print_table(all, (const struct column[]){ { "kind", "KIND" },
+                                                  { "value", "VALUE" },
+                                                  { "reason", "REASON" },
+                                                  { "author", "AUTHOR" },
+                                                  { "created_at", "SINCE" },
+                                                  { "held_by", "HELD BY" },
+                                                  { 0 } });
     return EXIT_OK;
 }
 
@@ -172,9 +188,9 @@ static const json_t *fits(const json_t *entries, const json_t *from)
 
     if (failed(deny_find(entries, from, &entry)))
         return NULL;
-    json_object_foreach ((json_t *)from, name, value)
-        if (!entry && json_is_object(value) && !failed(deny_find(entries, value, &nested)))
-            entry = nested;
+    json_object_foreach((json_t *)from, name,
+                        value) if (!entry && json_is_object(value) &&
+                                   !failed(deny_find(entries, value, &nested))) entry = nested;
     return entry;
 }
 
@@ -204,9 +220,11 @@ static int touched_releases(struct session *s, const json_t *entries, json_t *ou
         int rc = session_call(s, SERVICE_KBS, "GET", buf_str(&path), NULL, &answer);
         if (rc)
             return rc;
-        json_array_foreach ((json_t *)rows_of(answer), i, record) {
+        json_array_foreach((json_t *)rows_of(answer), i, record)
+        {
             const char *action = json_string_value(json_object_get(record, "action"));
-            const json_t *entry = action && !strcmp(action, "release") ? fits(entries, record) : NULL;
+            const json_t *entry =
+                action && !strcmp(action, "release") ? fits(entries, record) : NULL;
             before = json_integer_value(json_object_get(record, "seq"));
             if (entry)
                 add_touched(out, entry, record);
@@ -214,7 +232,8 @@ static int touched_releases(struct session *s, const json_t *entries, json_t *ou
         if (json_array_size(rows_of(answer)) < AUDIT_PAGE || before <= 1)
             return EXIT_OK;
     }
-    fprintf(stderr, "warder: only the newest %d records were looked at\n", AUDIT_PAGE * AUDIT_PAGES_MAX);
+    fprintf(stderr, "warder: only the newest %d records were looked at\n",
+            AUDIT_PAGE * AUDIT_PAGES_MAX);
     return EXIT_OK;
 }
 
@@ -223,10 +242,12 @@ static json_t *keys_of(const json_t *releases)
     json_t *keys = json_array(), *row;
     size_t i;
 
-    json_array_foreach ((json_t *)releases, i, row) {
+    json_array_foreach((json_t *)releases, i, row)
+    {
         const char *decision = json_string_value(json_object_get(row, "decision"));
         json_t *one = json_pack("{s:O?}", "id", json_object_get(row, "key_id"));
-        if (decision && !strcmp(decision, "released") && one && !find(keys, json_object_get(one, "id")))
+        if (decision && !strcmp(decision, "released") && one &&
+            !find(keys, json_object_get(one, "id")))
             json_array_append(keys, one);
         json_free(one);
     }
@@ -242,7 +263,8 @@ static int touched_platforms(struct session *s, const json_t *entries, json_t *o
     if (!s->urls[SERVICE_TCS])
         return EXIT_OK;
     int rc = session_call(s, SERVICE_TCS, "GET", "/tcs/v1/forecast", NULL, &answer);
-    json_array_foreach (json_object_get(answer, "platforms"), i, platform) {
+    json_array_foreach(json_object_get(answer, "platforms"), i, platform)
+    {
         struct buf lower owned(buf_done) = buf_of(64);
         const char *fmspc = json_string_value(json_object_get(platform, "fmspc"));
         for (; fmspc && *fmspc; fmspc++)
@@ -250,9 +272,11 @@ static int touched_platforms(struct session *s, const json_t *entries, json_t *o
         json_set_span(platform, "fmspc", buf_span(&lower));
         const json_t *entry = fits(entries, platform);
         if (entry)
-            json_array_append_new(out, json_pack("{s:O?,s:O?,s:O?,s:O?}", "entry", json_object_get(entry, "id"), "source",
-                                                 json_object_get(platform, "source"), "fmspc", json_object_get(platform, "fmspc"),
-                                                 "ppid", json_object_get(platform, "ppid")));
+            json_array_append_new(out, json_pack("{s:O?,s:O?,s:O?,s:O?}", "entry",
+                                                 json_object_get(entry, "id"), "source",
+                                                 json_object_get(platform, "source"), "fmspc",
+                                                 json_object_get(platform, "fmspc"), "ppid",
+                                                 json_object_get(platform, "ppid")));
     }
     return rc;
 }
@@ -260,22 +284,33 @@ static int touched_platforms(struct session *s, const json_t *entries, json_t *o
 static void print_affected(const json_t *platforms, const json_t *keys, const json_t *releases)
 {
     printf("Platforms:\n");
-    print_table(platforms, (const struct column[]){ { "entry", "ENTRY" }, { "source", "SOURCE" }, { "fmspc", "FMSPC" }, { "ppid", "PPID" }, { 0 } });
+    print_table(platforms, (const struct column[]){ { "entry", "ENTRY" },
+                                                    { "source", "SOURCE" },
+                                                    { "fmspc", "FMSPC" },
+                                                    { "ppid", "PPID" },
+                                                    { 0 } });
     printf("\nKeys that were released to such:\n");
     print_table(keys, (const struct column[]){ { "id", "KEY" }, { 0 } });
     printf("\nDecisions:\n");
-    print_table(releases, (const struct column[]){ { "seq", "SEQ" }, { "time", "TIME" }, { "decision", "DECISION" }, { "key_id", "KEY" },
-                                                   { "entry", "ENTRY" }, { 0 } });
+    print_table(releases, (const struct column[]){ { "seq", "SEQ" },
+                                                   { "time", "TIME" },
+                                                   { "decision", "DECISION" },
+                                                   { "key_id", "KEY" },
+                                                   { "entry", "ENTRY" },
+                                                   { 0 } });
 }
 
 static int deny_affected(int argc, char **argv)
 {
     struct session_options options = { 0 };
     const struct option_row rows[] = { SESSION_OPTIONS(options), { 0 } };
-    const struct command_help help = { "warder deny affected", "", "platforms, keys and releases that the deny list touches",
-                                       "From the audit log, and from the platforms that the endorsement cache has seen." };
+    const struct command_help help = {
+        "warder deny affected", "", "platforms, keys and releases that the deny list touches",
+        "From the audit log, and from the platforms that the endorsement cache has seen."
+    };
     struct session s owned(session_close) = { 0 };
-    json_t *entries owned(json_free) = json_array(), *platforms owned(json_free) = json_array(), *releases owned(json_free) = json_array();
+    json_t *entries owned(json_free) = json_array(), *platforms owned(json_free) = json_array(),
+                    *releases owned(json_free) = json_array();
     int rc;
 
     if (!verb_options(argc, argv, rows, &help, 0, NULL, &rc))
@@ -290,7 +325,8 @@ static int deny_affected(int argc, char **argv)
     if (rc)
         return rc;
     json_t *keys owned(json_free) = keys_of(releases);
-    json_t *all owned(json_free) = json_pack("{s:O,s:O,s:O}", "platforms", platforms, "keys", keys, "releases", releases);
+    json_t *all owned(json_free) =
+        json_pack("{s:O,s:O,s:O}", "platforms", platforms, "keys", keys, "releases", releases);
     if (s.json)
         print_json(all);
     else
@@ -307,5 +343,6 @@ int cli_deny(int argc, char **argv)
         { "affected", deny_affected, "platforms, keys and releases that the list touches" },
         { 0 },
     };
-    return verb_dispatch("warder deny", "what is refused although its vendor still vouches for it", verbs, argc, argv);
+    return verb_dispatch("warder deny", "what is refused although its vendor still vouches for it",
+                         verbs, argc, argv);
 }

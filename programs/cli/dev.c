@@ -10,28 +10,34 @@
 #include "base/file.h"
 #include "http/client.h"
 
-static const uint16_t default_ports[DEV_PORTS] = { 9000, 12000, 12001, 9443, 8444, 8445, 17080, 8200 };
+static const uint16_t default_ports[DEV_PORTS] = {
+    9000, 12000, 12001, 9443, 8444, 8445, 17080, 8200
+};
 #define KMIP_PORT 5696
 
 /* In the order of their start; they stop in the reverse one. */
-static const char *const programs[] = { "openbao", "pykmip", "teesim", "aasd", "cmsd", "attestd", "keyd", "kbsd", "skc-agent" };
+static const char *const programs[] = { "openbao", "pykmip", "teesim", "aasd",     "cmsd",
+                                        "attestd", "keyd",   "kbsd",   "skc-agent" };
 #define PROGRAMS (sizeof(programs) / sizeof(*programs))
 
 uint16_t dev_port(const struct dev *d, enum dev_port which)
 {
     if (d->base)
         return (uint16_t)(d->base + 2 * which); /* Vault takes two */
-    return which == DEV_VAULT && d->keys && !strcmp(d->keys, "kmip") ? KMIP_PORT : default_ports[which];
+    return which == DEV_VAULT && d->keys && !strcmp(d->keys, "kmip") ? KMIP_PORT
+                                                                     : default_ports[which];
 }
 
 static fallible make_folders(const struct dev *d)
 {
-    static const char *const folders[] = { "etc/tls", "etc/keys", "var/dev", "var/aasd", "var/cmsd", "var/attestd",
-                                           "var/keyd", "var/teesim", "run", "log" };
+    static const char *const folders[] = { "etc/tls",  "etc/keys",    "var/dev",  "var/aasd",
+                                           "var/cmsd", "var/attestd", "var/keyd", "var/teesim",
+                                           "run",      "log" };
     char path[1024];
     for (size_t i = 0; i < sizeof(folders) / sizeof(*folders); i++)
         TRY(file_make_dir(dev_path(d, path, "%s", folders[i]), 0700));
-    /* nginx's workers, who are nobody, reach the agent's socket through these two; nothing else in them is theirs to read. */
+    /* nginx's workers, who are nobody, reach the agent's socket through these two; nothing else in
+     * them is theirs to read. */
     if (chmod(d->dir, 0711) || chmod(dev_path(d, path, "run"), 0711))
         return FAIL(SYSTEM, "the folder's mode cannot be set: it belongs to somebody else");
     if (d->mount)
@@ -43,15 +49,20 @@ static fallible start_daemon(const struct dev *d, const char *name)
 {
     char program[1024], config[1024];
     TRY(dev_program(d, name, program));
-    return dev_spawn(d, name, (const char *const[]){ program, "--config", dev_path(d, config, "etc/%s.conf", name), NULL });
+    return dev_spawn(d, name,
+                     (const char *const[]){ program, "--config",
+                                            dev_path(d, config, "etc/%s.conf", name), NULL });
 }
 
 static fallible start_teesim(const struct dev *d)
 {
     char dir[1024], socket[1024], control[1024], mount[1024], port[8];
-    const char *argv[DEV_ARGS_MAX] = { d->teesim, "run", "--dir", dev_path(d, dir, "var/teesim"), "--tee", d->tee,
-                                       "--socket", dev_path(d, socket, "run/evidence.sock"),
-                                       "--control", dev_path(d, control, "run/teesim.sock"), "--pcs-port", port };
+    const char *argv[DEV_ARGS_MAX] = { d->teesim,    "run",
+                                       "--dir",      dev_path(d, dir, "var/teesim"),
+                                       "--tee",      d->tee,
+                                       "--socket",   dev_path(d, socket, "run/evidence.sock"),
+                                       "--control",  dev_path(d, control, "run/teesim.sock"),
+                                       "--pcs-port", port };
     snprintf(port, sizeof(port), "%u", dev_port(d, DEV_PCS));
     if (d->mount) {
         argv[12] = "--mount";
@@ -67,8 +78,9 @@ static fallible check_ports(const struct dev *d, const char *name)
     static const struct {
         const char *name;
         enum dev_port port;
-    } rows[] = { { "openbao", DEV_VAULT }, { "pykmip", DEV_VAULT }, { "teesim", DEV_PCS }, { "aasd", DEV_AAS },    { "cmsd", DEV_CMS },
-                 { "attestd", DEV_TCS },   { "attestd", DEV_QVS }, { "attestd", DEV_AS }, { "kbsd", DEV_KBS } };
+    } rows[] = { { "openbao", DEV_VAULT }, { "pykmip", DEV_VAULT }, { "teesim", DEV_PCS },
+                 { "aasd", DEV_AAS },      { "cmsd", DEV_CMS },     { "attestd", DEV_TCS },
+                 { "attestd", DEV_QVS },   { "attestd", DEV_AS },   { "kbsd", DEV_KBS } };
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
         if (!strcmp(rows[i].name, name))
@@ -85,7 +97,8 @@ static fallible start_one(const struct dev *d, const char *name)
         return OK;
     if (!strcmp(name, "skc-agent"))
         return OK; /* the PKCS#11 module starts it */
-    if ((!strcmp(name, "openbao") && strcmp(d->keys, "vault")) || (!strcmp(name, "pykmip") && strcmp(d->keys, "kmip")))
+    if ((!strcmp(name, "openbao") && strcmp(d->keys, "vault")) ||
+        (!strcmp(name, "pykmip") && strcmp(d->keys, "kmip")))
         return OK;
     dev_say(d, "starting %s", name);
     TRY(check_ports(d, name));
@@ -102,7 +115,10 @@ static fallible start_one(const struct dev *d, const char *name)
     TRY(start_daemon(d, name));
     if (!strcmp(name, "keyd"))
         return dev_wait_socket(d, name, dev_path(d, socket, "run/keyd.sock"));
-    const enum dev_port port = !strcmp(name, "aasd") ? DEV_AAS : !strcmp(name, "cmsd") ? DEV_CMS : !strcmp(name, "kbsd") ? DEV_KBS : DEV_AS;
+    const enum dev_port port = !strcmp(name, "aasd")   ? DEV_AAS
+                               : !strcmp(name, "cmsd") ? DEV_CMS
+                               : !strcmp(name, "kbsd") ? DEV_KBS
+                                                       : DEV_AS;
     TRY(dev_wait_port(d, name, dev_port(d, port)));
     return strcmp(name, "aasd") ? OK : dev_make_users(d);
 }
@@ -115,12 +131,14 @@ static int add_dev_policy(const struct dev *d)
         "{\"claim\":\"debug\",\"equals\":false},{\"claim\":\"tcb_status\",\"equals\":\"UpToDate\"},"
         "{\"claim\":\"root\",\"in\":[\"vendor\",\"configured\"]}]},{\"allOf\":["
         "{\"claim\":\"tee\",\"equals\":\"snp\"},{\"claim\":\"debug\",\"equals\":false},"
-        "{\"claim\":\"firmware_provisional\",\"equals\":false},{\"claim\":\"revocation_checked\",\"equals\":true},"
+        "{\"claim\":\"firmware_provisional\",\"equals\":false},{\"claim\":\"revocation_checked\","
+        "\"equals\":true},"
         "{\"claim\":\"root\",\"in\":[\"vendor\",\"configured\"]}]}]}}";
     char config[1024];
     struct session_options options = { .config = dev_path(d, config, "etc/cli.conf") };
     struct session s owned(session_close) = { 0 };
-    json_t *body owned(json_free) = NULL, *answer owned(json_free) = NULL, *known owned(json_free) = NULL;
+    json_t *body owned(json_free) = NULL, *answer owned(json_free) = NULL,
+                 *known owned(json_free) = NULL;
     size_t i;
     json_t *row;
 
@@ -129,9 +147,10 @@ static int add_dev_policy(const struct dev *d)
         rc = session_call(&s, SERVICE_AS, "GET", "/as/v1/policies", NULL, &known);
     if (rc)
         return rc;
-    json_array_foreach (rows_of(known), i, row)
-        if (span_equal_str(span_str(json_string_value(json_object_get(row, "name"))), "dev"))
-            return EXIT_OK;
+    json_array_foreach(
+        rows_of(known), i,
+        row) if (span_equal_str(span_str(json_string_value(json_object_get(row, "name"))),
+                                "dev")) return EXIT_OK;
     struct err e = json_parse(span_str(policy), &body);
     if (failed(e))
         return print_failure(e, "appraisal policy", NULL);
@@ -148,7 +167,9 @@ static void print_places(const struct dev *d)
 {
     static const struct {
         const char *name, *file;
-    } places[] = { { "config", "etc/cli.conf" }, { "openssl_conf", "etc/openssl-pkcs11.cnf" }, { "module_conf", "etc/pkcs11.conf" },
+    } places[] = { { "config", "etc/cli.conf" },
+                   { "openssl_conf", "etc/openssl-pkcs11.cnf" },
+                   { "module_conf", "etc/pkcs11.conf" },
                    { "keys_file", "etc/keys.txt" } };
     json_t *answer owned(json_free) = json_object();
     char path[1024];
@@ -184,24 +205,31 @@ static int bring_up(const struct dev *d)
     }
     if (d->json)
         print_places(d);
-    dev_say(d, "\nThe system is up. Its command line:\n  export WARDER_CONFIG=%s/etc/cli.conf\n  warder status\n"
-               "For nginx and others: OPENSSL_CONF=%s/etc/openssl-pkcs11.cnf WARDER_MODULE_CONF=%s/etc/pkcs11.conf,\n"
-               "keys in %s/etc/keys.txt. Stop it: warder dev down --dir %s", d->dir, d->dir, d->dir, d->dir, d->dir);
+    dev_say(d,
+            "\nThe system is up. Its command line:\n  export WARDER_CONFIG=%s/etc/cli.conf\n  "
+            "warder status\n"
+            "For nginx and others: OPENSSL_CONF=%s/etc/openssl-pkcs11.cnf "
+            "WARDER_MODULE_CONF=%s/etc/pkcs11.conf,\n"
+            "keys in %s/etc/keys.txt. Stop it: warder dev down --dir %s",
+            d->dir, d->dir, d->dir, d->dir, d->dir);
     return EXIT_OK;
 }
 
-/* A folder that holds a system, or nothing: its mode is going to be changed, and files written into it. */
+/* A folder that holds a system, or nothing: its mode is going to be changed, and files written into
+ * it. */
 static bool is_ours(const char *dir)
 {
     char path[PATH_MAX];
     size_t count = 0;
     DIR *folder = opendir(dir);
 
-    for (const struct dirent *entry = folder ? readdir(folder) : NULL; entry; entry = readdir(folder))
+    for (const struct dirent *entry = folder ? readdir(folder) : NULL; entry;
+         entry = readdir(folder))
         count += strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..");
     if (folder)
         closedir(folder);
-    return snprintf(path, sizeof(path), "%s/var/dev", dir) < (int)sizeof(path) && folder && (!count || file_exists(path));
+    return snprintf(path, sizeof(path), "%s/var/dev", dir) < (int)sizeof(path) && folder &&
+           (!count || file_exists(path));
 }
 
 /* Absolute folder of the system and of this program; only `making` one makes the folder. */
@@ -213,11 +241,17 @@ static int locate(struct dev *d, const char *dir, bool making)
     struct err e = making ? file_make_dir(dir, 0700) : OK;
 
     if (!failed(e) && !is_ours(dir))
-        e = file_exists(dir) ? FAIL(CONFLICT, "the folder has other things in it") : FAIL(ABSENT, "there is no system");
+        e = file_exists(dir) ? FAIL(CONFLICT, "the folder has other things in it")
+                             : FAIL(ABSENT, "there is no system");
     if (failed(e))
-        return print_failure(e, dir, making ? "choose another folder with --dir" : "say where it is with --dir; 'warder dev up' makes one");
+        return print_failure(e, dir,
+                             making ? "choose another folder with --dir"
+                                    : "say where it is with --dir; 'warder dev up' makes one");
     if (!slash || !realpath(dir, full) || strlen(full) >= 80) {
-        fprintf(stderr, "warder: %.200s: the folder's path must be shorter than 80 characters (sockets live in it)\n", dir);
+        fprintf(stderr,
+                "warder: %.200s: the folder's path must be shorter than 80 characters (sockets "
+                "live in it)\n",
+                dir);
         return EXIT_USAGE;
     }
     *slash = '\0';
@@ -245,23 +279,30 @@ static int find_peers(struct dev *d, char teesim[1024], char bao[1024], char pyk
     if (!d->teesim && !failed(dev_program(d, "teesim", teesim)))
         d->teesim = teesim;
     if (!d->teesim) {
-        fprintf(stderr, "warder: there is no teesim to play the TEE; it is in the build tree: --teesim PATH\n");
+        fprintf(
+            stderr,
+            "warder: there is no teesim to play the TEE; it is in the build tree: --teesim PATH\n");
         return EXIT_ERROR;
     }
     if (!strcmp(d->keys, "vault") && !d->bao && find_in_path("bao", bao))
         d->bao = bao;
     if (!strcmp(d->keys, "vault") && !d->bao) {
-        fprintf(stderr, "warder: no OpenBao server (bao) in the PATH; give --bao PATH or --keys embedded\n");
+        fprintf(
+            stderr,
+            "warder: no OpenBao server (bao) in the PATH; give --bao PATH or --keys embedded\n");
         return EXIT_ERROR;
     }
     if (!strcmp(d->keys, "kmip") && !d->pykmip && find_in_path("pykmip-server", pykmip))
         d->pykmip = pykmip;
     if (!strcmp(d->keys, "kmip") && !d->pykmip) {
-        fprintf(stderr, "warder: no PyKMIP server (pykmip-server) in the PATH; give --pykmip PATH or --keys embedded\n");
+        fprintf(stderr, "warder: no PyKMIP server (pykmip-server) in the PATH; give --pykmip PATH "
+                        "or --keys embedded\n");
         return EXIT_ERROR;
     }
     if (!strcmp(d->keys, "pkcs11") && !dev_softhsm()) {
-        fprintf(stderr, "warder: SoftHSM (libsofthsm2.so) is not installed; --keys embedded needs nothing\n");
+        fprintf(
+            stderr,
+            "warder: SoftHSM (libsofthsm2.so) is not installed; --keys embedded needs nothing\n");
         return EXIT_ERROR;
     }
     return EXIT_OK;
@@ -284,28 +325,38 @@ static int dev_up(int argc, char **argv)
     bool no_fuse = false;
     const struct option_row rows[] = {
         { "dir", 0, OPTION_TEXT, "DIR", "folder of the system (default ./warder-dev)", &dir },
-        { "keys", 0, OPTION_TEXT, "KIND", "key manager: embedded (default), vault (an OpenBao server), kmip (PyKMIP), pkcs11 (SoftHSM)", &d.keys },
-        { "tee", 0, OPTION_TEXT, "KIND", "simulated hardware: tdx4 (default), tdx5, sgx3 or snp", &d.tee },
-        { "ports", 0, OPTION_NUMBER, "N", "first of 17 ports (default: each service's usual one)", &base },
+        { "keys", 0, OPTION_TEXT, "KIND",
+          "key manager: embedded (default), vault (an OpenBao server), kmip (PyKMIP), pkcs11 "
+          "(SoftHSM)",
+          &d.keys },
+        { "tee", 0, OPTION_TEXT, "KIND", "simulated hardware: tdx4 (default), tdx5, sgx3 or snp",
+          &d.tee },
+        { "ports", 0, OPTION_NUMBER, "N", "first of 17 ports (default: each service's usual one)",
+          &base },
         { "teesim", 0, OPTION_TEXT, "PATH", "the simulator", &d.teesim },
         { "bao", 0, OPTION_TEXT, "PATH", "the OpenBao server", &d.bao },
         { "pykmip", 0, OPTION_TEXT, "PATH", "the PyKMIP server", &d.pykmip },
-        { "no-fuse", 0, OPTION_FLAG, NULL, "evidence by socket even where /dev/fuse is there", &no_fuse },
+        { "no-fuse", 0, OPTION_FLAG, NULL, "evidence by socket even where /dev/fuse is there",
+          &no_fuse },
         { "quiet", 'q', OPTION_FLAG, NULL, "say nothing while it goes well", &d.quiet },
         OUTPUT_OPTION(output),
         { 0 },
     };
-    const struct command_help help = { "warder dev up", "", "start the whole system on this machine, loopback only",
-                                       "Certificates, users and tokens are made at the first start and kept in DIR.\n"
-                                       "What runs already is left alone, so it can be run again. For development: its\n"
-                                       "secrets lie in files of DIR, and its TEE is a simulator." };
+    const struct command_help help = {
+        "warder dev up", "", "start the whole system on this machine, loopback only",
+        "Certificates, users and tokens are made at the first start and kept in DIR.\n"
+        "What runs already is left alone, so it can be run again. For development: its\n"
+        "secrets lie in files of DIR, and its TEE is a simulator."
+    };
     char teesim[1024], bao[1024], pykmip[1024];
     int rc;
 
     if (!verb_options(argc, argv, rows, &help, 0, NULL, &rc))
         return rc;
     if (!keys_known(d.keys) || base > 65000) {
-        fprintf(stderr, "warder: --keys takes embedded, vault, kmip or pkcs11, --ports a number up to 65000\n");
+        fprintf(
+            stderr,
+            "warder: --keys takes embedded, vault, kmip or pkcs11, --ports a number up to 65000\n");
         return EXIT_USAGE;
     }
     if (!output_is_json(output, &d.json))
@@ -319,7 +370,8 @@ static int dev_up(int argc, char **argv)
 }
 
 /* False: over, with the exit status. */
-static bool dev_folder_option(int argc, char **argv, struct dev *d, const struct command_help *help, int *rc)
+static bool dev_folder_option(int argc, char **argv, struct dev *d, const struct command_help *help,
+                              int *rc)
 {
     const char *dir = "warder-dev", *output = NULL;
     const struct option_row rows[] = {
@@ -336,7 +388,8 @@ static bool dev_folder_option(int argc, char **argv, struct dev *d, const struct
 
 static int dev_down(int argc, char **argv)
 {
-    const struct command_help help = { "warder dev down", "", "stop the system; its files stay", NULL };
+    const struct command_help help = { "warder dev down", "", "stop the system; its files stay",
+                                       NULL };
     struct dev d = { 0 };
     int rc;
 
@@ -350,7 +403,8 @@ static int dev_down(int argc, char **argv)
 
 static int dev_status(int argc, char **argv)
 {
-    const struct command_help help = { "warder dev status", "", "which programs run", "Exit status: 0 all run, 4 one does not." };
+    const struct command_help help = { "warder dev status", "", "which programs run",
+                                       "Exit status: 0 all run, 4 one does not." };
     json_t *all owned(json_free) = json_array();
     struct dev d = { 0 };
     int rc;
@@ -366,20 +420,25 @@ static int dev_status(int argc, char **argv)
         if (alive)
             json_set_int(row, "pid", pid);
         json_array_append_new(all, row);
-        bool optional = !strcmp(programs[i], "openbao") || !strcmp(programs[i], "pykmip") || !strcmp(programs[i], "skc-agent");
+        bool optional = !strcmp(programs[i], "openbao") || !strcmp(programs[i], "pykmip") ||
+                        !strcmp(programs[i], "skc-agent");
         rc = alive || optional ? rc : EXIT_UNAVAILABLE;
     }
     if (d.json)
         print_json(all);
     else
-        print_table(all, (const struct column[]){ { "program", "PROGRAM" }, { "status", "STATUS" }, { "pid", "PID" }, { 0 } });
+        print_table(
+            all, (const struct column[]){
+                     { "program", "PROGRAM" }, { "status", "STATUS" }, { "pid", "PID" }, { 0 } });
     return rc;
 }
 
 int cli_dev(int argc, char **argv)
 {
-    static const struct verb verbs[] = {
-        { "up", dev_up, "start it" }, { "down", dev_down, "stop it" }, { "status", dev_status, "which programs run" }, { 0 }
-    };
-    return verb_dispatch("warder dev", "the whole system on this machine, for development", verbs, argc, argv);
+    static const struct verb verbs[] = { { "up", dev_up, "start it" },
+                                         { "down", dev_down, "stop it" },
+                                         { "status", dev_status, "which programs run" },
+                                         { 0 } };
+    return verb_dispatch("warder dev", "the whole system on this machine, for development", verbs,
+                         argc, argv);
 }

@@ -16,29 +16,42 @@
 #define DEV_ARGS_MAX 24
 
 struct dev {
-    char dir[512];     /* absolute */
-    char bin[512];     /* folder of this program */
-    const char *keys;  /* "embedded", "vault", "kmip" or "pkcs11" */
-    const char *tee;   /* teesim's --tee; NULL: no simulator */
+    char dir[512];                     /* absolute */
+    char bin[512];                     /* folder of this program */
+    const char *keys;                  /* "embedded", "vault", "kmip" or "pkcs11" */
+    const char *tee;                   /* teesim's --tee; NULL: no simulator */
     const char *teesim, *bao, *pykmip; /* programs; NULL: looked for */
-    uint16_t base;     /* first of the ports; services use the fixed offsets below */
-    bool mount; /* evidence by a configfs-tsm tree (FUSE), else by socket */
+    uint16_t base; /* first of the ports; services use the fixed offsets below */
+    bool mount;    /* evidence by a configfs-tsm tree (FUSE), else by socket */
     bool quiet, json;
 };
 
 /* Ports: the defaults of docs/protocol.md when base is 0, else base + offset. */
-enum dev_port { DEV_TCS, DEV_QVS, DEV_AS, DEV_KBS, DEV_AAS, DEV_CMS, DEV_PCS, DEV_VAULT, DEV_PORTS };
+enum dev_port {
+    DEV_TCS,
+    DEV_QVS,
+    DEV_AS,
+    DEV_KBS,
+    DEV_AAS,
+    DEV_CMS,
+    DEV_PCS,
+    DEV_VAULT,
+    DEV_PORTS
+};
 uint16_t dev_port(const struct dev *d, enum dev_port which);
 
 /* "DIR/<format...>"; the text lives in `out`. */
-const char *dev_path(const struct dev *d, char out[1024], const char *format, ...) __attribute__((format(printf, 3, 4)));
+const char *dev_path(const struct dev *d, char out[1024], const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 fallible dev_write(const struct dev *d, const char *relative, struct span text, mode_t mode);
 void dev_say(const struct dev *d, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Where one of our programs is: beside this one when installed, in the build tree otherwise. FAIL_ABSENT. */
+/* Where one of our programs is: beside this one when installed, in the build tree otherwise.
+ * FAIL_ABSENT. */
 fallible dev_program(const struct dev *d, const char *name, char out[1024]);
 
-/* Runs to the end; its stdout is appended to `out` (may be NULL). A non-zero status is FAIL_SYSTEM, its stderr in DIR/log/dev.log. */
+/* Runs to the end; its stdout is appended to `out` (may be NULL). A non-zero status is FAIL_SYSTEM,
+ * its stderr in DIR/log/dev.log. */
 fallible dev_run(const struct dev *d, const char *const *argv, struct buf *out);
 /* In the background: stderr to DIR/log/NAME.log, pid in DIR/run/NAME.pid. */
 fallible dev_spawn(const struct dev *d, const char *name, const char *const *argv);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The configuration files of a development system. One template a file: @DIR@ is the system's folder, @KBS@ and
- * the like are ports, @AGENT@ and @MODULE@ are paths of ours.
+ * The configuration files of a development system. One template a file: @DIR@ is the system's
+ * folder, @KBS@ and the like are ports, @AGENT@ and @MODULE@ are paths of ours.
  */
 #include "cli/dev.h"
 
@@ -11,68 +11,85 @@
 
 #define TEXT_MAX (16U << 10)
 
-static const struct template {
+static const struct template
+{
     const char *file;
     mode_t mode;
     const char *text;
-} templates[] = {
+}
+templates[] = {
     { "etc/cmsd.conf", 0600,
-      "[server]\naddress = 127.0.0.1\nport = @CMS@\ncertificate = @DIR@/etc/tls/cmsd.pem\nkey = @DIR@/etc/tls/cmsd.key\n"
+      "[server]\naddress = 127.0.0.1\nport = @CMS@\ncertificate = @DIR@/etc/tls/cmsd.pem\nkey = "
+      "@DIR@/etc/tls/cmsd.key\n"
       "[store]\nfolder = @DIR@/var/cmsd\n[ca]\ncertificate = @DIR@/etc/tls/ca.pem\n"
       "[token]\naas_jwks = @DIR@/etc/keys/aas-jwks.json\n" },
     { "etc/aasd.conf", 0600,
-      "[server]\naddress = 127.0.0.1\nport = @AAS@\ncertificate = @DIR@/etc/tls/aasd.pem\nkey = @DIR@/etc/tls/aasd.key\n"
+      "[server]\naddress = 127.0.0.1\nport = @AAS@\ncertificate = @DIR@/etc/tls/aasd.pem\nkey = "
+      "@DIR@/etc/tls/aasd.key\n"
       "[store]\nfolder = @DIR@/var/aasd\n"
       "[token]\njwks_file = @DIR@/etc/keys/aas-jwks.json\nminutes = 720\n" },
     { "etc/attestd.conf", 0600,
       "[tls]\ncertificate = @DIR@/etc/tls/attestd.pem\nkey = @DIR@/etc/tls/attestd.key\n"
-      "[tcs]\nenabled = yes\naddress = 127.0.0.1\nport = @TCS@\nstore = sqlite:@DIR@/var/attestd/tcs.db\n"
+      "[tcs]\nenabled = yes\naddress = 127.0.0.1\nport = @TCS@\nstore = "
+      "sqlite:@DIR@/var/attestd/tcs.db\n"
       "upstream = http://127.0.0.1:@PCS@\nupstream_plain_loopback = yes\n"
       "upstream_root_crl = http://127.0.0.1:@PCS@/IntelSGXRootCA.der\n"
       "upstream_kds = http://127.0.0.1:@PCS@\n"
       "[qvs]\nenabled = yes\naddress = 127.0.0.1\nport = @QVS@\n"
-      "[as]\nenabled = yes\naddress = 127.0.0.1\nport = @AS@\nstore = sqlite:@DIR@/var/attestd/as.db\n"
+      "[as]\nenabled = yes\naddress = 127.0.0.1\nport = @AS@\nstore = "
+      "sqlite:@DIR@/var/attestd/as.db\n"
       "nonce_store = sqlite:@DIR@/var/attestd/nonces.db\n"
       "deny_store = sqlite:@DIR@/var/attestd/deny.db\n"
       "signing_key = @DIR@/var/attestd/token.key\njwks_file = @DIR@/etc/keys/as-jwks.json\n"
       "aas_jwks = @DIR@/etc/keys/aas-jwks.json\n"
       "[verify]\nroot = @ROOT@\n" },
     { "etc/kbsd.conf", 0600,
-      "[server]\naddress = 127.0.0.1\nport = @KBS@\ncertificate = @DIR@/etc/tls/kbsd.pem\nkey = @DIR@/etc/tls/kbsd.key\n"
+      "[server]\naddress = 127.0.0.1\nport = @KBS@\ncertificate = @DIR@/etc/tls/kbsd.pem\nkey = "
+      "@DIR@/etc/tls/kbsd.key\n"
       "endpoint_url = https://localhost:@KBS@/kbs/v1\n"
       "[keyd]\nsocket = @DIR@/run/keyd.sock\n"
       "[attestation]\nurl = https://localhost:@AS@\nca = @DIR@/etc/tls/ca.pem\n" },
     { "etc/cli.conf", 0600,
-      "[services]\nkbs = https://localhost:@KBS@\naas = https://localhost:@AAS@\ncms = https://localhost:@CMS@\n"
+      "[services]\nkbs = https://localhost:@KBS@\naas = https://localhost:@AAS@\ncms = "
+      "https://localhost:@CMS@\n"
       "as = https://localhost:@AS@\nqvs = https://localhost:@QVS@\ntcs = https://localhost:@TCS@\n"
-      "[tls]\nca = @DIR@/etc/tls/ca.pem\n[login]\ntoken_file = @DIR@/etc/cli.token\nusername = admin\n" },
+      "[tls]\nca = @DIR@/etc/tls/ca.pem\n[login]\ntoken_file = @DIR@/etc/cli.token\nusername = "
+      "admin\n" },
     { "etc/skc-agent.conf", 0600,
-      "[agent]\nsocket = @DIR@/run/agent.sock\nkeys_file = @DIR@/etc/keys.txt\npid_file = @DIR@/run/skc-agent.pid\n"
+      "[agent]\nsocket = @DIR@/run/agent.sock\nkeys_file = @DIR@/etc/keys.txt\npid_file = "
+      "@DIR@/run/skc-agent.pid\n"
       "allow_users = @WORKERS@\n"
       "[kbs]\nskc_library = @DIR@/etc/skc_library.conf\nca_file = @DIR@/etc/tls/ca.pem\n"
       "release_keys = @DIR@/etc/keys/release-jwks.json\n"
-      "[evidence]\nattester = @ATTESTER@\ntsm_path = @DIR@/run/tsm/report\nevidence_socket = @DIR@/run/evidence.sock\n" },
+      "[evidence]\nattester = @ATTESTER@\ntsm_path = @DIR@/run/tsm/report\nevidence_socket = "
+      "@DIR@/run/evidence.sock\n" },
     { "etc/pkcs11.conf", 0644,
-      "[module]\nagent_socket = @DIR@/run/agent.sock\nagent_start = @AGENT@\nagent_config = @DIR@/etc/skc-agent.conf\n"
+      "[module]\nagent_socket = @DIR@/run/agent.sock\nagent_start = @AGENT@\nagent_config = "
+      "@DIR@/etc/skc-agent.conf\n"
       "agent_log = @DIR@/log/skc-agent.log\n" },
     { "etc/keys.txt", 0600,
-      "# One line a key: pkcs11:token=KMS;id=<Key ID>;object=RSAKEY;type=private;pin-value=1234\n" },
+      "# One line a key: pkcs11:token=KMS;id=<Key "
+      "ID>;object=RSAKEY;type=private;pin-value=1234\n" },
     { "etc/openssl-pkcs11.cnf", 0644,
-      "openssl_conf = openssl_def\n[openssl_def]\nengines = engine_section\n[engine_section]\npkcs11 = pkcs11_section\n"
-      "[pkcs11_section]\nengine_id = pkcs11\ndynamic_path = @ENGINE@\nMODULE_PATH = @MODULE@\ninit = 1\n" },
+      "openssl_conf = openssl_def\n[openssl_def]\nengines = "
+      "engine_section\n[engine_section]\npkcs11 = pkcs11_section\n"
+      "[pkcs11_section]\nengine_id = pkcs11\ndynamic_path = @ENGINE@\nMODULE_PATH = @MODULE@\ninit "
+      "= 1\n" },
 };
 
 static const struct {
     const char *name;
     enum dev_port port;
-} port_names[] = { { "TCS", DEV_TCS }, { "QVS", DEV_QVS }, { "AS", DEV_AS },   { "KBS", DEV_KBS },
-                   { "AAS", DEV_AAS }, { "CMS", DEV_CMS }, { "PCS", DEV_PCS }, { "VAULT", DEV_VAULT } };
+} port_names[] = { { "TCS", DEV_TCS }, { "QVS", DEV_QVS },    { "AS", DEV_AS },
+                   { "KBS", DEV_KBS }, { "AAS", DEV_AAS },    { "CMS", DEV_CMS },
+                   { "PCS", DEV_PCS }, { "VAULT", DEV_VAULT } };
 
 /* The engine where Debian's multiarch folders have it. */
 static const char *engine_path(void)
 {
     static const char *const places[] = { "/usr/lib/x86_64-linux-gnu/engines-3/pkcs11.so",
-                                          "/usr/lib/aarch64-linux-gnu/engines-3/pkcs11.so", "/usr/lib64/engines-3/pkcs11.so" };
+                                          "/usr/lib/aarch64-linux-gnu/engines-3/pkcs11.so",
+                                          "/usr/lib64/engines-3/pkcs11.so" };
     for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++)
         if (access(places[i], R_OK) == 0)
             return places[i];
@@ -87,7 +104,8 @@ static fallible module_path(const struct dev *d, char out[1024])
         if (access(out, R_OK) == 0)
             return OK;
     }
-    return FAIL(ABSENT, "libpkcs11-api.so is neither installed beside warder nor in its build tree");
+    return FAIL(ABSENT,
+                "libpkcs11-api.so is neither installed beside warder nor in its build tree");
 }
 
 /* The users that web servers' workers become: they may use the agent's keys. */
@@ -169,24 +187,28 @@ static const struct {
     const char *keys, *text;
 } managers[] = {
     { "embedded", "[keys]\nmanager = embedded\n" },
-    { "vault", "[keys]\nmanager = vault\n[vault]\nurl = https://127.0.0.1:@VAULT@\nca = @DIR@/etc/tls/ca.pem\n"
+    { "vault", "[keys]\nmanager = vault\n[vault]\nurl = https://127.0.0.1:@VAULT@\nca = "
+               "@DIR@/etc/tls/ca.pem\n"
                "token_file = @DIR@/etc/vault.token\nmount = keybroker\n" },
-    { "kmip", "[keys]\nmanager = kmip\n[kmip]\nhost = 127.0.0.1\nport = @VAULT@\nca = @DIR@/etc/tls/ca.pem\n"
+    { "kmip", "[keys]\nmanager = kmip\n[kmip]\nhost = 127.0.0.1\nport = @VAULT@\nca = "
+              "@DIR@/etc/tls/ca.pem\n"
               "certificate = @DIR@/etc/tls/keyd.pem\nkey = @DIR@/etc/tls/keyd.key\n" },
-    { "pkcs11", "[keys]\nmanager = pkcs11\n[pkcs11]\nmodule = @SOFTHSM@\ntoken = pkcs11:token=warder-dev\n"
-                "pin_file = @DIR@/etc/hsm.pin\nfiles = @DIR@/var/softhsm @DIR@/etc/softhsm2.conf\n"
-                "environment = SOFTHSM2_CONF=@DIR@/etc/softhsm2.conf\n" },
+    { "pkcs11",
+      "[keys]\nmanager = pkcs11\n[pkcs11]\nmodule = @SOFTHSM@\ntoken = pkcs11:token=warder-dev\n"
+      "pin_file = @DIR@/etc/hsm.pin\nfiles = @DIR@/var/softhsm @DIR@/etc/softhsm2.conf\n"
+      "environment = SOFTHSM2_CONF=@DIR@/etc/softhsm2.conf\n" },
 };
 
 static fallible write_keyd(const struct dev *d)
 {
     struct buf text owned(buf_done) = buf_of(TEXT_MAX);
 
-    TRY(expand(d,
-               "[keyd]\nsocket = @DIR@/run/keyd.sock\nfolder = @DIR@/var/keyd\n"
-               "[tokens]\naas_jwks = @DIR@/etc/keys/aas-jwks.json\nas_jwks = @DIR@/etc/keys/as-jwks.json\n"
-               "[release]\njwks_file = @DIR@/etc/keys/release-jwks.json\n",
-               &text));
+    TRY(expand(
+        d,
+        "[keyd]\nsocket = @DIR@/run/keyd.sock\nfolder = @DIR@/var/keyd\n"
+        "[tokens]\naas_jwks = @DIR@/etc/keys/aas-jwks.json\nas_jwks = @DIR@/etc/keys/as-jwks.json\n"
+        "[release]\njwks_file = @DIR@/etc/keys/release-jwks.json\n",
+        &text));
     for (size_t i = 0; i < sizeof(managers) / sizeof(*managers); i++)
         if (!strcmp(managers[i].keys, d->keys))
             TRY(expand(d, managers[i].text, &text));
@@ -198,7 +220,8 @@ fallible dev_write_configs(const struct dev *d)
     for (size_t i = 0; i < sizeof(templates) / sizeof(*templates); i++) {
         struct buf text owned(buf_done) = buf_of(TEXT_MAX);
         char path[1024];
-        if (!strcmp(templates[i].file, "etc/keys.txt") && file_exists(dev_path(d, path, "%s", templates[i].file)))
+        if (!strcmp(templates[i].file, "etc/keys.txt") &&
+            file_exists(dev_path(d, path, "%s", templates[i].file)))
             continue; /* the user's own lines stay */
         TRY(expand(d, templates[i].text, &text));
         TRY(dev_write(d, templates[i].file, buf_span(&text), templates[i].mode));

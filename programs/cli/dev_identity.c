@@ -29,13 +29,16 @@ static fallible make_certificate(const struct dev *d, const char *name)
     TRY(csr_make(k, name, names, &csr));
     TRY(file_write(dev_path(d, csr_path, "var/dev/%s.csr", name), buf_span(&csr), 0600));
     TRY(dev_program(d, "cmsd", cmsd));
-    return dev_run(d, (const char *const[]){ cmsd, "--config", dev_path(d, config, "etc/cmsd.conf"), "--issue", "--csr", csr_path,
-                                             "--out", out_path, NULL }, NULL);
+    return dev_run(d,
+                   (const char *const[]){ cmsd, "--config", dev_path(d, config, "etc/cmsd.conf"),
+                                          "--issue", "--csr", csr_path, "--out", out_path, NULL },
+                   NULL);
 }
 
 fallible dev_make_certificates(const struct dev *d)
 {
-    static const char *const holders[] = { "cmsd", "aasd", "attestd", "kbsd", "openbao", "pykmip", "keyd" };
+    static const char *const holders[] = { "cmsd",    "aasd",   "attestd", "kbsd",
+                                           "openbao", "pykmip", "keyd" };
     char cmsd[1024], config[1024], ca[1024];
 
     TRY(dev_program(d, "cmsd", cmsd));
@@ -75,8 +78,12 @@ fallible dev_make_administrator(const struct dev *d)
     if (file_exists(dev_path(d, done, "var/dev/administrator")))
         return OK;
     TRY(dev_program(d, "aasd", aasd));
-    TRY(dev_run(d, (const char *const[]){ aasd, "--config", dev_path(d, config, "etc/aasd.conf"), "--init-admin", ADMINISTRATOR,
-                                          "--password-file", dev_path(d, password, "var/dev/" ADMINISTRATOR ".password"), NULL }, NULL));
+    TRY(dev_run(d,
+                (const char *const[]){ aasd, "--config", dev_path(d, config, "etc/aasd.conf"),
+                                       "--init-admin", ADMINISTRATOR, "--password-file",
+                                       dev_path(d, password, "var/dev/" ADMINISTRATOR ".password"),
+                                       NULL },
+                NULL));
     return file_write(done, SPAN(ADMINISTRATOR "\n"), 0600);
 }
 
@@ -86,7 +93,8 @@ struct aas {
     char token[4096];
 };
 
-static fallible call(struct aas *a, const char *method, const char *path, json_t *body, json_t **out)
+static fallible call(struct aas *a, const char *method, const char *path, json_t *body,
+                     json_t **out)
 {
     char url[512];
     json_t *mine owned(json_free) = body;
@@ -95,7 +103,10 @@ static fallible call(struct aas *a, const char *method, const char *path, json_t
 
     snprintf(url, sizeof(url), "https://127.0.0.1:%u/aas/v1/%s", dev_port(a->d, DEV_AAS), path);
     static const char *const accept[] = { "Accept: application/json", NULL };
-    struct http_call c = { .method = method, .url = url, .body = span_str(text), .bearer = *a->token ? a->token : NULL,
+    struct http_call c = { .method = method,
+                           .url = url,
+                           .body = span_str(text),
+                           .bearer = *a->token ? a->token : NULL,
                            .headers = accept };
     struct err e = http_send(a->http, &c, &reply);
     if (text)
@@ -148,20 +159,24 @@ static fallible user_id(struct aas *a, const char *name, char out[64])
     return OK;
 }
 
-static fallible grant(struct aas *a, const char *user, const char *service, const char *name, const char *context)
+static fallible grant(struct aas *a, const char *user, const char *service, const char *name,
+                      const char *context)
 {
     char path[160], id[64];
     json_t *role owned(json_free) = NULL;
     struct span role_id;
 
-    struct err e = call(a, "POST", "roles", json_pack("{s:s,s:s,s:s}", "service", service, "name", name, "context", context), &role);
+    struct err e = call(
+        a, "POST", "roles",
+        json_pack("{s:s,s:s,s:s}", "service", service, "name", name, "context", context), &role);
     if (e.kind == FAIL_CONFLICT)
         return OK; /* made and granted before */
     TRY(e);
     TRY(json_get_str(role, "role_id", "role id", &role_id));
     TRY(user_id(a, user, id));
     snprintf(path, sizeof(path), "users/%s/roles", id);
-    return call(a, "POST", path, json_pack("{s:[s%]}", "role_ids", (const char *)role_id.at, role_id.len), NULL);
+    return call(a, "POST", path,
+                json_pack("{s:[s%]}", "role_ids", (const char *)role_id.at, role_id.len), NULL);
 }
 
 /* The agent's side in the seed system's form. It holds the workload's token: mode 0600. */
@@ -170,9 +185,13 @@ static fallible write_skc_library(const struct dev *d, struct span token)
     struct buf text owned(buf_done) = buf_of(8192);
     unsigned cms = dev_port(d, DEV_CMS);
 
-    buf_addf(&text, "KBS_HOSTNAME=localhost\nKBS_IP=127.0.0.1\nKBS_PORT=%u\nCMS_IP=127.0.0.1\nCMS_PORT=%u\n",
-             dev_port(d, DEV_KBS), cms);
-    buf_addf(&text, "CSP_SCS_IP=127.0.0.1\nCSP_SCS_PORT=%u\nCSP_CMS_IP=127.0.0.1\nCSP_CMS_PORT=%u\nSKC_USER=" WORKLOAD "\nSKC_TOKEN=",
+    buf_addf(
+        &text,
+        "KBS_HOSTNAME=localhost\nKBS_IP=127.0.0.1\nKBS_PORT=%u\nCMS_IP=127.0.0.1\nCMS_PORT=%u\n",
+        dev_port(d, DEV_KBS), cms);
+    buf_addf(&text,
+             "CSP_SCS_IP=127.0.0.1\nCSP_SCS_PORT=%u\nCSP_CMS_IP=127.0.0.1\nCSP_CMS_PORT=%u\nSKC_"
+             "USER=" WORKLOAD "\nSKC_TOKEN=",
              dev_port(d, DEV_TCS), cms);
     buf_add(&text, token);
     buf_add_str(&text, "\n");
@@ -198,7 +217,8 @@ static fallible make_all(struct aas *a)
     if (failed(e) && e.kind != FAIL_CONFLICT)
         return e;
     TRY(grant(a, WORKLOAD, "KBS", "KeyTransfer", "permissions=nginx,USA"));
-    TRY(grant(a, ADMINISTRATOR, "CMS", "CertApprover", "CN=localhost;SAN=localhost,127.0.0.1;CERTTYPE=TLS"));
+    TRY(grant(a, ADMINISTRATOR, "CMS", "CertApprover",
+              "CN=localhost;SAN=localhost,127.0.0.1;CERTTYPE=TLS"));
     TRY(login_as_administrator(a)); /* with the role that it has now */
     *a->token = '\0';
     TRY(login(a, WORKLOAD, &token, &answer));

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The Vault behind keyd in a development system: a real OpenBao server with raft storage, initialised with five
- * shares and threshold three, unsealed, `keybroker` enabled as a KV store, and a token for keyd that may reach
- * this store alone. The shares and the root token stay in DIR/var/openbao, for this is a development system.
+ * The Vault behind keyd in a development system: a real OpenBao server with raft storage,
+ * initialised with five shares and threshold three, unsealed, `keybroker` enabled as a KV store,
+ * and a token for keyd that may reach this store alone. The shares and the root token stay in
+ * DIR/var/openbao, for this is a development system.
  */
 #include "cli/dev.h"
 
@@ -23,7 +24,8 @@ struct vault {
 };
 
 /* Raft needs a moment to elect itself: until then the server answers 500, 503 or 429. */
-static fallible call(struct vault *v, const char *method, const char *path, json_t *body, json_t **out)
+static fallible call(struct vault *v, const char *method, const char *path, json_t *body,
+                     json_t **out)
 {
     char url[256];
     json_t *mine owned(json_free) = body;
@@ -33,7 +35,9 @@ static fallible call(struct vault *v, const char *method, const char *path, json
     struct err e = OK;
 
     snprintf(url, sizeof(url), "https://127.0.0.1:%u/v1/%s", dev_port(v->d, DEV_VAULT), path);
-    struct http_call c = { .method = method, .url = url, .body = span_str(text), .bearer = *v->token ? v->token : NULL };
+    struct http_call c = {
+        .method = method, .url = url, .body = span_str(text), .bearer = *v->token ? v->token : NULL
+    };
     for (int i = 0; i < TRIES; i++) {
         e = http_send_json(v->http, &c, &status, &answer);
         if (e.kind != FAIL_UPSTREAM)
@@ -54,13 +58,17 @@ static fallible call(struct vault *v, const char *method, const char *path, json
 static fallible write_config(const struct dev *d)
 {
     struct buf text owned(buf_done) = buf_of(8192);
-    buf_addf(&text,
-             "storage \"raft\" {\n  path = \"%s/var/openbao/data\"\n  node_id = \"node1\"\n  performance_multiplier = 1\n}\n"
-             "listener \"tcp\" {\n  address = \"127.0.0.1:%u\"\n  cluster_address = \"127.0.0.1:%u\"\n"
-             "  tls_cert_file = \"%s/etc/tls/openbao.pem\"\n  tls_key_file = \"%s/etc/tls/openbao.key\"\n}\n"
-             "api_addr = \"https://127.0.0.1:%u\"\ncluster_addr = \"https://127.0.0.1:%u\"\nui = false\n",
-             d->dir, dev_port(d, DEV_VAULT), dev_port(d, DEV_VAULT) + 1U, d->dir, d->dir, dev_port(d, DEV_VAULT),
-             dev_port(d, DEV_VAULT) + 1U);
+    buf_addf(
+        &text,
+        "storage \"raft\" {\n  path = \"%s/var/openbao/data\"\n  node_id = \"node1\"\n  "
+        "performance_multiplier = 1\n}\n"
+        "listener \"tcp\" {\n  address = \"127.0.0.1:%u\"\n  cluster_address = \"127.0.0.1:%u\"\n"
+        "  tls_cert_file = \"%s/etc/tls/openbao.pem\"\n  tls_key_file = "
+        "\"%s/etc/tls/openbao.key\"\n}\n"
+        "api_addr = \"https://127.0.0.1:%u\"\ncluster_addr = \"https://127.0.0.1:%u\"\nui = "
+        "false\n",
+        d->dir, dev_port(d, DEV_VAULT), dev_port(d, DEV_VAULT) + 1U, d->dir, d->dir,
+        dev_port(d, DEV_VAULT), dev_port(d, DEV_VAULT) + 1U);
     TRY(buf_check(&text));
     return dev_write(d, "etc/openbao.hcl", buf_span(&text), 0600);
 }
@@ -74,7 +82,9 @@ static fallible init_once(struct vault *v, json_t **out)
     if (!failed(file_read(dev_path(v->d, path, "var/openbao/init.json"), &kept)))
         return json_parse_object(buf_span(&kept), out);
     json_t *init owned(json_free) = NULL;
-    TRY(call(v, "PUT", "sys/init", json_pack("{s:i,s:i}", "secret_shares", SHARES, "secret_threshold", THRESHOLD), &init));
+    TRY(call(v, "PUT", "sys/init",
+             json_pack("{s:i,s:i}", "secret_shares", SHARES, "secret_threshold", THRESHOLD),
+             &init));
     char *text owned(free) = json_text(init);
     if (!text)
         return FAIL(SYSTEM, "memory");
@@ -105,7 +115,8 @@ static fallible enable_store(struct vault *v)
     json_t *mounts owned(json_free) = NULL;
 
     TRY(call(v, "GET", "sys/mounts", NULL, &mounts));
-    if (json_object_get(mounts, "keybroker/") || json_object_get(json_object_get(mounts, "data"), "keybroker/"))
+    if (json_object_get(mounts, "keybroker/") ||
+        json_object_get(json_object_get(mounts, "data"), "keybroker/"))
         return OK;
     return call(v, "POST", "sys/mounts/keybroker", json_pack("{s:s}", "type", "kv"), NULL);
 }
@@ -122,14 +133,16 @@ static fallible make_token(struct vault *v)
 
     TRY(call(v, "PUT", "sys/policies/acl/keybroker", json_pack("{s:s}", "policy", policy), NULL));
     TRY(call(v, "POST", "auth/token/create",
-             json_pack("{s:[s],s:s,s:s}", "policies", "keybroker", "period", "24h", "display_name", "keyd"), &answer));
+             json_pack("{s:[s],s:s,s:s}", "policies", "keybroker", "period", "24h", "display_name",
+                       "keyd"),
+             &answer));
     TRY(json_get_object(answer, "auth", "token", &auth));
     TRY(json_get_str(auth, "client_token", "token", &token));
     return dev_write(v->d, "etc/vault.token", token, 0600);
 }
 
-/* A server that has just been elected may refuse what it accepts a moment later, or have done what it answered with
- * an error: both steps can be taken again. */
+/* A server that has just been elected may refuse what it accepts a moment later, or have done what
+ * it answered with an error: both steps can be taken again. */
 static fallible prepare(struct vault *v)
 {
     struct err e = OK;
@@ -156,7 +169,9 @@ fallible dev_start_openbao(const struct dev *d)
     TRY(dev_wait_port(d, "openbao", dev_port(d, DEV_VAULT)));
 
     struct vault v = { .d = d };
-    struct http_client_config hc = { .ca_file = dev_path(d, ca, "etc/tls/ca.pem"), .timeout_ms = 20000, .tls12 = true };
+    struct http_client_config hc = { .ca_file = dev_path(d, ca, "etc/tls/ca.pem"),
+                                     .timeout_ms = 20000,
+                                     .tls12 = true };
     TRY(http_client_new(&hc, &v.http));
     struct http_client *http owned(http_client_free) = v.http;
     json_t *init owned(json_free) = NULL;

@@ -30,7 +30,8 @@ const char *dev_path(const struct dev *d, char out[1024], const char *format, ..
     va_start(args, format);
     vsnprintf(tail, sizeof(tail), format, args);
     va_end(args);
-    assert(strlen(d->dir) + strlen(tail) + 2 <= 1024); /* the folder's length is bounded when it is chosen */
+    assert(strlen(d->dir) + strlen(tail) + 2 <=
+           1024); /* the folder's length is bounded when it is chosen */
     stpcpy(stpcpy(stpcpy(out, d->dir), "/"), tail);
     return out;
 }
@@ -65,13 +66,17 @@ fallible dev_program(const struct dev *d, const char *name, char out[1024])
     if (access(out, X_OK) == 0)
         return OK;
     snprintf(out, 1024, "%s/../../tools/%s/%s", d->bin, name, name);
-    return access(out, X_OK) == 0 ? OK : FAIL(ABSENT, "the program is neither installed beside warder nor in its build tree");
+    return access(out, X_OK) == 0
+               ? OK
+               : FAIL(ABSENT,
+                      "the program is neither installed beside warder nor in its build tree");
 }
 
 static void child_exec(const struct dev *d, const char *const *argv, int out, const char *log)
 {
     char path[1024];
-    int err = open(dev_path(d, path, "log/%s.log", log), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    int err =
+        open(dev_path(d, path, "log/%s.log", log), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     int in = open("/dev/null", O_RDONLY | O_CLOEXEC);
     dup2(in, 0);
     dup2(out >= 0 ? out : err, 1);
@@ -100,7 +105,9 @@ fallible dev_run(const struct dev *d, const char *const *argv, struct buf *out)
     int status = 0;
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
         ;
-    return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? OK : FAIL(SYSTEM, "a program failed; log/dev.log says why");
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0
+               ? OK
+               : FAIL(SYSTEM, "a program failed; log/dev.log says why");
 }
 
 fallible dev_spawn(const struct dev *d, const char *name, const char *const *argv)
@@ -130,8 +137,8 @@ static char process_state(pid_t pid)
     return end && end[1] ? end[2] : 0;
 }
 
-/* A pid file may be stale: the process must still be one that was started for this system, by its command line, which is
- * empty for a moment while a program starts. */
+/* A pid file may be stale: the process must still be one that was started for this system, by its
+ * command line, which is empty for a moment while a program starts. */
 bool dev_alive(const struct dev *d, const char *name, pid_t *pid)
 {
     char path[1024];
@@ -168,7 +175,8 @@ void dev_stop(const struct dev *d, const char *name)
     unlink(dev_path(d, path, "run/%s.pid", name));
 }
 
-static fallible wait_for(const struct dev *d, const char *name, const struct sockaddr *address, socklen_t len)
+static fallible wait_for(const struct dev *d, const char *name, const struct sockaddr *address,
+                         socklen_t len)
 {
     int64_t until = clock_monotonic_us() + WAIT_US;
     pid_t pid;
@@ -186,7 +194,9 @@ static fallible wait_for(const struct dev *d, const char *name, const struct soc
 
 fallible dev_wait_port(const struct dev *d, const char *name, uint16_t port)
 {
-    struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    struct sockaddr_in at = { .sin_family = AF_INET,
+                              .sin_port = htons(port),
+                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     return wait_for(d, name, (struct sockaddr *)&at, sizeof(at));
 }
 
@@ -194,21 +204,26 @@ fallible dev_wait_socket(const struct dev *d, const char *name, const char *path
 {
     struct sockaddr_un at = { .sun_family = AF_UNIX };
     if (strlen(path) >= sizeof(at.sun_path))
-        return FAIL(LIMIT, "the path of a socket is too long (107 characters): choose a shorter --dir");
+        return FAIL(LIMIT,
+                    "the path of a socket is too long (107 characters): choose a shorter --dir");
     strcpy(at.sun_path, path);
     return wait_for(d, name, (struct sockaddr *)&at, sizeof(at));
 }
 
 fallible dev_port_free(uint16_t port)
 {
-    struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    struct sockaddr_in at = { .sin_family = AF_INET,
+                              .sin_port = htons(port),
+                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     int fd owned(fd_close) = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     int on = 1;
 
     if (fd < 0)
         return FAIL(SYSTEM, "no socket");
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on); /* what lingers of closed connections is no obstacle */
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on,
+               sizeof on); /* what lingers of closed connections is no obstacle */
     return bind(fd, (struct sockaddr *)&at, sizeof(at)) && errno == EADDRINUSE
-               ? FAIL(CONFLICT, "its port is taken by another program: stop that one, or choose others with --ports N")
+               ? FAIL(CONFLICT, "its port is taken by another program: stop that one, or choose "
+                                "others with --ports N")
                : OK;
 }

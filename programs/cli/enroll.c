@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * warder key enroll: a new TLS key for a workload, never on disk. The key is made in this process, cmsd signs a
- * CSR for it, the private part goes to keyd as a JWE to its import key, and is wiped; what stays here is the
- * certificate.
+ * warder key enroll: a new TLS key for a workload, never on disk. The key is made in this process,
+ * cmsd signs a CSR for it, the private part goes to keyd as a JWE to its import key, and is wiped;
+ * what stays here is the certificate.
  */
 #include "cli/enroll.h"
 
@@ -23,7 +23,8 @@ struct enrolment {
 static int split_names(char *text, const char *names[SAN_MAX + 1])
 {
     size_t count = 0;
-    for (char *save = NULL, *name = strtok_r(text, ",", &save); name; name = strtok_r(NULL, ",", &save)) {
+    for (char *save = NULL, *name = strtok_r(text, ",", &save); name;
+         name = strtok_r(NULL, ",", &save)) {
         if (count == SAN_MAX) {
             fprintf(stderr, "warder: --san takes at most %d names\n", SAN_MAX);
             return EXIT_USAGE;
@@ -34,7 +35,8 @@ static int split_names(char *text, const char *names[SAN_MAX + 1])
     return EXIT_OK;
 }
 
-static int certify(struct session *s, const struct enrolment *e, const struct key *k, struct buf *certificate)
+static int certify(struct session *s, const struct enrolment *e, const struct key *k,
+                   struct buf *certificate)
 {
     const char *names[SAN_MAX + 1];
     char *list owned(free) = strdup(e->san ? e->san : e->subject);
@@ -48,20 +50,23 @@ static int certify(struct session *s, const struct enrolment *e, const struct ke
     struct err made = csr_make(k, e->subject, names, &csr);
     if (failed(made))
         return print_failure(made, "certificate request", NULL);
-    return session_call_raw(s, SERVICE_CMS, "POST", "/cms/v1/certificates?certType=TLS", "application/x-pem-file", buf_span(&csr),
-                            true, certificate);
+    return session_call_raw(s, SERVICE_CMS, "POST", "/cms/v1/certificates?certType=TLS",
+                            "application/x-pem-file", buf_span(&csr), true, certificate);
 }
 
-static int import(struct session *s, const struct enrolment *e, const struct key *k, json_t **answer)
+static int import(struct session *s, const struct enrolment *e, const struct key *k,
+                  json_t **answer)
 {
     struct buf jwe owned(buf_done) = buf_of(JOSE_TEXT_MAX);
     struct secret *pkcs8 owned(secret_free) = NULL;
     struct err made = key_to_pkcs8(k, &pkcs8);
-    int rc = failed(made) ? print_failure(made, "encode the key", NULL) : key_wrap_for_keyd(s, pkcs8, "pkcs8", &jwe);
+    int rc = failed(made) ? print_failure(made, "encode the key", NULL)
+                          : key_wrap_for_keyd(s, pkcs8, "pkcs8", &jwe);
     if (rc)
         return rc;
     json_t *body owned(json_free) = json_object();
-    json_t *information = json_pack("{s:s,s:I}", "algorithm", "RSA", "key_length", (json_int_t)e->bits);
+    json_t *information =
+        json_pack("{s:s,s:I}", "algorithm", "RSA", "key_length", (json_int_t)e->bits);
     json_set_span(information, "key_string", buf_span(&jwe));
     json_object_set_new(body, "key_information", information);
     json_set_str(body, "transfer_policy_id", e->policy);
@@ -69,14 +74,16 @@ static int import(struct session *s, const struct enrolment *e, const struct key
     return session_call(s, SERVICE_KBS, "POST", "/kbs/v1/keys", body, answer);
 }
 
-static int report(const struct session *s, const struct enrolment *e, const json_t *answer, struct span certificate)
+static int report(const struct session *s, const struct enrolment *e, const json_t *answer,
+                  struct span certificate)
 {
     const json_t *information;
     struct span id;
     struct buf path owned(buf_done) = buf_of(4096);
     char *full owned(free) = realpath(e->folder ? e->folder : ".", NULL);
 
-    struct err bad = json_get_object(answer, "key_information", "the broker's answer has no key_information", &information);
+    struct err bad = json_get_object(answer, "key_information",
+                                     "the broker's answer has no key_information", &information);
     if (!failed(bad))
         bad = json_get_str(information, "id", "the broker's answer has no key id", &id);
     if (failed(bad))
@@ -84,7 +91,8 @@ static int report(const struct session *s, const struct enrolment *e, const json
     buf_addf(&path, "%s/%.*s.crt", full ? full : ".", (int)id.len, (const char *)id.at);
     bad = file_write(buf_str(&path), certificate, 0644);
     if (failed(bad))
-        return print_failure(bad, buf_str(&path), "the key is imported; its certificate could not be written");
+        return print_failure(bad, buf_str(&path),
+                             "the key is imported; its certificate could not be written");
     if (s->json) {
         json_t *out owned(json_free) = json_object();
         json_set_span(out, "id", id);
@@ -92,7 +100,8 @@ static int report(const struct session *s, const struct enrolment *e, const json
         print_json(out);
         return EXIT_OK;
     }
-    printf("Key Certificate Path: %s\nCreated Key: %.*s\n", buf_str(&path), (int)id.len, (const char *)id.at);
+    printf("Key Certificate Path: %s\nCreated Key: %.*s\n", buf_str(&path), (int)id.len,
+           (const char *)id.at);
     return EXIT_OK;
 }
 
@@ -118,17 +127,21 @@ int key_enroll(int argc, char **argv)
     struct session_options options = { 0 };
     struct enrolment e = { .subject = "localhost", .label = "RSAKEY", .bits = 3072 };
     const struct option_row rows[] = {
-        { "subject", 0, OPTION_TEXT, "NAME", "common name of the certificate (default localhost)", &e.subject },
-        { "san", 0, OPTION_TEXT, "NAMES", "host names and addresses, comma-separated (default: the subject)", &e.san },
+        { "subject", 0, OPTION_TEXT, "NAME", "common name of the certificate (default localhost)",
+          &e.subject },
+        { "san", 0, OPTION_TEXT, "NAMES",
+          "host names and addresses, comma-separated (default: the subject)", &e.san },
         { "bits", 0, OPTION_NUMBER, "N", "2048, 3072 (default) or 4096", &e.bits },
         { "policy", 0, OPTION_TEXT, "ID", "transfer policy (default: the tenant's)", &e.policy },
         { "label", 0, OPTION_TEXT, "TEXT", "object label (default RSAKEY)", &e.label },
-        { "folder", 0, OPTION_TEXT, "DIR", "where the certificate is written (default: here)", &e.folder },
+        { "folder", 0, OPTION_TEXT, "DIR", "where the certificate is written (default: here)",
+          &e.folder },
         SESSION_OPTIONS(options),
         { 0 },
     };
     const struct command_help help = {
-        "warder key enroll", "", "make a TLS key, have it certified, import it; only the certificate stays here",
+        "warder key enroll", "",
+        "make a TLS key, have it certified, import it; only the certificate stays here",
         "The key is made in memory, sent to keyd wrapped to its import key, and wiped.\n"
         "Prints the path of the certificate and the id of the key."
     };

@@ -78,7 +78,8 @@ static size_t place_of(const struct enrolled_file *f, const char *name)
     return i;
 }
 
-fallible enrolled_add(struct enrolled_file *f, struct span name, const char *label, const char *ek_certificate)
+fallible enrolled_add(struct enrolled_file *f, struct span name, const char *label,
+                      const char *ek_certificate)
 {
     json_t *keys = json_object_get(f->root, "keys"), *row = json_object();
     char hex[2 * 128 + 1], now[CLOCK_TEXT_MAX];

@@ -12,13 +12,21 @@ struct key_wish {
     const char *algorithm, *curve, *policy, *label, *usage;
     uint64_t length;
 };
-#define KEY_OPTIONS(w)                                                                                             \
-    { "algorithm", 0, OPTION_TEXT, "RSA|EC|AES", "kind of key", &(w).algorithm },                                  \
-    { "length", 0, OPTION_NUMBER, "BITS", "RSA 2048, 3072, 4096; AES 128, 256", &(w).length },                     \
-    { "curve", 0, OPTION_TEXT, "NAME", "EC: secp256r1, secp384r1, secp521r1", &(w).curve },                        \
-    { "policy", 0, OPTION_TEXT, "ID", "transfer policy (default: the tenant's, which requires attestation)", &(w).policy }, \
-    { "label", 0, OPTION_TEXT, "TEXT", "label, the object's name in the PKCS#11 module", &(w).label },             \
-    { "usage", 0, OPTION_TEXT, "TEXT", "free text", &(w).usage }
+#define KEY_OPTIONS(w)                                                                             \
+    { "algorithm", 0, OPTION_TEXT, "RSA|EC|AES", "kind of key", &(w).algorithm },                  \
+        { "length", 0, OPTION_NUMBER, "BITS", "RSA 2048, 3072, 4096; AES 128, 256", &(w).length }, \
+        { "curve", 0, OPTION_TEXT, "NAME", "EC: secp256r1, secp384r1, secp521r1", &(w).curve },    \
+        { "policy",                                                                                \
+          0,                                                                                       \
+          OPTION_TEXT,                                                                             \
+          "ID",                                                                                    \
+          "transfer policy (default: the tenant's, which requires attestation)",                   \
+          &(w).policy },                                                                           \
+        { "label",   0, OPTION_TEXT, "TEXT", "label, the object's name in the PKCS#11 module",     \
+          &(w).label },                                                                            \
+    {                                                                                              \
+        "usage", 0, OPTION_TEXT, "TEXT", "free text", &(w).usage                                   \
+    }
 
 static json_t *body_of(const struct key_wish *w, json_t *information)
 {
@@ -45,7 +53,8 @@ static int post_key(const struct session_options *options, const json_t *body)
         rc = session_call(&s, SERVICE_KBS, "POST", "/kbs/v1/keys", body, &answer);
     if (rc)
         return rc;
-    const char *id = json_string_value(json_object_get(json_object_get(answer, "key_information"), "id"));
+    const char *id =
+        json_string_value(json_object_get(json_object_get(answer, "key_information"), "id"));
     if (s.json)
         print_json(answer);
     else
@@ -64,8 +73,10 @@ static int key_create(int argc, char **argv)
     struct session_options options = { 0 };
     struct key_wish w = { 0 };
     const struct option_row rows[] = { KEY_OPTIONS(w), SESSION_OPTIONS(options), { 0 } };
-    const struct command_help help = { "warder key create", "", "have the broker make a key",
-                                       "Example: warder key create --algorithm RSA --length 3072 --policy ID" };
+    const struct command_help help = {
+        "warder key create", "", "have the broker make a key",
+        "Example: warder key create --algorithm RSA --length 3072 --policy ID"
+    };
     int rc;
 
     if (!verb_options(argc, argv, rows, &help, 0, NULL, &rc))
@@ -83,9 +94,14 @@ static int key_register(int argc, char **argv)
     const char *existing = NULL;
     const struct option_row rows[] = {
         { "existing", 0, OPTION_TEXT, "NAME", "its name or id in the key manager", &existing },
-        KEY_OPTIONS(w), SESSION_OPTIONS(options), { 0 },
+        KEY_OPTIONS(w),
+        SESSION_OPTIONS(options),
+        { 0 },
     };
-    const struct command_help help = { "warder key register", "", "bring a key that the key manager holds already under a policy", NULL };
+    const struct command_help help = {
+        "warder key register", "", "bring a key that the key manager holds already under a policy",
+        NULL
+    };
     int rc;
 
     if (!verb_options(argc, argv, rows, &help, 0, NULL, &rc))
@@ -99,7 +115,8 @@ static int key_register(int argc, char **argv)
 }
 
 /* PEM becomes PKCS#8; with AES the file's bytes are the key. */
-static fallible load_key(const char *path, struct key_wish *w, struct secret **plain, const char **content)
+static fallible load_key(const char *path, struct key_wish *w, struct secret **plain,
+                         const char **content)
 {
     struct secret *file owned(secret_free) = NULL;
     struct key *k owned(key_free) = NULL;
@@ -116,15 +133,19 @@ static fallible load_key(const char *path, struct key_wish *w, struct secret **p
     w->algorithm = key_kind_of(k) == KEY_RSA ? "RSA" : "EC";
     w->length = key_kind_of(k) == KEY_RSA ? key_bits(k) : 0;
     if (key_kind_of(k) != KEY_RSA)
-        w->curve = key_kind_of(k) == KEY_P256 ? "secp256r1" : key_kind_of(k) == KEY_P384 ? "secp384r1" : "secp521r1";
+        w->curve = key_kind_of(k) == KEY_P256   ? "secp256r1"
+                   : key_kind_of(k) == KEY_P384 ? "secp384r1"
+                                                : "secp521r1";
     return key_to_pkcs8(k, plain);
 }
 
-int key_wrap_for_keyd(struct session *s, const struct secret *plain, const char *content, struct buf *jwe)
+int key_wrap_for_keyd(struct session *s, const struct secret *plain, const char *content,
+                      struct buf *jwe)
 {
     json_t *jwk owned(json_free) = NULL;
     struct key *to owned(key_free) = NULL;
-    json_t *header owned(json_free) = json_pack("{s:s,s:s}", "typ", "warder-import+jwe", "cty", content);
+    json_t *header owned(json_free) =
+        json_pack("{s:s,s:s}", "typ", "warder-import+jwe", "cty", content);
 
     int rc = session_call(s, SERVICE_KBS, "GET", "/kbs/v1/import-key", NULL, &jwk);
     if (rc)
@@ -145,7 +166,9 @@ static int import_file(const char *path, struct key_wish *w, const struct sessio
     if (!failed(e))
         e = load_key(path, w, &plain, &content);
     if (failed(e))
-        return print_failure(e, path, "a private key as unencrypted PEM, or with --algorithm AES the raw bytes; mode 0600");
+        return print_failure(
+            e, path,
+            "a private key as unencrypted PEM, or with --algorithm AES the raw bytes; mode 0600");
     {
         struct session s owned(session_close) = { 0 };
         int rc = session_open(options, &s);
@@ -166,10 +189,16 @@ static int key_import(int argc, char **argv)
     struct key_wish w = { 0 };
     const char *path = NULL;
     const struct option_row rows[] = {
-        { "file", 0, OPTION_TEXT, "FILE", "private key, PEM (PKCS#8, PKCS#1, SEC1) or raw AES bytes; mode 0600", &path },
-        KEY_OPTIONS(w), SESSION_OPTIONS(options), { 0 },
+        { "file", 0, OPTION_TEXT, "FILE",
+          "private key, PEM (PKCS#8, PKCS#1, SEC1) or raw AES bytes; mode 0600", &path },
+        KEY_OPTIONS(w),
+        SESSION_OPTIONS(options),
+        { 0 },
     };
-    const struct command_help help = { "warder key import", "", "give the broker a key, wrapped so that only keyd can open it", NULL };
+    const struct command_help help = {
+        "warder key import", "", "give the broker a key, wrapped so that only keyd can open it",
+        NULL
+    };
     int rc;
 
     if (!verb_options(argc, argv, rows, &help, 0, NULL, &rc))
@@ -179,20 +208,28 @@ static int key_import(int argc, char **argv)
 
 static int key_list(int argc, char **argv)
 {
-    return list_rows(argc, argv, SERVICE_KBS, "/kbs/v1/keys", "warder key list", "the broker's keys",
-                     (const struct column[]){ { "key_information.id", "ID" }, { "key_information.algorithm", "ALGORITHM" },
-                                              { "key_information.key_length", "LENGTH" }, { "key_information.curve_type", "CURVE" },
-                                              { "label", "LABEL" }, { "transfer_policy_id", "POLICY" }, { "created_at", "CREATED" }, { 0 } });
+    return list_rows(argc, argv, SERVICE_KBS, "/kbs/v1/keys", "warder key list",
+                     "the broker's keys",
+                     (const struct column[]){ { "key_information.id", "ID" },
+                                              { "key_information.algorithm", "ALGORITHM" },
+                                              { "key_information.key_length", "LENGTH" },
+                                              { "key_information.curve_type", "CURVE" },
+                                              { "label", "LABEL" },
+                                              { "transfer_policy_id", "POLICY" },
+                                              { "created_at", "CREATED" },
+                                              { 0 } });
 }
 
 static int key_show(int argc, char **argv)
 {
-    return show_one(argc, argv, SERVICE_KBS, "/kbs/v1/keys/", "warder key show", "one key: what is known of it, never the key");
+    return show_one(argc, argv, SERVICE_KBS, "/kbs/v1/keys/", "warder key show",
+                    "one key: what is known of it, never the key");
 }
 
 static int key_delete(int argc, char **argv)
 {
-    return delete_one(argc, argv, SERVICE_KBS, "/kbs/v1/keys/", "warder key delete", "delete a key, in the key manager too");
+    return delete_one(argc, argv, SERVICE_KBS, "/kbs/v1/keys/", "warder key delete",
+                      "delete a key, in the key manager too");
 }
 
 int cli_key(int argc, char **argv)

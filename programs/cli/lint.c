@@ -30,7 +30,8 @@ int lint_print(const char *file, const json_t *remarks)
     size_t i;
     const json_t *remark;
 
-    json_array_foreach (remarks, i, remark) {
+    json_array_foreach(remarks, i, remark)
+    {
         const char *path = text_of(remark, "path");
         fprintf(stderr, "%s: %s: ", file, text_of(remark, "level"));
         print_clean(stderr, span_str(path));
@@ -60,8 +61,7 @@ int lint_report(const char *file, const json_t *remarks, bool json)
     size_t i;
     const json_t *remark;
 
-    json_array_foreach (remarks, i, remark)
-        good = good && !is_error(remark);
+    json_array_foreach(remarks, i, remark) good = good && !is_error(remark);
     if (json) {
         json_t *answer owned(json_free) = json_object();
         json_set_str(answer, "file", file);

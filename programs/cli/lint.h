@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What there is to say of a policy file: remarks, gathered in a JSON array of {level, path, message}. */
+/* What there is to say of a policy file: remarks, gathered in a JSON array of {level, path,
+ * message}. */
 #ifndef CLI_LINT_H
 #define CLI_LINT_H
 

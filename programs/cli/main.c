@@ -11,8 +11,10 @@ static const struct verb verbs[] = {
     { "policy", cli_policy, "transfer policies: who may have a key" },
     { "appraisal", cli_appraisal, "appraisal policies: what evidence must say" },
     { "audit", cli_audit, "the record of every decision" },
-    { "collateral", cli_collateral, "the endorsement cache: list, refresh, forecast, export, import" },
-    { "deny", cli_deny, "what is refused although its vendor vouches for it: add, list, remove, affected" },
+    { "collateral", cli_collateral,
+      "the endorsement cache: list, refresh, forecast, export, import" },
+    { "deny", cli_deny,
+      "what is refused although its vendor vouches for it: add, list, remove, affected" },
     { "dev", cli_dev, "run the whole system on this machine, for development" },
     { "status", cli_status, "health of every service" },
     { "user", cli_user, "accounts" },
@@ -29,5 +31,6 @@ int main(int argc, char **argv)
     struct err e = crypto_start(CRYPTO_MEMORY_PLAIN);
     if (failed(e))
         return print_failure(e, "start", NULL);
-    return verb_dispatch("warder", "attested key release for confidential computing", verbs, argc, argv);
+    return verb_dispatch("warder", "attested key release for confidential computing", verbs, argc,
+                         argv);
 }

@@ -56,7 +56,8 @@ static void add_value(struct buf *out, const json_t *value)
     } else if (json_is_array(value)) {
         size_t i;
         const json_t *item;
-        json_array_foreach (value, i, item) {
+        json_array_foreach(value, i, item)
+        {
             if (i)
                 buf_add_str(out, ", ");
             add_value(out, item);
@@ -74,7 +75,8 @@ static size_t width_of(const json_t *rows, const struct column *column)
     size_t width = strlen(column->heading), i;
     const json_t *row;
 
-    json_array_foreach (rows, i, row) {
+    json_array_foreach(rows, i, row)
+    {
         struct buf text owned(buf_done) = buf_of(4096);
         add_value(&text, member_of(row, column->member));
         width = text.len > width ? text.len : width;
@@ -90,13 +92,15 @@ void print_table(const json_t *rows, const struct column *columns)
     for (; columns[count].member && count < COLUMNS_MAX; count++)
         widths[count] = width_of(rows, &columns[count]);
     for (size_t c = 0; c < count; c++)
-        printf("%-*s%s", c + 1 < count ? (int)widths[c] : 0, columns[c].heading, c + 1 < count ? "  " : "\n");
-    json_array_foreach (rows, i, row)
-        for (size_t c = 0; c < count; c++) {
-            struct buf text owned(buf_done) = buf_of(4096);
-            add_value(&text, member_of(row, columns[c].member));
-            printf("%-*s%s", c + 1 < count ? (int)widths[c] : 0, buf_str(&text), c + 1 < count ? "  " : "\n");
-        }
+        printf("%-*s%s", c + 1 < count ? (int)widths[c] : 0, columns[c].heading,
+               c + 1 < count ? "  " : "\n");
+    json_array_foreach(rows, i, row) for (size_t c = 0; c < count; c++)
+    {
+        struct buf text owned(buf_done) = buf_of(4096);
+        add_value(&text, member_of(row, columns[c].member));
+        printf("%-*s%s", c + 1 < count ? (int)widths[c] : 0, buf_str(&text),
+               c + 1 < count ? "  " : "\n");
+    }
 }
 
 static void print_members(const json_t *object, int depth)
@@ -104,7 +108,8 @@ static void print_members(const json_t *object, int depth)
     const char *name;
     json_t *value;
 
-    json_object_foreach ((json_t *)object, name, value) {
+    json_object_foreach((json_t *)object, name, value)
+    {
         printf("%*s%s:", depth * 2, "", name);
         if (json_is_object(value) && depth < 4) {
             putchar('\n');

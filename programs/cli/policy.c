@@ -42,7 +42,9 @@ static json_t *value_of(const struct claim_row *row, struct span text)
 {
     switch (row->type) {
     case CLAIM_BOOL:
-        return span_equal_str(text, "true") ? json_true() : span_equal_str(text, "false") ? json_false() : NULL;
+        return span_equal_str(text, "true")    ? json_true()
+               : span_equal_str(text, "false") ? json_false()
+                                               : NULL;
     case CLAIM_NUMBER:
         return is_number(text) ? json_integer(strtoll((const char *)text.at, NULL, 10)) : NULL;
     case CLAIM_TEXT:
@@ -67,8 +69,9 @@ static int add_conditions(json_t *document, const char *claims)
         const struct claim_row *row = claim_find(span_head(pair, at));
         json_t *value = row && at < pair.len ? value_of(row, span_tail(pair, at + 1)) : NULL;
         if (!value) {
-            fprintf(stderr, "warder: --claim takes NAME=VALUE, name and type of docs/claims.md, not %.*s\n", (int)pair.len,
-                    (const char *)pair.at);
+            fprintf(stderr,
+                    "warder: --claim takes NAME=VALUE, name and type of docs/claims.md, not %.*s\n",
+                    (int)pair.len, (const char *)pair.at);
             json_decref(all);
             return EXIT_USAGE;
         }
@@ -77,14 +80,16 @@ static int add_conditions(json_t *document, const char *claims)
         json_object_set_new(condition, "equals", value);
         json_array_append_new(all, condition);
     }
-    json_object_set_new(document, "conditions", json_pack("{s:s,s:[{s:o}]}", "version", "1.0.0", "anyOf", "allOf", all));
+    json_object_set_new(document, "conditions",
+                        json_pack("{s:s,s:[{s:o}]}", "version", "1.0.0", "anyOf", "allOf", all));
     return EXIT_OK;
 }
 
 /* A description by options: what a file says is never mixed with it. */
 static bool describes(const struct policy_wish *w)
 {
-    return w->name || w->attestation || w->types || w->appraisal || w->claims || w->permissions || w->lease || w->explain;
+    return w->name || w->attestation || w->types || w->appraisal || w->claims || w->permissions ||
+           w->lease || w->explain;
 }
 
 static int document_of(const struct policy_wish *w, json_t **out)
@@ -118,7 +123,8 @@ static void check_conditions(const json_t *document, json_t *remarks)
 
     if (!json_is_object(conditions) || failed(policy_check(conditions, NULL, &found)))
         return;
-    json_array_foreach (found, i, remark) {
+    json_array_foreach(found, i, remark)
+    {
         struct buf path owned(buf_done) = buf_of(512);
         buf_addf(&path, "conditions.%s", json_string_value(json_object_get(remark, "path")) ?: "");
         json_set_str(remark, "path", buf_str(&path));
@@ -163,7 +169,8 @@ static int create(const struct session_options *options, const json_t *document)
     int rc = session_open(options, &s);
 
     if (!rc)
-        rc = session_call(&s, SERVICE_KBS, "POST", "/kbs/v1/key-transfer-policies", document, &answer);
+        rc = session_call(&s, SERVICE_KBS, "POST", "/kbs/v1/key-transfer-policies", document,
+                          &answer);
     if (rc)
         return rc;
     const char *id = json_string_value(json_object_get(answer, "id"));
@@ -179,21 +186,29 @@ static int policy_create(int argc, char **argv)
     struct session_options options = { 0 };
     struct policy_wish w = { 0 };
     const struct option_row rows[] = {
-        { "file", 'f', OPTION_TEXT, "FILE", "the whole policy as JSON; - is standard input", &w.file },
+        { "file", 'f', OPTION_TEXT, "FILE", "the whole policy as JSON; - is standard input",
+          &w.file },
         { "name", 0, OPTION_TEXT, "TEXT", "its name", &w.name },
-        { "attestation", 0, OPTION_TEXT, "LEVEL", "require (default), observe or none", &w.attestation },
+        { "attestation", 0, OPTION_TEXT, "LEVEL", "require (default), observe or none",
+          &w.attestation },
         { "attestation-type", 0, OPTION_TEXT, "LIST", "tdx, sgx", &w.types },
-        { "appraisal", 0, OPTION_TEXT, "LIST", "appraisal policies that must have been met (default: default)", &w.appraisal },
-        { "claim", 0, OPTION_TEXT, "LIST", "conditions NAME=VALUE,... on claims: mrtd=HEX", &w.claims },
-        { "permissions", 0, OPTION_TEXT, "LIST", "what the client's token must permit, all of it", &w.permissions },
+        { "appraisal", 0, OPTION_TEXT, "LIST",
+          "appraisal policies that must have been met (default: default)", &w.appraisal },
+        { "claim", 0, OPTION_TEXT, "LIST", "conditions NAME=VALUE,... on claims: mrtd=HEX",
+          &w.claims },
+        { "permissions", 0, OPTION_TEXT, "LIST", "what the client's token must permit, all of it",
+          &w.permissions },
         { "lease", 0, OPTION_NUMBER, "MINUTES", "how long a released key may be held", &w.lease },
-        { "explain-to-caller", 0, OPTION_FLAG, NULL, "a refused client hears which claim failed", &w.explain },
+        { "explain-to-caller", 0, OPTION_FLAG, NULL, "a refused client hears which claim failed",
+          &w.explain },
         SESSION_OPTIONS(options),
         { 0 },
     };
-    const struct command_help help = { "warder policy create", "", "make a transfer policy: who may have a key",
-                                       "Example: warder policy create --name web --attestation-type tdx --claim mrtd=HEX\n"
-                                       "Either --file, or the other options." };
+    const struct command_help help = {
+        "warder policy create", "", "make a transfer policy: who may have a key",
+        "Example: warder policy create --name web --attestation-type tdx --claim mrtd=HEX\n"
+        "Either --file, or the other options."
+    };
     json_t *document owned(json_free) = NULL;
     json_t *remarks owned(json_free) = json_array();
     int rc;
@@ -216,7 +231,8 @@ static int lint_file(int argc, char **argv)
 {
     const char *path, *output = NULL;
     const struct option_row rows[] = { OUTPUT_OPTION(output), { 0 } };
-    const struct command_help help = { "warder policy lint", "FILE", "check a transfer policy without storing it",
+    const struct command_help help = { "warder policy lint", "FILE",
+                                       "check a transfer policy without storing it",
                                        "Exit status: 0 it is good, 1 it is not." };
     json_t *document owned(json_free) = NULL;
     json_t *remarks owned(json_free) = json_array();
@@ -239,7 +255,8 @@ static void explain(const struct transfer_policy *p)
 
     printf("Attestation: %s", attestation_level_name(p->attestation));
     if (p->attestation != ATTESTATION_NONE)
-        printf("; TEE one of %s; appraisal policies met: %s", types ? types : "", applied ? applied : "");
+        printf("; TEE one of %s; appraisal policies met: %s", types ? types : "",
+               applied ? applied : "");
     putchar('\n');
     if (p->permissions_all || p->permissions_any || p->certificate_issuers)
         printf("The client's token or certificate must fit besides: warder policy show\n");
@@ -251,7 +268,8 @@ static int explain_file(int argc, char **argv)
 {
     const char *path;
     const struct option_row rows[] = { { 0 } };
-    const struct command_help help = { "warder policy explain", "FILE", "a transfer policy in plain words", NULL };
+    const struct command_help help = { "warder policy explain", "FILE",
+                                       "a transfer policy in plain words", NULL };
     struct transfer_policy *p owned(transfer_policy_free) = NULL;
     json_t *document owned(json_free) = NULL, *remarks owned(json_free) = json_array();
     char *message owned(free) = NULL;
@@ -273,28 +291,40 @@ static int explain_file(int argc, char **argv)
 
 static int policy_list(int argc, char **argv)
 {
-    return list_rows(argc, argv, SERVICE_KBS, "/kbs/v1/key-transfer-policies", "warder policy list", "transfer policies",
-                     (const struct column[]){ { "id", "ID" }, { "name", "NAME" }, { "attestation", "ATTESTATION" },
-                                              { "attestation_types", "TYPES" }, { "version", "VERSION" }, { "created_at", "CREATED" }, { 0 } });
+    return list_rows(argc, argv, SERVICE_KBS, "/kbs/v1/key-transfer-policies", "warder policy list",
+                     "transfer policies",
+                     (const struct column[]){ { "id", "ID" },
+                                              { "name", "NAME" },
+                                              { "attestation", "ATTESTATION" },
+                                              { "attestation_types", "TYPES" },
+                                              { "version", "VERSION" },
+                                              { "created_at", "CREATED" },
+                                              { 0 } });
 }
 
 static int policy_show(int argc, char **argv)
 {
-    return show_one(argc, argv, SERVICE_KBS, "/kbs/v1/key-transfer-policies/", "warder policy show", "one transfer policy");
+    return show_one(argc, argv, SERVICE_KBS, "/kbs/v1/key-transfer-policies/", "warder policy show",
+                    "one transfer policy");
 }
 
 static int policy_delete(int argc, char **argv)
 {
-    return delete_one(argc, argv, SERVICE_KBS, "/kbs/v1/key-transfer-policies/", "warder policy delete",
-                      "delete a transfer policy that no key uses");
+    return delete_one(argc, argv, SERVICE_KBS, "/kbs/v1/key-transfer-policies/",
+                      "warder policy delete", "delete a transfer policy that no key uses");
 }
 
 int cli_policy(int argc, char **argv)
 {
     static const struct verb verbs[] = {
-        { "create", policy_create, "make one" },  { "list", policy_list, "all of them" }, { "show", policy_show, "one of them" },
-        { "delete", policy_delete, "delete one" }, { "lint", lint_file, "check a file" },
-        { "explain", explain_file, "in plain words" }, { 0 },
+        { "create", policy_create, "make one" },
+        { "list", policy_list, "all of them" },
+        { "show", policy_show, "one of them" },
+        { "delete", policy_delete, "delete one" },
+        { "lint", lint_file, "check a file" },
+        { "explain", explain_file, "in plain words" },
+        { 0 },
     };
-    return verb_dispatch("warder policy", "transfer policies: who may have a key", verbs, argc, argv);
+    return verb_dispatch("warder policy", "transfer policies: who may have a key", verbs, argc,
+                         argv);
 }

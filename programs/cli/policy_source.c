@@ -21,7 +21,8 @@ static bool is_path(const char *operand)
 {
     size_t len = strlen(operand);
 
-    return !strcmp(operand, "-") || strchr(operand, '/') || (len > 5 && !strcmp(operand + len - 5, ".json"));
+    return !strcmp(operand, "-") || strchr(operand, '/') ||
+           (len > 5 && !strcmp(operand + len - 5, ".json"));
 }
 
 bool policy_path(const char *id, const char *rest, struct buf *path)
@@ -57,7 +58,8 @@ static int stored_path(const char *operand, struct buf *path)
     return EXIT_OK;
 }
 
-static int from_service(const struct session_options *options, const char *operand, struct policy **out)
+static int from_service(const struct session_options *options, const char *operand,
+                        struct policy **out)
 {
     struct buf path owned(buf_done) = buf_of(512);
     struct session s owned(session_close) = { 0 };
@@ -76,7 +78,8 @@ static int from_service(const struct session_options *options, const char *opera
     return *out ? EXIT_OK : lint_print(operand, remarks);
 }
 
-int policy_from_operand(const struct session_options *options, const char *operand, struct policy **out)
+int policy_from_operand(const struct session_options *options, const char *operand,
+                        struct policy **out)
 {
     json_t *remarks owned(json_free) = NULL;
 
@@ -93,7 +96,8 @@ void policy_words_print(const json_t *words)
     const json_t *line;
     size_t i;
 
-    json_array_foreach (words, i, line) {
+    json_array_foreach(words, i, line)
+    {
         int depth = (int)json_integer_value(json_object_get(line, "depth"));
         printf("%*s%s", 2 * depth, "", depth ? "- " : "");
         print_clean(stdout, span_str(json_string_value(json_object_get(line, "text"))));

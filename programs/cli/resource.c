@@ -13,8 +13,8 @@ static bool id_is_plain(const char *id)
 }
 
 /* Options and one operand. False: over, with the exit status. */
-static bool parse_one(int argc, char **argv, struct session_options *options, const char *name, const char *summary, const char **id,
-                      int *exit_status)
+static bool parse_one(int argc, char **argv, struct session_options *options, const char *name,
+                      const char *summary, const char **id, int *exit_status)
 {
     const struct option_row rows[] = { SESSION_OPTIONS(*options), { 0 } };
     const struct command_help help = { name, "ID", summary, NULL };
@@ -33,14 +33,12 @@ const json_t *rows_of(const json_t *answer)
     const char *name;
     json_t *value;
 
-    json_object_foreach ((json_t *)answer, name, value)
-        if (json_is_array(value))
-            return value;
+    json_object_foreach((json_t *)answer, name, value) if (json_is_array(value)) return value;
     return answer;
 }
 
-int list_rows(int argc, char **argv, enum service service, const char *path, const char *name, const char *summary,
-              const struct column *columns)
+int list_rows(int argc, char **argv, enum service service, const char *path, const char *name,
+              const char *summary, const struct column *columns)
 {
     struct session_options options = { 0 };
     const struct option_row rows[] = { SESSION_OPTIONS(options), { 0 } };
@@ -63,7 +61,8 @@ int list_rows(int argc, char **argv, enum service service, const char *path, con
     return EXIT_OK;
 }
 
-int show_one(int argc, char **argv, enum service service, const char *path, const char *name, const char *summary)
+int show_one(int argc, char **argv, enum service service, const char *path, const char *name,
+             const char *summary)
 {
     struct session_options options = { 0 };
     struct session s owned(session_close) = { 0 };
@@ -87,7 +86,8 @@ int show_one(int argc, char **argv, enum service service, const char *path, cons
     return EXIT_OK;
 }
 
-int delete_one(int argc, char **argv, enum service service, const char *path, const char *name, const char *summary)
+int delete_one(int argc, char **argv, enum service service, const char *path, const char *name,
+               const char *summary)
 {
     struct session_options options = { 0 };
     struct session s owned(session_close) = { 0 };

@@ -38,7 +38,8 @@ static int load(const char *path, struct session *s)
 {
     const struct setting rows[] = {
         { "services", "kbs", OPTION_TEXT, &s->urls[SERVICE_KBS], "key broker, https://HOST:PORT" },
-        { "services", "aas", OPTION_TEXT, &s->urls[SERVICE_AAS], "authentication and authorisation" },
+        { "services", "aas", OPTION_TEXT, &s->urls[SERVICE_AAS],
+          "authentication and authorisation" },
         { "services", "cms", OPTION_TEXT, &s->urls[SERVICE_CMS], "certificate management" },
         { "services", "as", OPTION_TEXT, &s->urls[SERVICE_AS], "attestation service" },
         { "services", "qvs", OPTION_TEXT, &s->urls[SERVICE_QVS], "quote verification" },
@@ -53,7 +54,8 @@ static int load(const char *path, struct session *s)
     if (!failed(e))
         return EXIT_OK;
     return print_failure(message ? (struct err){ e.kind, 0, message } : e, path,
-                         "name the services in a configuration file: see warder(1), or start a system with 'warder dev up'");
+                         "name the services in a configuration file: see warder(1), or start a "
+                         "system with 'warder dev up'");
 }
 
 int session_open(const struct session_options *options, struct session *out)
@@ -71,7 +73,8 @@ int session_open(const struct session_options *options, struct session *out)
         return rc;
     struct http_client_config config = { .ca_file = out->ca_file, .timeout_ms = 30000 };
     e = http_client_new(&config, &out->http);
-    return failed(e) ? print_failure(e, "TLS set-up", "check [tls] ca in the configuration file") : EXIT_OK;
+    return failed(e) ? print_failure(e, "TLS set-up", "check [tls] ca in the configuration file")
+                     : EXIT_OK;
 }
 
 void session_close(struct session *s)
@@ -93,7 +96,9 @@ static const struct {
     { 401, EXIT_DENIED, "get a token: warder token get --username NAME" },
     { 403, EXIT_DENIED, "the token's roles do not allow it: warder token show, warder role list" },
     { 404, EXIT_ERROR, "the verb 'list' shows what there is" },
-    { 409, EXIT_ERROR, "it exists already, is in use, or was changed meanwhile: the verbs 'list' and 'show' say more" },
+    { 409, EXIT_ERROR,
+      "it exists already, is in use, or was changed meanwhile: the verbs 'list' and 'show' say "
+      "more" },
     { 429, EXIT_UNAVAILABLE, "try again in a moment" },
     { 500, EXIT_ERROR, "the service's log says why" },
     { 502, EXIT_UNAVAILABLE, "try again in a moment; 'warder status' says which service is down" },
@@ -132,7 +137,8 @@ static int read_token(const struct session *s, struct secret **out)
     struct secret *raw owned(secret_free) = NULL;
     struct err e = secret_load(s->token_file, &raw);
     if (failed(e))
-        return print_failure(e, s->token_file, "the token file must be readable by you alone (mode 0600)");
+        return print_failure(e, s->token_file,
+                             "the token file must be readable by you alone (mode 0600)");
     struct span text = secret_expose(raw);
     while (text.len && (text.at[text.len - 1] == '\n' || text.at[text.len - 1] == '\r'))
         text.len--;
@@ -143,11 +149,12 @@ static int read_token(const struct session *s, struct secret **out)
     return EXIT_OK;
 }
 
-int session_call_raw(struct session *s, enum service service, const char *method, const char *path, const char *type,
-                     struct span body, bool bearer, struct buf *answer)
+int session_call_raw(struct session *s, enum service service, const char *method, const char *path,
+                     const char *type, struct span body, bool bearer, struct buf *answer)
 {
     if (!s->urls[service]) {
-        fprintf(stderr, "warder: the configuration names no %s; set [services] %s = https://HOST:PORT\n",
+        fprintf(stderr,
+                "warder: the configuration names no %s; set [services] %s = https://HOST:PORT\n",
                 service_name(service), service_name(service));
         return EXIT_ERROR;
     }
@@ -157,17 +164,23 @@ int session_call_raw(struct session *s, enum service service, const char *method
         return rc;
     struct buf url owned(buf_done) = buf_of(4096);
     buf_addf(&url, "%s%s", s->urls[service], path);
-    struct http_call call = { .method = method, .url = buf_str(&url), .content_type = type, .body = body,
+    struct http_call call = { .method = method,
+                              .url = buf_str(&url),
+                              .content_type = type,
+                              .body = body,
                               .bearer = token ? (const char *)secret_expose(token).at : NULL };
     struct http_reply reply owned(http_reply_done) = { 0 };
     struct err e = http_send(s->http, &call, &reply);
     if (failed(e) && e.kind != FAIL_UPSTREAM) {
-        (void)print_failure(e, s->urls[service], "check [services] and [tls] in the configuration file");
+        (void)print_failure(e, s->urls[service],
+                            "check [services] and [tls] in the configuration file");
         return EXIT_ERROR;
     }
     if (failed(e)) {
-        fprintf(stderr, "warder: %s at %s does not answer: %s\n  'warder status' says which services are up\n",
-                service_name(service), s->urls[service], e.what);
+        fprintf(
+            stderr,
+            "warder: %s at %s does not answer: %s\n  'warder status' says which services are up\n",
+            service_name(service), s->urls[service], e.what);
         return EXIT_UNAVAILABLE;
     }
     if (reply.status < 200 || reply.status > 299)
@@ -177,21 +190,26 @@ int session_call_raw(struct session *s, enum service service, const char *method
     return failed(e) ? print_failure(e, "answer", NULL) : EXIT_OK;
 }
 
-int session_call(struct session *s, enum service service, const char *method, const char *path, const json_t *body, json_t **answer)
+int session_call(struct session *s, enum service service, const char *method, const char *path,
+                 const json_t *body, json_t **answer)
 {
     char *text owned(free) = body ? json_text(body) : NULL;
     struct buf reply owned(buf_done) = buf_of(ANSWER_MAX);
-    int rc = session_call_raw(s, service, method, path, body ? "application/json" : NULL, span_str(text), true, &reply);
+    int rc = session_call_raw(s, service, method, path, body ? "application/json" : NULL,
+                              span_str(text), true, &reply);
 
     *answer = NULL;
     if (rc || !reply.len)
         return rc;
     struct err e = json_parse(buf_span(&reply), answer);
-    return failed(e) ? print_failure(e, service_name(service), "the answer is not JSON: is this address really Warder's?") : EXIT_OK;
+    return failed(e) ? print_failure(e, service_name(service),
+                                     "the answer is not JSON: is this address really Warder's?")
+                     : EXIT_OK;
 }
 
-bool verb_session(int argc, char **argv, const struct option_row *rows, const struct command_help *help, int count,
-                  const char **operands, const struct session_options *options, struct session *s, int *exit_status)
+bool verb_session(int argc, char **argv, const struct option_row *rows,
+                  const struct command_help *help, int count, const char **operands,
+                  const struct session_options *options, struct session *s, int *exit_status)
 {
     if (!verb_options(argc, argv, rows, help, count, operands, exit_status))
         return false;

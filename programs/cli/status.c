@@ -11,9 +11,8 @@ static void add_parts_text(json_t *row)
     const char *name;
     json_t *value;
 
-    json_object_foreach (json_object_get(row, "parts"), name, value)
-        if (json_is_string(value))
-            buf_addf(&text, "%s%s %s", text.len ? ", " : "", name, json_string_value(value));
+    json_object_foreach(json_object_get(row, "parts"), name, value) if (json_is_string(value))
+        buf_addf(&text, "%s%s %s", text.len ? ", " : "", name, json_string_value(value));
     json_set_str(row, "parts", buf_str(&text));
 }
 
@@ -26,7 +25,8 @@ static json_t *ask(struct session *s, enum service service)
     json_set_str(row, "service", service_name(service));
     json_set_str(row, "url", s->urls[service]);
     buf_addf(&url, "%s/health", s->urls[service]);
-    struct err e = http_send(s->http, &(struct http_call){ .method = "GET", .url = buf_str(&url) }, &reply);
+    struct err e =
+        http_send(s->http, &(struct http_call){ .method = "GET", .url = buf_str(&url) }, &reply);
     if (failed(e)) {
         json_set_str(row, "status", "down");
         json_set_str(row, "detail", e.what);
@@ -71,9 +71,12 @@ int cli_status(int argc, char **argv)
         print_json(all);
         return rc;
     }
-    json_array_foreach (all, i, row)
-        add_parts_text(row);
-    print_table(all, (const struct column[]){ { "service", "SERVICE" }, { "status", "STATUS" }, { "url", "URL" },
-                                              { "parts", "PARTS" }, { "detail", "DETAIL" }, { 0 } });
+    json_array_foreach(all, i, row) add_parts_text(row);
+    print_table(all, (const struct column[]){ { "service", "SERVICE" },
+                                              { "status", "STATUS" },
+                                              { "url", "URL" },
+                                              { "parts", "PARTS" },
+                                              { "detail", "DETAIL" },
+                                              { 0 } });
     return rc;
 }

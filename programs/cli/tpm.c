@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* warder tpm: an attestation key is enrolled by the operator's word, or after its TPM has opened a challenge. */
+/* warder tpm: an attestation key is enrolled by the operator's word, or after its TPM has opened a
+ * challenge. */
 #include "cli/tpm.h"
 
 #include "base/clock.h"
@@ -13,7 +14,8 @@
 #define DIGEST_PREFIX "sha256:"
 
 struct tpm_options {
-    const char *roots, *ek_certificate, *ek_public, *ak_public, *label, *out, *state, *secret, *enrolled, *output;
+    const char *roots, *ek_certificate, *ek_public, *ak_public, *label, *out, *state, *secret,
+        *enrolled, *output;
 };
 
 static int missing(const char *what)
@@ -41,7 +43,8 @@ static fallible state_save(const char *path, const struct tpm_enrolment *e, cons
     return text ? file_create(path, span_str(text), 0600) : FAIL(SYSTEM, "out of memory");
 }
 
-static fallible hex_member(const json_t *j, const char *name, uint8_t *out, size_t size, size_t *len)
+static fallible hex_member(const json_t *j, const char *name, uint8_t *out, size_t size,
+                           size_t *len)
 {
     struct span text;
 
@@ -72,9 +75,11 @@ static fallible state_load(const char *path, struct tpm_enrolment *e, json_t **o
     return OK;
 }
 
-static fallible challenge_make(const struct tpm_options *o, struct tpm_enrolment *e, struct buf *blob, const char **wrong)
+static fallible challenge_make(const struct tpm_options *o, struct tpm_enrolment *e,
+                               struct buf *blob, const char **wrong)
 {
-    struct buf roots owned(buf_done) = buf_of(FILE_MAX), certificate owned(buf_done) = buf_of(FILE_MAX);
+    struct buf roots owned(buf_done) = buf_of(FILE_MAX),
+                     certificate owned(buf_done) = buf_of(FILE_MAX);
     struct buf ek owned(buf_done) = buf_of(FILE_MAX), ak owned(buf_done) = buf_of(FILE_MAX);
     struct tpm_trust trust owned(trust_done) = { .root_count = 0 };
 
@@ -93,16 +98,22 @@ static int tpm_challenge(int argc, char **argv)
     struct tpm_options o = { 0 };
     const struct option_row rows[] = {
         { "tpm-root", 0, OPTION_TEXT, "FILE", "CAs of the TPM's maker, PEM or DER", &o.roots },
-        { "ek-certificate", 0, OPTION_TEXT, "FILE", "the endorsement key's certificate, then its CAs; PEM or DER", &o.ek_certificate },
-        { "ek-public", 0, OPTION_TEXT, "FILE", "its public area (tpm2_readpublic, tpm2_createek -u)", &o.ek_public },
+        { "ek-certificate", 0, OPTION_TEXT, "FILE",
+          "the endorsement key's certificate, then its CAs; PEM or DER", &o.ek_certificate },
+        { "ek-public", 0, OPTION_TEXT, "FILE",
+          "its public area (tpm2_readpublic, tpm2_createek -u)", &o.ek_public },
         { "ak-public", 0, OPTION_TEXT, "FILE", "the attestation key's public area", &o.ak_public },
-        { "label", 0, OPTION_TEXT, "TEXT", "what the machine is called; a claim of its evidence", &o.label },
+        { "label", 0, OPTION_TEXT, "TEXT", "what the machine is called; a claim of its evidence",
+          &o.label },
         { "out", 0, OPTION_TEXT, "FILE", "the challenge, for tpm2_activatecredential", &o.out },
-        { "state", 0, OPTION_TEXT, "FILE", "what is remembered until the answer; must not exist", &o.state },
+        { "state", 0, OPTION_TEXT, "FILE", "what is remembered until the answer; must not exist",
+          &o.state },
         { 0 },
     };
-    const struct command_help help = { "warder tpm challenge", "", "challenge a TPM to show that it holds an attestation key",
-                                       "The endorsement certificate must end at a CA of --tpm-root. The answer goes to 'warder tpm enroll'." };
+    const struct command_help help = { "warder tpm challenge", "",
+                                       "challenge a TPM to show that it holds an attestation key",
+                                       "The endorsement certificate must end at a CA of "
+                                       "--tpm-root. The answer goes to 'warder tpm enroll'." };
     struct buf blob owned(buf_done) = buf_of(TPM_CREDENTIAL_BLOB_MAX);
     struct tpm_enrolment e;
     const char *wrong = NULL;
@@ -111,7 +122,8 @@ static int tpm_challenge(int argc, char **argv)
     if (!verb_options(argc, argv, rows, &help, 0, NULL, &rc))
         return rc;
     if (!o.roots || !o.ek_certificate || !o.ek_public || !o.ak_public || !o.out || !o.state)
-        return missing("--tpm-root, --ek-certificate, --ek-public, --ak-public, --out and --state are needed");
+        return missing(
+            "--tpm-root, --ek-certificate, --ek-public, --ak-public, --out and --state are needed");
     struct err bad = challenge_make(&o, &e, &blob, &wrong);
     if (!failed(bad) && wrong) {
         fprintf(stderr, "warder: no challenge: %s\n", wrong);
@@ -124,7 +136,8 @@ static int tpm_challenge(int argc, char **argv)
     return failed(bad) ? print_failure(bad, "challenge", NULL) : EXIT_OK;
 }
 
-static int row_add(const struct tpm_options *o, struct span name, const char *label, const char *ek_certificate)
+static int row_add(const struct tpm_options *o, struct span name, const char *label,
+                   const char *ek_certificate)
 {
     struct enrolled_file f owned(enrolled_close) = { .lock = -1 };
     char hex[2 * TPM_NAME_MAX + 1];
@@ -158,7 +171,9 @@ static int answer_take(const struct tpm_options *o)
     if (unlink(o->state) != 0)
         return print_failure(FAIL(SYSTEM, "cannot remove the challenge's state"), o->state, NULL);
     if (!tpm_enrolment_answered(&e, buf_span(&secret))) {
-        fprintf(stderr, "warder: this is not the challenge's secret: the attestation key is not enrolled\n");
+        fprintf(
+            stderr,
+            "warder: this is not the challenge's secret: the attestation key is not enrolled\n");
         return EXIT_DENIED;
     }
     hex_str(SPAN_OF(e.ek_certificate), certificate + sizeof(DIGEST_PREFIX) - 1);
@@ -170,12 +185,16 @@ static int tpm_enroll(int argc, char **argv)
 {
     struct tpm_options o = { 0 };
     const struct option_row rows[] = {
-        { "state", 0, OPTION_TEXT, "FILE", "what 'warder tpm challenge' remembered; it is removed", &o.state },
+        { "state", 0, OPTION_TEXT, "FILE", "what 'warder tpm challenge' remembered; it is removed",
+          &o.state },
         { "secret", 0, OPTION_TEXT, "FILE", "what tpm2_activatecredential gave", &o.secret },
         { "enrolled", 0, OPTION_TEXT, "FILE", "the file of enrolled keys", &o.enrolled },
         { 0 },
     };
-    const struct command_help help = { "warder tpm enroll", "", "enrol an attestation key whose TPM has answered its challenge", NULL };
+    const struct command_help help = {
+        "warder tpm enroll", "", "enrol an attestation key whose TPM has answered its challenge",
+        NULL
+    };
     int rc;
 
     if (!verb_options(argc, argv, rows, &help, 0, NULL, &rc))
@@ -190,11 +209,13 @@ static int tpm_add(int argc, char **argv)
     struct tpm_options o = { 0 };
     const struct option_row rows[] = {
         { "ak-public", 0, OPTION_TEXT, "FILE", "the attestation key's public area", &o.ak_public },
-        { "label", 0, OPTION_TEXT, "TEXT", "what the machine is called; a claim of its evidence", &o.label },
+        { "label", 0, OPTION_TEXT, "TEXT", "what the machine is called; a claim of its evidence",
+          &o.label },
         { "enrolled", 0, OPTION_TEXT, "FILE", "the file of enrolled keys", &o.enrolled },
         { 0 },
     };
-    const struct command_help help = { "warder tpm add", "", "enrol an attestation key on your own word", NULL };
+    const struct command_help help = { "warder tpm add", "",
+                                       "enrol an attestation key on your own word", NULL };
     struct buf ak owned(buf_done) = buf_of(FILE_MAX);
     uint8_t name[TPM_NAME_MAX];
     const char *wrong = NULL;
@@ -225,7 +246,8 @@ static int tpm_list(int argc, char **argv)
         OUTPUT_OPTION(o.output),
         { 0 },
     };
-    const struct command_help help = { "warder tpm list", "", "the enrolled attestation keys", NULL };
+    const struct command_help help = { "warder tpm list", "", "the enrolled attestation keys",
+                                       NULL };
     struct enrolled_file f owned(enrolled_close) = { .lock = -1 };
     bool json;
     int rc;
@@ -245,8 +267,8 @@ static int tpm_list(int argc, char **argv)
     for (size_t i = 0; !json && i < json_array_size(keys); i++) {
         const json_t *row = json_array_get(keys, i);
         const char *label = json_string_value(json_object_get(row, "label"));
-        printf("%s  %s  %s\n", json_string_value(json_object_get(row, "name")), json_string_value(json_object_get(row, "by")),
-               label ? label : "");
+        printf("%s  %s  %s\n", json_string_value(json_object_get(row, "name")),
+               json_string_value(json_object_get(row, "by")), label ? label : "");
     }
     return EXIT_OK;
 }
@@ -259,7 +281,8 @@ static int tpm_remove(int argc, char **argv)
         { "enrolled", 0, OPTION_TEXT, "FILE", "the file of enrolled keys", &o.enrolled },
         { 0 },
     };
-    const struct command_help help = { "warder tpm remove", "NAME", "take back the enrolment of an attestation key", NULL };
+    const struct command_help help = { "warder tpm remove", "NAME",
+                                       "take back the enrolment of an attestation key", NULL };
     struct enrolled_file f owned(enrolled_close) = { .lock = -1 };
     int rc;
 
@@ -286,5 +309,6 @@ int cli_tpm(int argc, char **argv)
         { "remove", tpm_remove, "take back an enrolment" },
         { 0 },
     };
-    return verb_dispatch("warder tpm", "attestation keys of TPMs that are believed", verbs, argc, argv);
+    return verb_dispatch("warder tpm", "attestation keys of TPMs that are believed", verbs, argc,
+                         argv);
 }

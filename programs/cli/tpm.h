@@ -8,8 +8,8 @@
 
 int cli_tpm(int argc, char **argv);
 
-/* The file of enrolled keys, docs/protocol.md; one that does not exist is empty. It is locked from open to close, so
- * that of two who enrol at once none is lost. */
+/* The file of enrolled keys, docs/protocol.md; one that does not exist is empty. It is locked from
+ * open to close, so that of two who enrol at once none is lost. */
 struct enrolled_file {
     const char *path;
     int lock;
@@ -23,7 +23,8 @@ static inline void enrolled_closep(struct enrolled_file *f)
     enrolled_close(f);
 }
 /* FAIL_CONFLICT: a key of this name is enrolled already. `ek_certificate` NULL: by the operator. */
-fallible enrolled_add(struct enrolled_file *f, struct span name, const char *label, const char *ek_certificate);
+fallible enrolled_add(struct enrolled_file *f, struct span name, const char *label,
+                      const char *ek_certificate);
 /* FAIL_ABSENT: there is none of this name (hex). */
 fallible enrolled_remove(struct enrolled_file *f, const char *name);
 fallible enrolled_save(const struct enrolled_file *f);

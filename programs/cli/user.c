@@ -13,8 +13,10 @@ struct user_options {
 };
 
 #define PASSWORD_OPTION(to)                                                                        \
-    { "password-file", 0, OPTION_TEXT, "FILE",                                                     \
-      "one line, mode 0600 (default: asked at the terminal)", &(to) }
+    {                                                                                              \
+        "password-file", 0, OPTION_TEXT, "FILE",                                                   \
+            "one line, mode 0600 (default: asked at the terminal)", &(to)                          \
+    }
 
 /* The name becomes part of a path: nothing that a path could be misread from. */
 static int name_path(const char *name, char path[PATH_BYTES_MAX])

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/cli.h"
 
-static void print_verbs(FILE *out, const char *parent, const char *summary, const struct verb *table)
+static void print_verbs(FILE *out, const char *parent, const char *summary,
+                        const struct verb *table)
 {
     fprintf(out, "%s: %s\n\nUsage: %s VERB [OPTION...]\n\n", parent, summary, parent);
     for (const struct verb *v = table; v->name; v++)
@@ -9,7 +10,8 @@ static void print_verbs(FILE *out, const char *parent, const char *summary, cons
     fprintf(out, "\n'%s VERB --help' says more of each.\n", parent);
 }
 
-int verb_dispatch(const char *parent, const char *summary, const struct verb *table, int argc, char **argv)
+int verb_dispatch(const char *parent, const char *summary, const struct verb *table, int argc,
+                  char **argv)
 {
     if (argc < 2) {
         print_verbs(stderr, parent, summary, table);
@@ -30,8 +32,9 @@ int verb_dispatch(const char *parent, const char *summary, const struct verb *ta
     return EXIT_USAGE;
 }
 
-bool verb_options(int argc, char **argv, const struct option_row *rows, const struct command_help *help, int count,
-                  const char **operands, int *exit_status)
+bool verb_options(int argc, char **argv, const struct option_row *rows,
+                  const struct command_help *help, int count, const char **operands,
+                  int *exit_status)
 {
     int rest = 0;
 
@@ -46,8 +49,8 @@ bool verb_options(int argc, char **argv, const struct option_row *rows, const st
         break;
     }
     if (argc - rest != count) {
-        fprintf(stderr, "usage: %s [OPTION...]%s%s\n  '%s --help' says more\n", help->name, *help->arguments ? " " : "",
-                help->arguments, help->name);
+        fprintf(stderr, "usage: %s [OPTION...]%s%s\n  '%s --help' says more\n", help->name,
+                *help->arguments ? " " : "", help->arguments, help->name);
         *exit_status = EXIT_USAGE;
         return false;
     }

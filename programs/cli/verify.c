@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * warder verify: evidence in, verdict out. Exit 0: verified, and the policy is met. 1: refused, whatever the
- * reason, with the JSON. 2: wrong usage, or a file that cannot be opened.
+ * warder verify: evidence in, verdict out. Exit 0: verified, and the policy is met. 1: refused,
+ * whatever the reason, with the JSON. 2: wrong usage, or a file that cannot be opened.
  */
 #include "cli/verify.h"
 
@@ -52,18 +52,22 @@ static bool options_read(int argc, char **argv, struct verify_options *o, int *r
         SESSION_OPTIONS(o->session),
         { 0 },
     };
-    const struct command_help help = {
-        "warder verify", "EVIDENCE", "verify a quote or an evidence bundle",
-        "Without --policy no policy is applied: the vendor's status is reported, and only a failed check, a\n"
-        "revoked platform or one that reaches no TCB level is refused. EVIDENCE may be - for standard input.\n"
-        "A root certificate in DIR is never trusted.\n\n"
-        "Exit status: 0 verified, and the policy met; 1 refused; 2 wrong usage, or a file that cannot be opened." };
+    const struct command_help help = { "warder verify", "EVIDENCE",
+                                       "verify a quote or an evidence bundle",
+                                       "Without --policy no policy is applied: the vendor's status "
+                                       "is reported, and only a failed check, a\n"
+                                       "revoked platform or one that reaches no TCB level is "
+                                       "refused. EVIDENCE may be - for standard input.\n"
+                                       "A root certificate in DIR is never trusted.\n\n"
+                                       "Exit status: 0 verified, and the policy met; 1 refused; 2 "
+                                       "wrong usage, or a file that cannot be opened." };
 
     if (!verb_options(argc, argv, rows, &help, 1, &o->evidence, rc))
         return false;
     *rc = EXIT_USAGE;
     if (o->collateral && o->tcs)
-        fprintf(stderr, "warder: verify takes --collateral or --tcs but not both\n  see warder verify --help\n");
+        fprintf(stderr, "warder: verify takes --collateral or --tcs but not both\n  see warder "
+                        "verify --help\n");
     else if (output_is_json(o->session.output, &o->json))
         return true;
     return false;
@@ -124,7 +128,8 @@ static int optional_read(const char *path, struct buf *to)
 
 static int tpms_trust(const struct verify_options *o, struct verify_inputs *in)
 {
-    struct buf roots owned(buf_done) = buf_of(ROOT_FILE_MAX), enrolled owned(buf_done) = buf_of(JSON_TEXT_MAX);
+    struct buf roots owned(buf_done) = buf_of(ROOT_FILE_MAX),
+                     enrolled owned(buf_done) = buf_of(JSON_TEXT_MAX);
     int rc = optional_read(o->tpm_root, &roots);
 
     if (!rc)
@@ -132,7 +137,8 @@ static int tpms_trust(const struct verify_options *o, struct verify_inputs *in)
     if (rc)
         return rc;
     struct span extra = buf_span(&roots);
-    struct err e = verifier_trust_tpms(in->verifier, &extra, o->tpm_root ? 1 : 0, buf_span(&enrolled));
+    struct err e =
+        verifier_trust_tpms(in->verifier, &extra, o->tpm_root ? 1 : 0, buf_span(&enrolled));
     return failed(e) ? unusable("trust in TPMs", e) : EXIT_OK;
 }
 
@@ -141,7 +147,8 @@ static int inputs_read(const struct verify_options *o, struct verify_inputs *in)
     in->evidence = buf_of(EVIDENCE_MAX + 1);
     in->at = clock_now();
     if (o->at && failed(clock_parse(span_str(o->at), &in->at))) {
-        fprintf(stderr, "warder: --at takes RFC 3339 (2026-11-23T12:00:00Z) or seconds since 1970\n");
+        fprintf(stderr,
+                "warder: --at takes RFC 3339 (2026-11-23T12:00:00Z) or seconds since 1970\n");
         return EXIT_USAGE;
     }
     int rc = evidence_read(o->evidence, in);
@@ -169,9 +176,11 @@ static int collateral_from_dir(const char *path, struct verify_inputs *in)
     return set_load(in, &raw);
 }
 
-/* Which collateral the evidence needs; where only its PCK certificate says so and it carries none, the cache has that. */
-static fallible needs_find(struct http_client *http, const char *url, const struct verify_inputs *in,
-                           struct fetched_collateral *parts, struct collateral_key *key)
+/* Which collateral the evidence needs; where only its PCK certificate says so and it carries none,
+ * the cache has that. */
+static fallible needs_find(struct http_client *http, const char *url,
+                           const struct verify_inputs *in, struct fetched_collateral *parts,
+                           struct collateral_key *key)
 {
     struct span evidence = buf_span(&in->evidence);
     struct pck_query query;
@@ -204,8 +213,8 @@ static int collateral_from_tcs(struct http_client *http, const char *url, struct
     return set_load(in, &raw);
 }
 
-/* --tcs without a configuration file: TLS is verified with the system's store. Collateral is signed; plain HTTP is
- * for a cache on this machine. */
+/* --tcs without a configuration file: TLS is verified with the system's store. Collateral is
+ * signed; plain HTTP is for a cache on this machine. */
 static int collateral_from_url(const struct verify_options *o, struct verify_inputs *in)
 {
     struct session s owned(session_close) = { 0 };
@@ -215,7 +224,9 @@ static int collateral_from_url(const struct verify_options *o, struct verify_inp
 
     if (rc)
         return EXIT_USAGE;
-    const struct http_client_config config = { .ca_file = s.ca_file, .plain_loopback = true, .tls12 = true, .timeout_ms = 30000 };
+    const struct http_client_config config = {
+        .ca_file = s.ca_file, .plain_loopback = true, .tls12 = true, .timeout_ms = 30000
+    };
     struct err e = http_client_new(&config, &http);
     return failed(e) ? unusable("TLS set-up", e) : collateral_from_tcs(http, o->tcs, in);
 }
@@ -271,7 +282,8 @@ static fallible judge(const struct verify_inputs *in, json_t **answer, bool *goo
     json_t *j owned(json_free) = NULL;
     bool met = false;
 
-    TRY(verify_evidence(in->verifier, buf_span(&in->evidence), in->collateral, in->at, (struct span){ 0 }, &r));
+    TRY(verify_evidence(in->verifier, buf_span(&in->evidence), in->collateral, in->at,
+                        (struct span){ 0 }, &r));
     TRY(verify_result_json(r, &j));
     TRY(policy_apply(in->policy, in->at, j, &met));
     *good = verify_result_verified(r) && met;

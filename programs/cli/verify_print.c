@@ -4,11 +4,35 @@
 #include <stdio.h>
 
 static const char *const shown[] = {
-    "tcb_status", "advisory_ids", "tcb_date",  "debug",  "mrenclave",       "mrsigner",   "isvprodid",
-    "isvsvn",     "mrtd",         "rtmr0",     "rtmr1",  "rtmr2",           "rtmr3",      "sept_ve_disable",
-    "service_td", "measurement",  "vmpl",      "product", "signing_key",    "csp_id",     "reported_tcb",
-    "committed_firmware", "firmware_provisional", "report_data", "fmspc", "root", "revocation_checked",
-    "collateral_expires", NULL,
+    "tcb_status",
+    "advisory_ids",
+    "tcb_date",
+    "debug",
+    "mrenclave",
+    "mrsigner",
+    "isvprodid",
+    "isvsvn",
+    "mrtd",
+    "rtmr0",
+    "rtmr1",
+    "rtmr2",
+    "rtmr3",
+    "sept_ve_disable",
+    "service_td",
+    "measurement",
+    "vmpl",
+    "product",
+    "signing_key",
+    "csp_id",
+    "reported_tcb",
+    "committed_firmware",
+    "firmware_provisional",
+    "report_data",
+    "fmspc",
+    "root",
+    "revocation_checked",
+    "collateral_expires",
+    NULL,
 };
 
 static void print_text(const char *text)
@@ -29,7 +53,8 @@ static void print_value(const json_t *value)
     } else if (json_is_integer(value)) {
         printf("%" JSON_INTEGER_FORMAT, json_integer_value(value));
     } else if (json_is_array(value)) {
-        json_array_foreach (value, i, item) {
+        json_array_foreach(value, i, item)
+        {
             if (i)
                 fputs(", ", stdout);
             print_value(item);
@@ -50,15 +75,18 @@ static void print_checks(const json_t *checks)
     size_t i, passed = 0, skipped = 0;
     const json_t *row;
 
-    json_array_foreach (checks, i, row) {
+    json_array_foreach(checks, i, row)
+    {
         const char *outcome = text_of(row, "outcome");
         passed += strcmp(outcome, "passed") == 0;
         skipped += strcmp(outcome, "not_checked") == 0;
         if (strcmp(outcome, "failed") != 0)
             continue;
-        printf("  failed: %s: %s\n          (%s)\n", text_of(row, "check"), text_of(row, "detail"), text_of(row, "clause"));
+        printf("  failed: %s: %s\n          (%s)\n", text_of(row, "check"), text_of(row, "detail"),
+               text_of(row, "clause"));
     }
-    printf("  %-20s%zu of %zu passed, %zu not checked\n", "checks", passed, json_array_size(checks), skipped);
+    printf("  %-20s%zu of %zu passed, %zu not checked\n", "checks", passed, json_array_size(checks),
+           skipped);
 }
 
 static void print_policy(const json_t *policy)
@@ -68,14 +96,18 @@ static void print_policy(const json_t *policy)
 
     if (!policy)
         return;
-    printf("  %-20s%s\n", "policy", json_is_true(json_object_get(policy, "met")) ? "met" : "not met");
-    json_array_foreach (findings, i, finding) {
+    printf("  %-20s%s\n", "policy",
+           json_is_true(json_object_get(policy, "met")) ? "met" : "not met");
+    json_array_foreach(findings, i, finding)
+    {
         if (json_is_true(json_object_get(finding, "passed")))
             continue;
-        char *expected owned(free) = json_dumps(json_object_get(finding, "expected"), JSON_ENCODE_ANY | JSON_COMPACT);
-        char *actual owned(free) = json_dumps(json_object_get(finding, "actual"), JSON_ENCODE_ANY | JSON_COMPACT);
-        printf("    %s %s %s, is %s\n", text_of(finding, "claim"), text_of(finding, "operator"), expected ? expected : "",
-               actual ? actual : "absent");
+        char *expected owned(free) =
+            json_dumps(json_object_get(finding, "expected"), JSON_ENCODE_ANY | JSON_COMPACT);
+        char *actual owned(free) =
+            json_dumps(json_object_get(finding, "actual"), JSON_ENCODE_ANY | JSON_COMPACT);
+        printf("    %s %s %s, is %s\n", text_of(finding, "claim"), text_of(finding, "operator"),
+               expected ? expected : "", actual ? actual : "absent");
     }
 }
 
@@ -87,7 +119,8 @@ void verify_print(const json_t *answer)
 
     fputs(verified ? "VERIFIED" : "REFUSED", stdout);
     if (json_is_integer(version))
-        printf("  %s quote, version %" JSON_INTEGER_FORMAT, text_of(answer, "type"), json_integer_value(version));
+        printf("  %s quote, version %" JSON_INTEGER_FORMAT, text_of(answer, "type"),
+               json_integer_value(version));
     putchar('\n');
     if (!verified) {
         printf("  %-20s", "reason");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The attestation service as the broker's network side asks it. Its word is signed, and keyd believes the
- * signature alone. */
+/* The attestation service as the broker's network side asks it. Its word is signed, and keyd
+ * believes the signature alone. */
 #include "base/log.h"
 #include "http/client.h"
 #include "kbsd/kbs.h"
@@ -12,7 +12,8 @@ struct appraiser {
 
 fallible appraiser_open(const struct kbs_settings *s, struct appraiser **out)
 {
-    struct http_client_config config = { .ca_file = s->as_ca, .timeout_ms = (unsigned)s->as_timeout_ms };
+    struct http_client_config config = { .ca_file = s->as_ca,
+                                         .timeout_ms = (unsigned)s->as_timeout_ms };
     struct appraiser *a = calloc(1, sizeof *a);
 
     if (!a)
@@ -58,18 +59,21 @@ static enum appraisal read_reply(const struct http_reply *reply, struct buf *sta
     json_t *answer owned(json_free) = NULL;
     struct span text = { 0 };
 
-    if (reply->status == 429 || reply->status >= 500 || failed(json_parse_object(buf_span(&reply->body), &answer)))
+    if (reply->status == 429 || reply->status >= 500 ||
+        failed(json_parse_object(buf_span(&reply->body), &answer)))
         return APPRAISAL_UNAVAILABLE;
     if (reply->status == 404)
         return APPRAISAL_POLICY_UNKNOWN;
     bool good = reply->status == 200;
-    if (failed(json_opt_str(answer, good ? "token" : "refusal", "statement", &text)) || (good && !text.len))
+    if (failed(json_opt_str(answer, good ? "token" : "refusal", "statement", &text)) ||
+        (good && !text.len))
         return APPRAISAL_UNAVAILABLE;
     buf_add(statement, text);
     return good ? APPRAISED : APPRAISAL_REFUSED;
 }
 
-fallible appraise(struct appraiser *a, const json_t *body, const json_t *plan, enum appraisal *out, struct buf *statement)
+fallible appraise(struct appraiser *a, const json_t *body, const json_t *plan, enum appraisal *out,
+                  struct buf *statement)
 {
     json_t *q owned(json_free) = question(body, plan);
     char *text owned(free) = json_text(q);
@@ -88,6 +92,7 @@ fallible appraise(struct appraiser *a, const json_t *body, const json_t *plan, e
     if (*out == APPRAISAL_UNAVAILABLE)
         log_warn("the attestation service could not appraise");
     if (*out == APPRAISAL_POLICY_UNKNOWN)
-        log_warn("a transfer policy names an appraisal policy that the attestation service does not have");
+        log_warn("a transfer policy names an appraisal policy that the attestation service does "
+                 "not have");
     return buf_check(statement);
 }

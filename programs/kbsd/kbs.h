@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * kbsd: the network side of the key broker. It speaks HTTP, has the attestation service appraise evidence, and
- * carries questions to keyd, which decides. It holds no secret but its TLS key and reads only the envelope.
+ * kbsd: the network side of the key broker. It speaks HTTP, has the attestation service appraise
+ * evidence, and carries questions to keyd, which decides. It holds no secret but its TLS key and
+ * reads only the envelope.
  */
 #ifndef KBSD_KBS_H
 #define KBSD_KBS_H
@@ -33,25 +34,30 @@ struct kbs {
 };
 extern const struct http_route kbs_routes[];
 
-/* Connections to keyd that wait for work; more are opened as needed, up to the configured number. */
-fallible key_side_open(const char *socket, size_t connections, unsigned timeout_ms, struct key_side **out);
+/* Connections to keyd that wait for work; more are opened as needed, up to the configured number.
+ */
+fallible key_side_open(const char *socket, size_t connections, unsigned timeout_ms,
+                       struct key_side **out);
 void key_side_close(struct key_side *k);
 /* `answer` borrows from `m`. FAIL_UPSTREAM: keyd does not answer. */
-fallible key_side_ask(struct key_side *k, enum operation operation, const struct broker_request *q, struct ipc_message *m,
-                      struct operation_answer *answer);
+fallible key_side_ask(struct key_side *k, enum operation operation, const struct broker_request *q,
+                      struct ipc_message *m, struct operation_answer *answer);
 
 /* What the attestation service says of evidence. */
 enum appraisal { APPRAISED, APPRAISAL_REFUSED, APPRAISAL_UNAVAILABLE, APPRAISAL_POLICY_UNKNOWN };
 fallible appraiser_open(const struct kbs_settings *s, struct appraiser **out);
 void appraiser_close(struct appraiser *a);
-/* `statement` gets the token, or the signed refusal (empty where the service gave none). `body`: the client's request
- * with evidence and keys; `plan`: keyd's word on tenant and policies. */
-fallible appraise(struct appraiser *a, const json_t *body, const json_t *plan, enum appraisal *out, struct buf *statement);
+/* `statement` gets the token, or the signed refusal (empty where the service gave none). `body`:
+ * the client's request with evidence and keys; `plan`: keyd's word on tenant and policies. */
+fallible appraise(struct appraiser *a, const json_t *body, const json_t *plan, enum appraisal *out,
+                  struct buf *statement);
 
-/* The question with what every request has: id, bearer token, body, path. Borrows from the exchange. */
+/* The question with what every request has: id, bearer token, body, path. Borrows from the
+ * exchange. */
 struct broker_request kbs_question(const struct http_exchange *x);
 /* Asks keyd and answers with `status` where it agrees, else with its refusal. */
-void kbs_forward(struct http_exchange *x, struct kbs *k, enum operation operation, const struct broker_request *q, int status);
+void kbs_forward(struct http_exchange *x, struct kbs *k, enum operation operation,
+                 const struct broker_request *q, int status);
 /* keyd's answer, or its refusal, or its silence, as ours. */
 void kbs_answer(struct http_exchange *x, const struct operation_answer *a, int status);
 void kbs_refuse(struct http_exchange *x, const struct operation_answer *a);

@@ -17,7 +17,8 @@ struct key_side {
     pthread_cond_t given;
 };
 
-fallible key_side_open(const char *socket, size_t connections, unsigned timeout_ms, struct key_side **out)
+fallible key_side_open(const char *socket, size_t connections, unsigned timeout_ms,
+                       struct key_side **out)
 {
     struct key_side *k = calloc(1, sizeof *k);
 
@@ -83,15 +84,16 @@ static void give(struct key_side *k, int fd)
     pthread_mutex_unlock(&k->lock);
 }
 
-static fallible exchange(int fd, uint16_t type, uint32_t id, struct span question, int timeout_ms, struct ipc_message *m)
+static fallible exchange(int fd, uint16_t type, uint32_t id, struct span question, int timeout_ms,
+                         struct ipc_message *m)
 {
     TRY(ipc_send(fd, type, id, question, timeout_ms));
     TRY(ipc_receive(fd, m, timeout_ms));
     return m->id == id && m->type == type ? OK : FAIL(UPSTREAM, "keyd answers another question");
 }
 
-fallible key_side_ask(struct key_side *k, enum operation operation, const struct broker_request *q, struct ipc_message *m,
-                      struct operation_answer *answer)
+fallible key_side_ask(struct key_side *k, enum operation operation, const struct broker_request *q,
+                      struct ipc_message *m, struct operation_answer *answer)
 {
     struct buf question owned(buf_done) = buf_of(IPC_BODY_MAX);
     struct err e = OK;
@@ -104,7 +106,8 @@ fallible key_side_ask(struct key_side *k, enum operation operation, const struct
         e = ipc_connect(k->socket, &fd);
     if (!failed(e))
         e = exchange(fd, (uint16_t)operation, id, buf_span(&question), k->timeout_ms, m);
-    if (failed(e) && fd >= 0) { /* what comes on it now would answer a question that nobody asks any more */
+    if (failed(e) &&
+        fd >= 0) { /* what comes on it now would answer a question that nobody asks any more */
         close(fd);
         fd = -1;
     }

@@ -5,7 +5,8 @@
 static void add_link(const struct kbs *k, json_t *key)
 {
     struct buf link owned(buf_done) = buf_of(4096);
-    const char *id = json_string_value(json_object_get(json_object_get(key, "key_information"), "id"));
+    const char *id =
+        json_string_value(json_object_get(json_object_get(key, "key_information"), "id"));
 
     if (!id || !k->settings->endpoint_url)
         return;
@@ -20,11 +21,11 @@ static void add_links(const struct kbs *k, json_t *answer)
 
     if (json_is_object(answer))
         add_link(k, answer);
-    json_array_foreach (answer, i, key)
-        add_link(k, key);
+    json_array_foreach(answer, i, key) add_link(k, key);
 }
 
-static void answer_keys(struct http_exchange *x, struct kbs *k, enum operation operation, const struct broker_request *q, int status)
+static void answer_keys(struct http_exchange *x, struct kbs *k, enum operation operation,
+                        const struct broker_request *q, int status)
 {
     struct ipc_message m owned(ipc_message_done) = { 0 };
     struct operation_answer a;
@@ -62,7 +63,8 @@ void kbs_key_delete(struct http_exchange *x, void *context)
 
 void kbs_key_list(struct http_exchange *x, void *context)
 {
-    static const char *const filters[] = { "algorithm", "keyLength", "curveType", "transferPolicyId", "after", NULL };
+    static const char *const filters[] = { "algorithm",        "keyLength", "curveType",
+                                           "transferPolicyId", "after",     NULL };
     struct broker_request q = kbs_question(x);
     json_t *options owned(json_free) = json_object();
 

@@ -19,8 +19,12 @@ static fallible serve(const struct kbs_settings *s)
 {
     struct kbs k owned(kbs_close) = { .settings = s };
     struct http_server *server = NULL;
-    const char *const readable[] = { s->certificate, s->key, s->as_ca, "/etc/hosts", "/etc/resolv.conf", "/etc/nsswitch.conf",
-                                     "/etc/gai.conf", "/run/systemd/resolve", "/usr/lib", "/lib", s->client_ca, NULL };
+    const char *const readable[] = { s->certificate,     s->key,
+                                     s->as_ca,           "/etc/hosts",
+                                     "/etc/resolv.conf", "/etc/nsswitch.conf",
+                                     "/etc/gai.conf",    "/run/systemd/resolve",
+                                     "/usr/lib",         "/lib",
+                                     s->client_ca,       NULL };
     const struct http_server_config config = {
         .address = s->address,
         .port = (uint16_t)s->port,

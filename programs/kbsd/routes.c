@@ -5,8 +5,10 @@
 
 struct broker_request kbs_question(const struct http_exchange *x)
 {
-    return (struct broker_request){ .request_id = span_str(http_request_id(x)), .bearer = http_bearer(x),
-                                    .id = http_param(x, "id"), .body = http_body(x) };
+    return (struct broker_request){ .request_id = span_str(http_request_id(x)),
+                                    .bearer = http_bearer(x),
+                                    .id = http_param(x, "id"),
+                                    .body = http_body(x) };
 }
 
 void kbs_unavailable(struct http_exchange *x)
@@ -20,8 +22,9 @@ void kbs_refuse(struct http_exchange *x, const struct operation_answer *a)
 
     if (a->unauthenticated)
         http_answer_header(x, "WWW-Authenticate", "Bearer");
-    http_answer_problem(x, a->unauthenticated ? 401 : problem_status((struct err){ .kind = a->kind }), code ? code : "refused",
-                        detail);
+    http_answer_problem(x,
+                        a->unauthenticated ? 401 : problem_status((struct err){ .kind = a->kind }),
+                        code ? code : "refused", detail);
 }
 
 void kbs_answer(struct http_exchange *x, const struct operation_answer *a, int status)
@@ -34,7 +37,8 @@ void kbs_answer(struct http_exchange *x, const struct operation_answer *a, int s
         http_answer(x, status, "application/json", a->body);
 }
 
-void kbs_forward(struct http_exchange *x, struct kbs *k, enum operation operation, const struct broker_request *q, int status)
+void kbs_forward(struct http_exchange *x, struct kbs *k, enum operation operation,
+                 const struct broker_request *q, int status)
 {
     struct ipc_message m owned(ipc_message_done) = { 0 };
     struct operation_answer a;
@@ -141,7 +145,8 @@ static void version(struct http_exchange *x, void *context)
 
     (void)context;
     if (span_equal_str(http_header(x, "Accept"), "application/json"))
-        http_answer_json(x, 200, json_pack("{s:s,s:s}", "service", "kbs", "version", WARDER_VERSION));
+        http_answer_json(x, 200,
+                         json_pack("{s:s,s:s}", "service", "kbs", "version", WARDER_VERSION));
     else
         http_answer(x, 200, "text/plain; charset=utf-8", span_str(text));
 }
@@ -160,15 +165,16 @@ static void health(struct http_exchange *x, void *context)
     struct operation_answer a = { 0 };
     json_t *parts = NULL;
 
-    bool answers = !failed(key_side_ask(k->keyd, OPERATION_HEALTH, &q, &m, &a)) && a.kind == FAIL_NONE &&
-                   !failed(json_parse_object(a.body, &parts));
+    bool answers = !failed(key_side_ask(k->keyd, OPERATION_HEALTH, &q, &m, &a)) &&
+                   a.kind == FAIL_NONE && !failed(json_parse_object(a.body, &parts));
     if (!parts)
         parts = json_object();
     json_set_str(parts, "keyd", answers ? "ok" : "down");
     bool well = answers && part_ok(parts, "key_manager") && part_ok(parts, "store");
     http_answer_json(x, well ? 200 : 503,
-                     json_pack("{s:s,s:s,s:s,s:o}", "service", "kbs", "status", well ? "ok" : "degraded", "version",
-                               WARDER_VERSION, "parts", parts));
+                     json_pack("{s:s,s:s,s:s,s:o}", "service", "kbs", "status",
+                               well ? "ok" : "degraded", "version", WARDER_VERSION, "parts",
+                               parts));
 }
 
 const struct http_route kbs_routes[] = {

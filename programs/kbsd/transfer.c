@@ -20,9 +20,10 @@ static bool plan_says(const json_t *plan, const char *level)
     return text && !strcmp(text, level);
 }
 
-/* Has the evidence appraised; q gets the service's signed word. False: the exchange has been answered. */
-static bool get_statement(struct http_exchange *x, struct kbs *k, const json_t *body, const json_t *plan,
-                          struct buf *statement, struct broker_request *q)
+/* Has the evidence appraised; q gets the service's signed word. False: the exchange has been
+ * answered. */
+static bool get_statement(struct http_exchange *x, struct kbs *k, const json_t *body,
+                          const json_t *plan, struct buf *statement, struct broker_request *q)
 {
     enum appraisal result;
 
@@ -40,19 +41,22 @@ static bool get_statement(struct http_exchange *x, struct kbs *k, const json_t *
     case APPRAISAL_UNAVAILABLE:
         if (plan_says(plan, "observe")) /* is noted, and costs nobody a key */
             return true;
-        http_answer_problem(x, 503, "attestation_service_unavailable", "the evidence cannot be appraised now: try again");
+        http_answer_problem(x, 503, "attestation_service_unavailable",
+                            "the evidence cannot be appraised now: try again");
         return false;
     case APPRAISAL_POLICY_UNKNOWN:
         if (plan_says(plan, "observe"))
             return true;
-        kbs_forward(x, k, OPERATION_RELEASE_WITHOUT_POLICY, q, 200); /* keyd puts its refusal on record */
+        kbs_forward(x, k, OPERATION_RELEASE_WITHOUT_POLICY, q,
+                    200); /* keyd puts its refusal on record */
         return false;
     }
     return false;
 }
 
 /* The evidence goes to the attestation service, its word with the same request to keyd. */
-static void release_appraised(struct http_exchange *x, struct kbs *k, const struct operation_answer *a)
+static void release_appraised(struct http_exchange *x, struct kbs *k,
+                              const struct operation_answer *a)
 {
     struct broker_request q = transfer_question(x);
     struct buf statement owned(buf_done) = buf_of(STATEMENT_MAX);

@@ -43,21 +43,25 @@ struct connection {
     int fd;
 };
 
-static void log_outcome(uint16_t type, const struct broker_request *q, const struct outcome *o, struct err failure)
+static void log_outcome(uint16_t type, const struct broker_request *q, const struct outcome *o,
+                        struct err failure)
 {
     char id[64], request[64];
 
     snprintf(id, sizeof id, "%.*s", (int)(q->id.len < 60 ? q->id.len : 60), (const char *)q->id.at);
-    snprintf(request, sizeof request, "%.*s", (int)(q->request_id.len < 60 ? q->request_id.len : 60),
+    snprintf(request, sizeof request, "%.*s",
+             (int)(q->request_id.len < 60 ? q->request_id.len : 60),
              (const char *)q->request_id.at);
     if (failed(failure))
         log_failure(failure, operation_name(type), "id", id, "request", request, NULL);
     else if (o->code == CODE_RECORD_TAMPERED)
-        log_event(LOG_ERROR, "a stored record was changed outside of keyd", "id", id, "request", request, NULL);
+        log_event(LOG_ERROR, "a stored record was changed outside of keyd", "id", id, "request",
+                  request, NULL);
     else if (code_kind(o->code) != FAIL_NONE)
-        log_event(LOG_WARNING, "refused", "question", operation_name(type), "id", id, "code", code_word(o->code), "reason",
-                  o->detail, "request", request, NULL);
-    else if (o->code == CODE_OK && (type == OPERATION_RELEASE || type == OPERATION_RELEASE_APPRAISED))
+        log_event(LOG_WARNING, "refused", "question", operation_name(type), "id", id, "code",
+                  code_word(o->code), "reason", o->detail, "request", request, NULL);
+    else if (o->code == CODE_OK &&
+             (type == OPERATION_RELEASE || type == OPERATION_RELEASE_APPRAISED))
         log_info("key released", "id", id, "request", request);
 }
 
@@ -105,7 +109,8 @@ static void *serve(void *context)
 static bool may_ask(const struct core *c, int fd)
 {
     struct ipc_peer peer;
-    return !failed(ipc_peer_of(fd, &peer)) && (peer.uid == getuid() || peer.uid == 0 || peer.uid == c->settings->kbsd_uid);
+    return !failed(ipc_peer_of(fd, &peer)) &&
+           (peer.uid == getuid() || peer.uid == 0 || peer.uid == c->settings->kbsd_uid);
 }
 
 static bool admit_connection(struct core *c, int fd)
@@ -188,9 +193,11 @@ static fallible open_stores(const struct keyd_settings *s, const char *folder, s
     return store_pool_open(url, READERS, &b->readers);
 }
 
-static fallible open_broker(const struct keyd_settings *s, const char *folder, const int channels[KEYD_CHANNELS], struct broker *b)
+static fallible open_broker(const struct keyd_settings *s, const char *folder,
+                            const int channels[KEYD_CHANNELS], struct broker *b)
 {
-    *b = (struct broker){ .kbs_id = s->name, .challenge_seconds = s->challenge_seconds,
+    *b = (struct broker){ .kbs_id = s->name,
+                          .challenge_seconds = s->challenge_seconds,
                           .require_wrapped_import = s->require_wrapped_import };
     TRY(file_make_dir(folder, 0700));
     TRY(broker_secrets_load(folder, &b->secrets));
@@ -225,7 +232,8 @@ static void finish_deletions(struct broker *b, struct err *trouble)
     *trouble = e;
 }
 
-/* Until told to stop, or until a key manager that hangs must be started anew: the supervisor does that. */
+/* Until told to stop, or until a key manager that hangs must be started anew: the supervisor does
+ * that. */
 static fallible wait_for_end(struct core *c)
 {
     struct err trouble = OK;
@@ -272,11 +280,13 @@ static fallible run(struct core *c, const int channels[KEYD_CHANNELS], int ready
 
     TRY(keyd_path(c->settings, "core", folder));
     TRY(open_broker(c->settings, folder, channels, &c->broker));
-    TRY(ipc_listen(c->settings->socket, c->settings->kbsd_uid == UINT32_MAX ? 0600 : 0666, &c->listener));
+    TRY(ipc_listen(c->settings->socket, c->settings->kbsd_uid == UINT32_MAX ? 0600 : 0666,
+                   &c->listener));
     TRY(confine(c->settings, folder));
     if (pthread_create(&acceptor, NULL, accept_all, c))
         return FAIL(SYSTEM, "a thread cannot be started");
-    log_info("service start", "service", "keyd", "socket", c->settings->socket, "key_manager", c->settings->manager);
+    log_info("service start", "service", "keyd", "socket", c->settings->socket, "key_manager",
+             c->settings->manager);
     if (write(ready, "r", 1) != 1)
         return FAIL(SYSTEM, "the supervisor is gone");
     close(ready);
@@ -299,5 +309,6 @@ int keyd_core(const struct keyd_settings *s, const int channels[KEYD_CHANNELS], 
     struct err e = run(&core, channels, ready);
     if (failed(e))
         log_err(e, "start");
-    return failed(e) ? EXIT_FAILURE : EXIT_SUCCESS; /* the process ends: threads that still serve end with it */
+    return failed(e) ? EXIT_FAILURE
+                     : EXIT_SUCCESS; /* the process ends: threads that still serve end with it */
 }

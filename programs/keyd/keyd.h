@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * keyd: three processes. A supervisor that holds nothing starts and restarts the other two: the core, which decides
- * and has no network, and the process of the key manager, which holds the keys and answers the core alone.
+ * keyd: three processes. A supervisor that holds nothing starts and restarts the other two: the
+ * core, which decides and has no network, and the process of the key manager, which holds the keys
+ * and answers the core alone.
  */
 #ifndef KEYD_KEYD_H
 #define KEYD_KEYD_H
@@ -25,7 +26,8 @@ struct keyd_settings {
     bool vault_plain;
     char *kmip_host, *kmip_ca, *kmip_certificate, *kmip_key, *kmip_prefix, *kmip_version;
     uint64_t kmip_port;
-    char *pkcs11_module, *pkcs11_token, *pkcs11_pin_file, *pkcs11_prefix, *pkcs11_files, *pkcs11_environment;
+    char *pkcs11_module, *pkcs11_token, *pkcs11_pin_file, *pkcs11_prefix, *pkcs11_files,
+        *pkcs11_environment;
 };
 
 void keyd_settings_init(struct keyd_settings *s, struct setting rows[KEYD_SETTINGS_MAX]);
@@ -44,15 +46,16 @@ fallible keyd_watch_store(struct keystore *inner, struct keystore **out);
 /* The key manager that the settings name: [keys] manager and its own section. */
 fallible keyd_store_check(const struct keyd_settings *s);
 fallible keyd_store_open(const struct keyd_settings *s, const char *folder, struct keystore **out);
-/* What of the machine it may touch, besides its folder in keyd's; nothing where it has no network. The paths are
- * the settings' or static. */
+/* What of the machine it may touch, besides its folder in keyd's; nothing where it has no network.
+ * The paths are the settings' or static. */
 #define KEYD_PATHS_MAX 48
 struct keyd_paths {
     const char *at[KEYD_PATHS_MAX + 1]; /* NULL-terminated */
     size_t count;
 };
 void keyd_path_add(struct keyd_paths *p, const char *path);
-void keyd_store_paths(const struct keyd_settings *s, struct keyd_paths *readable, struct keyd_paths *writable);
+void keyd_store_paths(const struct keyd_settings *s, struct keyd_paths *readable,
+                      struct keyd_paths *writable);
 /* After it was opened: files and system calls. */
 fallible keyd_store_confine(const struct keyd_settings *s, const char *folder);
 int keyd_manager(const struct keyd_settings *s, const int channels[KEYD_CHANNELS]);

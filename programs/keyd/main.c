@@ -24,7 +24,8 @@ static int configured(const struct daemon_options *o)
     return status;
 }
 
-/* jansson's texts pass keys on their way to a key manager: what it frees is wiped, in both processes. */
+/* jansson's texts pass keys on their way to a key manager: what it frees is wiped, in both
+ * processes. */
 static void free_wiped(void *at)
 {
     if (at)
@@ -37,8 +38,10 @@ int main(int argc, char **argv)
     struct err started = crypto_start(CRYPTO_MEMORY_LOCKED);
     struct daemon_options o = { .config = "/etc/warder/keyd.conf" };
     const struct option_row rows[] = { DAEMON_OPTIONS(o), { 0 } };
-    const struct command_help help = { "keyd", "", "the key side of the broker: challenges, decisions, wrapping, audit",
-                                       "Exit status: 0 stopped, 1 failure, 2 wrong usage." };
+    const struct command_help help = {
+        "keyd", "", "the key side of the broker: challenges, decisions, wrapping, audit",
+        "Exit status: 0 stopped, 1 failure, 2 wrong usage."
+    };
 
     json_set_alloc_funcs(malloc, free_wiped);
     int status = daemon_begin(argc, argv, rows, &help, started);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The process of the key manager: its store or network, its credentials, and the key that imports are sealed to. */
+/* The process of the key manager: its store or network, its credentials, and the key that imports
+ * are sealed to. */
 #include "keyd/keyd.h"
 
 #include <malloc.h>

@@ -8,7 +8,9 @@
 
 void keyd_settings_init(struct keyd_settings *s, struct setting rows[KEYD_SETTINGS_MAX])
 {
-    *s = (struct keyd_settings){ .kbsd_uid = ANY_UID, .challenge_seconds = 120, .connections = 64, .kmip_port = 5696 };
+    *s = (struct keyd_settings){
+        .kbsd_uid = ANY_UID, .challenge_seconds = 120, .connections = 64, .kmip_port = 5696
+    };
     s->socket = strdup("/run/warder/keyd/keyd.sock");
     s->folder = strdup("/var/lib/warder/keyd");
     s->name = strdup("kbs");
@@ -27,35 +29,51 @@ void keyd_settings_init(struct keyd_settings *s, struct setting rows[KEYD_SETTIN
         { "keyd", "name", OPTION_TEXT, &s->name, "name of this key broker: in every challenge" },
         { "keyd", "profile", OPTION_TEXT, &s->profile,
           "default, or production: wrapped imports only, no plain HTTP to a key manager" },
-        { "keyd", "kbsd_uid", OPTION_NUMBER, &s->kbsd_uid, "user id that may ask; keyd's own and root always may" },
-        { "keyd", "connections", OPTION_NUMBER, &s->connections, "at most so many from kbsd at once" },
-        { "keyd", "challenge_seconds", OPTION_NUMBER, &s->challenge_seconds, "how long a challenge is good for" },
+        { "keyd", "kbsd_uid", OPTION_NUMBER, &s->kbsd_uid,
+          "user id that may ask; keyd's own and root always may" },
+        { "keyd", "connections", OPTION_NUMBER, &s->connections,
+          "at most so many from kbsd at once" },
+        { "keyd", "challenge_seconds", OPTION_NUMBER, &s->challenge_seconds,
+          "how long a challenge is good for" },
         { "keyd", "require_wrapped_import", OPTION_FLAG, &s->require_wrapped_import,
           "refuse a key_string that is not a JWE to the import key" },
-        { "tokens", "aas_jwks", OPTION_TEXT, &s->aas_jwks, "public keys of aasd, pinned: a JWKS file" },
-        { "tokens", "as_jwks", OPTION_TEXT, &s->as_jwks, "public keys of the attestation service, pinned: a JWKS file" },
-        { "release", "jwks_file", OPTION_TEXT, &s->release_jwks, "written at start: the public key that signs answers" },
-        { "keys", "manager", OPTION_TEXT, &s->manager, "key manager: embedded, vault, kmip or pkcs11" },
+        { "tokens", "aas_jwks", OPTION_TEXT, &s->aas_jwks,
+          "public keys of aasd, pinned: a JWKS file" },
+        { "tokens", "as_jwks", OPTION_TEXT, &s->as_jwks,
+          "public keys of the attestation service, pinned: a JWKS file" },
+        { "release", "jwks_file", OPTION_TEXT, &s->release_jwks,
+          "written at start: the public key that signs answers" },
+        { "keys", "manager", OPTION_TEXT, &s->manager,
+          "key manager: embedded, vault, kmip or pkcs11" },
         { "vault", "url", OPTION_TEXT, &s->vault_url, "https://HOST:PORT of Vault or OpenBao" },
         { "vault", "ca", OPTION_TEXT, &s->vault_ca, "CA certificate of the server, PEM" },
-        { "vault", "token_file", OPTION_TEXT, &s->vault_token_file, "its token, a file of mode 0600" },
+        { "vault", "token_file", OPTION_TEXT, &s->vault_token_file,
+          "its token, a file of mode 0600" },
         { "vault", "mount", OPTION_TEXT, &s->vault_mount, "where the KV store is mounted" },
         { "vault", "prefix", OPTION_TEXT, &s->vault_prefix, "folder in it for keys of ours" },
         { "vault", "kv_version", OPTION_NUMBER, &s->vault_kv_version, "1 or 2; 0: ask the server" },
-        { "vault", "allow_plain_http", OPTION_FLAG, &s->vault_plain, "http:// to a loopback address" },
+        { "vault", "allow_plain_http", OPTION_FLAG, &s->vault_plain,
+          "http:// to a loopback address" },
         { "kmip", "host", OPTION_TEXT, &s->kmip_host, "name or address of the KMIP server" },
         { "kmip", "port", OPTION_NUMBER, &s->kmip_port, "its port" },
         { "kmip", "ca", OPTION_TEXT, &s->kmip_ca, "CA certificate of the server, PEM" },
         { "kmip", "certificate", OPTION_TEXT, &s->kmip_certificate, "client certificate, PEM" },
         { "kmip", "key", OPTION_TEXT, &s->kmip_key, "its key, PEM, a file of mode 0600" },
-        { "kmip", "prefix", OPTION_TEXT, &s->kmip_prefix, "first part of the names of keys of ours" },
-        { "kmip", "version", OPTION_TEXT, &s->kmip_version, "of KMIP: 1.2, 1.3, 1.4, 2.0, or auto: ask the server" },
+        { "kmip", "prefix", OPTION_TEXT, &s->kmip_prefix,
+          "first part of the names of keys of ours" },
+        { "kmip", "version", OPTION_TEXT, &s->kmip_version,
+          "of KMIP: 1.2, 1.3, 1.4, 2.0, or auto: ask the server" },
         { "pkcs11", "module", OPTION_TEXT, &s->pkcs11_module, "the HSM vendor's PKCS#11 library" },
-        { "pkcs11", "token", OPTION_TEXT, &s->pkcs11_token, "URI of the token: pkcs11:token=NAME, serial= and so on" },
-        { "pkcs11", "pin_file", OPTION_TEXT, &s->pkcs11_pin_file, "the user's PIN, a file of mode 0600" },
-        { "pkcs11", "prefix", OPTION_TEXT, &s->pkcs11_prefix, "first part of the labels of keys of ours" },
-        { "pkcs11", "files", OPTION_TEXT, &s->pkcs11_files, "files and folders that the library reads and writes, between spaces" },
-        { "pkcs11", "environment", OPTION_TEXT, &s->pkcs11_environment, "NAME=VALUE, several between spaces, for the library" },
+        { "pkcs11", "token", OPTION_TEXT, &s->pkcs11_token,
+          "URI of the token: pkcs11:token=NAME, serial= and so on" },
+        { "pkcs11", "pin_file", OPTION_TEXT, &s->pkcs11_pin_file,
+          "the user's PIN, a file of mode 0600" },
+        { "pkcs11", "prefix", OPTION_TEXT, &s->pkcs11_prefix,
+          "first part of the labels of keys of ours" },
+        { "pkcs11", "files", OPTION_TEXT, &s->pkcs11_files,
+          "files and folders that the library reads and writes, between spaces" },
+        { "pkcs11", "environment", OPTION_TEXT, &s->pkcs11_environment,
+          "NAME=VALUE, several between spaces, for the library" },
         { 0 },
     };
     _Static_assert(sizeof table / sizeof table[0] <= KEYD_SETTINGS_MAX, "settings");
@@ -70,12 +88,15 @@ static fallible apply_profile(struct keyd_settings *s)
     if (strcmp(s->profile, "production"))
         return FAIL(INPUT, "[keyd] profile is default or production");
     s->require_wrapped_import = true;
-    return s->vault_plain ? FAIL(INPUT, "[vault] allow_plain_http is refused by the production profile") : OK;
+    return s->vault_plain
+               ? FAIL(INPUT, "[vault] allow_plain_http is refused by the production profile")
+               : OK;
 }
 
 fallible keyd_settings_check(struct keyd_settings *s)
 {
-    if (!s->socket || !s->folder || !s->name || !s->profile || !s->aas_jwks || !s->as_jwks || !s->manager)
+    if (!s->socket || !s->folder || !s->name || !s->profile || !s->aas_jwks || !s->as_jwks ||
+        !s->manager)
         return FAIL(INPUT, "a required setting is empty");
     TRY(apply_profile(s));
     if (s->challenge_seconds < 10 || s->challenge_seconds > 3600)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Which key managers there are: their settings' check, how each is opened, what of the machine it may touch. */
+/* Which key managers there are: their settings' check, how each is opened, what of the machine it
+ * may touch. */
 #include "keyd/keyd.h"
 
 #include "base/log.h"
@@ -19,7 +20,8 @@ struct kind {
     const char *name;
     struct err (*check)(const struct keyd_settings *s);
     struct err (*open)(const struct keyd_settings *s, const char *folder, struct keystore **out);
-    void (*grant)(const struct keyd_settings *s, struct access *a); /* NULL: nothing, and no network */
+    void (*grant)(const struct keyd_settings *s,
+                  struct access *a); /* NULL: nothing, and no network */
 };
 
 static struct err embedded_check(const struct keyd_settings *s)
@@ -28,7 +30,8 @@ static struct err embedded_check(const struct keyd_settings *s)
     return OK;
 }
 
-static struct err open_embedded(const struct keyd_settings *s, const char *folder, struct keystore **out)
+static struct err open_embedded(const struct keyd_settings *s, const char *folder,
+                                struct keystore **out)
 {
     char url[KEYD_PATH_MAX + 32], master[KEYD_PATH_MAX + 32];
 
@@ -43,15 +46,21 @@ static struct err vault_check(const struct keyd_settings *s)
     if (!s->vault_url || !s->vault_token_file || !s->vault_mount || !s->vault_prefix)
         return FAIL(INPUT, "[vault] needs url, token_file, mount and prefix");
     if (strncmp(s->vault_url, "https://", 8) && !s->vault_plain)
-        return FAIL(INPUT, "[vault] url must be https://; plain HTTP is for loopback and needs allow_plain_http = yes");
+        return FAIL(INPUT, "[vault] url must be https://; plain HTTP is for loopback and needs "
+                           "allow_plain_http = yes");
     return s->vault_kv_version > 2 ? FAIL(INPUT, "[vault] kv_version is 0, 1 or 2") : OK;
 }
 
-static struct err open_vault(const struct keyd_settings *s, const char *folder, struct keystore **out)
+static struct err open_vault(const struct keyd_settings *s, const char *folder,
+                             struct keystore **out)
 {
-    const struct vault_config config = { .url = s->vault_url, .ca_file = s->vault_ca, .token_file = s->vault_token_file,
-                                         .mount = s->vault_mount, .prefix = s->vault_prefix,
-                                         .kv_version = (unsigned)s->vault_kv_version, .allow_plain_http = s->vault_plain };
+    const struct vault_config config = { .url = s->vault_url,
+                                         .ca_file = s->vault_ca,
+                                         .token_file = s->vault_token_file,
+                                         .mount = s->vault_mount,
+                                         .prefix = s->vault_prefix,
+                                         .kv_version = (unsigned)s->vault_kv_version,
+                                         .allow_plain_http = s->vault_plain };
     char address[KEYD_PATH_MAX];
     struct keystore *vault = NULL;
 
@@ -75,8 +84,11 @@ void keyd_path_add(struct keyd_paths *p, const char *path)
 /* What a host's name is looked up by, and libraries for it that are loaded late. */
 static void may_resolve(struct access *a)
 {
-    static const char *const paths[] = { "/etc/hosts", "/etc/resolv.conf", "/etc/nsswitch.conf", "/etc/gai.conf",
-                                         "/run/systemd/resolve", "/usr/lib", "/lib" };
+    static const char *const paths[] = {
+        "/etc/hosts",    "/etc/resolv.conf",     "/etc/nsswitch.conf",
+        "/etc/gai.conf", "/run/systemd/resolve", "/usr/lib",
+        "/lib"
+    };
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
         keyd_path_add(a->readable, paths[i]);
 }
@@ -108,20 +120,27 @@ static struct err kmip_check(const struct keyd_settings *s)
 {
     unsigned version;
 
-    if (!s->kmip_host || !s->kmip_ca || !s->kmip_certificate || !s->kmip_key || !s->kmip_prefix || !s->kmip_version)
+    if (!s->kmip_host || !s->kmip_ca || !s->kmip_certificate || !s->kmip_key || !s->kmip_prefix ||
+        !s->kmip_version)
         return FAIL(INPUT, "[kmip] needs host, ca, certificate, key, prefix and version");
     if (!s->kmip_port || s->kmip_port > PORT_MAX)
         return FAIL(INPUT, "[kmip] port is 1 to 65535");
-    return strcmp(s->kmip_version, "auto") && failed(kmip_version_parse(span_str(s->kmip_version), &version))
+    return strcmp(s->kmip_version, "auto") &&
+                   failed(kmip_version_parse(span_str(s->kmip_version), &version))
                ? FAIL(INPUT, "[kmip] version is auto, 1.2, 1.3, 1.4 or 2.0")
                : OK;
 }
 
-static struct err open_kmip(const struct keyd_settings *s, const char *folder, struct keystore **out)
+static struct err open_kmip(const struct keyd_settings *s, const char *folder,
+                            struct keystore **out)
 {
     char port[16];
-    const struct kmip_config config = { .host = s->kmip_host, .port = port, .ca_file = s->kmip_ca,
-                                        .certificate = s->kmip_certificate, .key = s->kmip_key, .prefix = s->kmip_prefix,
+    const struct kmip_config config = { .host = s->kmip_host,
+                                        .port = port,
+                                        .ca_file = s->kmip_ca,
+                                        .certificate = s->kmip_certificate,
+                                        .key = s->kmip_key,
+                                        .prefix = s->kmip_prefix,
                                         .version = s->kmip_version };
     struct keystore *kmip = NULL;
 
@@ -183,9 +202,12 @@ static fallible set_environment(const char *text)
     return OK;
 }
 
-static struct err open_pkcs11(const struct keyd_settings *s, const char *folder, struct keystore **out)
+static struct err open_pkcs11(const struct keyd_settings *s, const char *folder,
+                              struct keystore **out)
 {
-    const struct pkcs11_config config = { .module = s->pkcs11_module, .token = s->pkcs11_token, .pin_file = s->pkcs11_pin_file,
+    const struct pkcs11_config config = { .module = s->pkcs11_module,
+                                          .token = s->pkcs11_token,
+                                          .pin_file = s->pkcs11_pin_file,
                                           .prefix = s->pkcs11_prefix };
     struct keystore *hsm = NULL;
 
@@ -238,7 +260,8 @@ fallible keyd_store_open(const struct keyd_settings *s, const char *folder, stru
     return kind_of(s)->open(s, folder, out);
 }
 
-void keyd_store_paths(const struct keyd_settings *s, struct keyd_paths *readable, struct keyd_paths *writable)
+void keyd_store_paths(const struct keyd_settings *s, struct keyd_paths *readable,
+                      struct keyd_paths *writable)
 {
     const struct kind *k = kind_of(s);
 

@@ -55,11 +55,13 @@ static void begin_child(pid_t parent)
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
         _exit(EXIT_FAILURE);
-    (void)mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT); /* locks are not inherited; without the right the secure heap alone is */
+    (void)mlockall(
+        MCL_CURRENT | MCL_FUTURE |
+        MCL_ONFAULT); /* locks are not inherited; without the right the secure heap alone is */
 }
 
-static fallible start_both(const struct keyd_settings *s, const int core[KEYD_CHANNELS], const int manager[KEYD_CHANNELS],
-                           int ready[2], struct family *f)
+static fallible start_both(const struct keyd_settings *s, const int core[KEYD_CHANNELS],
+                           const int manager[KEYD_CHANNELS], int ready[2], struct family *f)
 {
     pid_t self = getpid();
 
@@ -154,7 +156,8 @@ static bool wait_for_end(const sigset_t *set, struct family *f)
             return true;
         bool core = gone(&f->core), manager = gone(&f->manager);
         if (core || manager) {
-            log_event(LOG_ERROR, "a process of keyd ended; starting again", "process", manager ? "key manager" : "core", NULL);
+            log_event(LOG_ERROR, "a process of keyd ended; starting again", "process",
+                      manager ? "key manager" : "core", NULL);
             return false;
         }
     }
@@ -174,8 +177,9 @@ static void folder_of(const char *path, char out[KEYD_PATH_MAX])
 /* What both children have together; each of them narrows it. */
 static fallible confine(const struct keyd_settings *s)
 {
-    static const char *const system[] = { "/etc", "/usr/lib", "/lib", "/usr/lib64", "/usr/share", "/run/systemd/resolve",
-                                          "/dev", "/proc", "/sys" };
+    static const char *const system[] = { "/etc",       "/usr/lib",   "/lib",
+                                          "/usr/lib64", "/usr/share", "/run/systemd/resolve",
+                                          "/dev",       "/proc",      "/sys" };
     const char *const files[] = { s->aas_jwks, s->as_jwks, s->socket, s->release_jwks };
     char folders[4][KEYD_PATH_MAX];
     struct keyd_paths readable = { 0 }, writable = { 0 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A key manager with its troubles in the log: when it stops to answer, in its own words, when these change, and when
- * it answers again. The core and kbsd only learn that it is unavailable.
+ * A key manager with its troubles in the log: when it stops to answer, in its own words, when these
+ * change, and when it answers again. The core and kbsd only learn that it is unavailable.
  */
 #include "keyd/keyd.h"
 
@@ -36,27 +36,30 @@ static struct err tell(struct watched *w, struct err e)
     return e;
 }
 
-static struct err watched_create(struct keystore *self, const struct key_ref *ref, const struct key_spec *spec)
+static struct err watched_create(struct keystore *self, const struct key_ref *ref,
+                                 const struct key_spec *spec)
 {
     struct keystore *k = self_of(self)->inner;
     return tell(self_of(self), k->create(k, ref, spec));
 }
 
-static struct err watched_import(struct keystore *self, const struct key_ref *ref, const struct key_spec *spec,
-                                 const struct secret *material)
+static struct err watched_import(struct keystore *self, const struct key_ref *ref,
+                                 const struct key_spec *spec, const struct secret *material)
 {
     struct keystore *k = self_of(self)->inner;
     return tell(self_of(self), k->import(k, ref, spec, material));
 }
 
-static struct err watched_describe(struct keystore *self, const struct key_ref *ref, struct key_spec *spec)
+static struct err watched_describe(struct keystore *self, const struct key_ref *ref,
+                                   struct key_spec *spec)
 {
     struct keystore *k = self_of(self)->inner;
     return tell(self_of(self), k->describe(k, ref, spec));
 }
 
-static struct err watched_wrap_to(struct keystore *self, const struct key_ref *ref, const struct key_spec *spec,
-                                  const struct key *recipient, const json_t *header, struct buf *jwe)
+static struct err watched_wrap_to(struct keystore *self, const struct key_ref *ref,
+                                  const struct key_spec *spec, const struct key *recipient,
+                                  const json_t *header, struct buf *jwe)
 {
     struct keystore *k = self_of(self)->inner;
     return tell(self_of(self), k->wrap_to(k, ref, spec, recipient, header, jwe));
@@ -91,9 +94,14 @@ fallible keyd_watch_store(struct keystore *inner, struct keystore **out)
         keystore_close(inner);
         return FAIL(SYSTEM, "out of memory");
     }
-    *w = (struct watched){ .face = { .name = inner->name, .create = watched_create, .import = watched_import,
-                                     .describe = watched_describe, .wrap_to = watched_wrap_to,
-                                     .destroy = watched_destroy, .health = watched_health, .close = watched_close },
+    *w = (struct watched){ .face = { .name = inner->name,
+                                     .create = watched_create,
+                                     .import = watched_import,
+                                     .describe = watched_describe,
+                                     .wrap_to = watched_wrap_to,
+                                     .destroy = watched_destroy,
+                                     .health = watched_health,
+                                     .close = watched_close },
                            .inner = inner };
     pthread_mutex_init(&w->lock, NULL);
     *out = &w->face;

@@ -56,7 +56,8 @@ static void settings_of(struct config *c, struct setting rows[SETTINGS_COUNT])
         { "evidence", "evidence_socket", OPTION_TEXT, &c->evidence_socket,
           "path of the evidence socket" },
         { "evidence", "tpm", OPTION_TEXT, &c->tpm,
-          "TCTI, handle of the attestation key, PCRs, event log, IMA list: device:/dev/tpmrm0 0x81010002 "
+          "TCTI, handle of the attestation key, PCRs, event log, IMA list: device:/dev/tpmrm0 "
+          "0x81010002 "
           "0,1,2,3,4,5,6,7 - -" },
         { 0 },
     };
@@ -78,8 +79,8 @@ void config_done(struct config *c)
     char **texts[] = { &c->socket,      &c->keys_file,    &c->pid_file,     &c->log_file,
                        &c->allow_users, &c->allow_groups, &c->skc_library,  &c->hostname,
                        &c->ip,          &c->ca_file,      &c->release_keys, &c->token_file,
-                       &c->tenant,      &c->attester,     &c->tsm_path,     &c->evidence_socket, &c->tpm,
-                       &c->url,         &c->connect_to };
+                       &c->tenant,      &c->attester,     &c->tsm_path,     &c->evidence_socket,
+                       &c->tpm,         &c->url,          &c->connect_to };
 
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
         free(*texts[i]);

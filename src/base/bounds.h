@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Every limit on what comes from outside: sizes in bytes, counts, depths. Each is refused one above,
- * before anything is allocated for it. Those of one function alone (what a field's own structure
- * bounds) stand beside it.
+ * Every limit on what comes from outside: sizes in bytes, counts, depths. Each is refused one
+ * above, before anything is allocated for it. Those of one function alone (what a field's own
+ * structure bounds) stand beside it.
  */
 #ifndef BASE_BOUNDS_H
 #define BASE_BOUNDS_H

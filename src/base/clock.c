@@ -183,7 +183,8 @@ char *clock_format(int64_t at, char *out)
     int64_t t = at < 0 ? 0 : at > LAST_SECOND ? LAST_SECOND : at, year, month, day;
 
     date_of(t / 86400, &year, &month, &day);
-    (void)snprintf(out, CLOCK_TEXT_MAX, "%04u-%02u-%02uT%02u:%02u:%02uZ", (unsigned)year, (unsigned)month, (unsigned)day,
-                   (unsigned)(t % 86400 / 3600), (unsigned)(t % 3600 / 60), (unsigned)(t % 60));
+    (void)snprintf(out, CLOCK_TEXT_MAX, "%04u-%02u-%02uT%02u:%02u:%02uZ", (unsigned)year,
+                   (unsigned)month, (unsigned)day, (unsigned)(t % 86400 / 3600),
+                   (unsigned)(t % 3600 / 60), (unsigned)(t % 60));
     return out;
 }

@@ -17,7 +17,8 @@ fallible harden_process(void);
 /* From now on the process may touch only these paths; lists are NULL-terminated, either may be
  * NULL. Where the kernel has no Landlock it returns OK with *enforced false. */
 fallible harden_files(const char *const *readable, const char *const *writable, bool *enforced);
-/* The same, and programs may be started from these, and what is writable is known to be read too. */
+/* The same, and programs may be started from these, and what is writable is known to be read too.
+ */
 fallible harden_files_and_programs(const char *const *readable, const char *const *writable,
                                    const char *const *programs, bool *enforced);
 

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "broker/admit.h"
 
-fallible admit_bearer(struct broker *b, const struct broker_request *q, bool missing_is_fine, struct bearer *who,
-                      bool *present, struct outcome *o, bool *good)
+fallible admit_bearer(struct broker *b, const struct broker_request *q, bool missing_is_fine,
+                      struct bearer *who, bool *present, struct outcome *o, bool *good)
 {
     enum bearer_verdict verdict;
 
     *good = *present = false;
     if (!q->bearer.len) {
         *good = missing_is_fine;
-        return missing_is_fine ? OK : outcome_refuse(o, CODE_TOKEN_MISSING, "a bearer token is needed");
+        return missing_is_fine ? OK
+                               : outcome_refuse(o, CODE_TOKEN_MISSING, "a bearer token is needed");
     }
     TRY(pinned_keys_verify(b->aas, q->bearer, q->now, &verdict, who));
     switch (verdict) {
@@ -24,8 +25,8 @@ fallible admit_bearer(struct broker *b, const struct broker_request *q, bool mis
     return FAIL(SYSTEM, "unknown verdict on a bearer token");
 }
 
-fallible admit(struct broker *b, const struct broker_request *q, const char *needed, struct bearer *who, struct outcome *o,
-               bool *good)
+fallible admit(struct broker *b, const struct broker_request *q, const char *needed,
+               struct bearer *who, struct outcome *o, bool *good)
 {
     char detail[OUTCOME_DETAIL_SIZE];
     bool present;

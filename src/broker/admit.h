@@ -5,12 +5,13 @@
 
 #include "broker/broker.h"
 
-/* The token, verified. Without a good one the outcome is a refusal and *good is false; `missing_is_fine` lets a
- * request without any through with *present false. */
-fallible admit_bearer(struct broker *b, const struct broker_request *q, bool missing_is_fine, struct bearer *who,
-                      bool *present, struct outcome *o, bool *good);
-/* The token allows `needed` ("keys:create"); otherwise the outcome is a refusal and *good is false. */
-fallible admit(struct broker *b, const struct broker_request *q, const char *needed, struct bearer *who, struct outcome *o,
-               bool *good);
+/* The token, verified. Without a good one the outcome is a refusal and *good is false;
+ * `missing_is_fine` lets a request without any through with *present false. */
+fallible admit_bearer(struct broker *b, const struct broker_request *q, bool missing_is_fine,
+                      struct bearer *who, bool *present, struct outcome *o, bool *good);
+/* The token allows `needed` ("keys:create"); otherwise the outcome is a refusal and *good is false.
+ */
+fallible admit(struct broker *b, const struct broker_request *q, const char *needed,
+               struct bearer *who, struct outcome *o, bool *good);
 
 #endif

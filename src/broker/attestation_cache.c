@@ -45,7 +45,8 @@ static void share(const struct attestation *from, struct attestation *to)
     json_incref(to->all);
 }
 
-bool attestation_cache_get(struct attestation_cache *c, const uint8_t hash[SHA256_SIZE], struct attestation *out)
+bool attestation_cache_get(struct attestation_cache *c, const uint8_t hash[SHA256_SIZE],
+                           struct attestation *out)
 {
     pthread_mutex_lock(&c->lock);
     struct slot *s = slot_of(c, hash);
@@ -56,7 +57,8 @@ bool attestation_cache_get(struct attestation_cache *c, const uint8_t hash[SHA25
     return found;
 }
 
-void attestation_cache_put(struct attestation_cache *c, const uint8_t hash[SHA256_SIZE], const struct attestation *a)
+void attestation_cache_put(struct attestation_cache *c, const uint8_t hash[SHA256_SIZE],
+                           const struct attestation *a)
 {
     pthread_mutex_lock(&c->lock);
     struct slot *s = slot_of(c, hash);

@@ -91,14 +91,15 @@ static void read_again(struct attestation_keys *k, const struct file_mark *mark)
 }
 
 /* With the lock held, so that a token is never kept beyond the keys that it was verified by. */
-static fallible verify_or_recall(struct attestation_keys *k, struct span token, int64_t now, struct attestation *out,
-                                 enum jwt_fault *fault)
+static fallible verify_or_recall(struct attestation_keys *k, struct span token, int64_t now,
+                                 struct attestation *out, enum jwt_fault *fault)
 {
     uint8_t hash[SHA256_SIZE];
     struct attestation known owned(attestation_done) = { 0 };
 
     TRY(sha256(token, hash));
-    if (attestation_cache_get(k->cache, hash, &known) && known.issued <= now && now < known.expires) {
+    if (attestation_cache_get(k->cache, hash, &known) && known.issued <= now &&
+        now < known.expires) {
         *out = known;
         known = (struct attestation){ 0 };
         return OK;
@@ -112,13 +113,14 @@ static fallible verify(struct attestation_keys *k, struct span token, bool refus
                        struct attestation *out, enum jwt_fault *fault)
 {
     pthread_rwlock_rdlock(&k->lock);
-    struct err e = refusal ? refusal_verify(token, k->set, now, out, fault) : verify_or_recall(k, token, now, out, fault);
+    struct err e = refusal ? refusal_verify(token, k->set, now, out, fault)
+                           : verify_or_recall(k, token, now, out, fault);
     pthread_rwlock_unlock(&k->lock);
     return e;
 }
 
-fallible attestation_keys_verify(struct attestation_keys *k, struct span token, bool refusal, int64_t now,
-                                 struct attestation *out, enum jwt_fault *fault)
+fallible attestation_keys_verify(struct attestation_keys *k, struct span token, bool refusal,
+                                 int64_t now, struct attestation *out, enum jwt_fault *fault)
 {
     struct file_mark mark = file_mark_of(k->path);
 

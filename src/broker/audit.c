@@ -41,7 +41,8 @@ static fallible hash_of(struct span previous, struct span record, uint8_t out[SH
     return sha256(buf_span(&b), out);
 }
 
-static fallible insert(struct store *s, int64_t seq, const json_t *record, struct span text, struct span hash)
+static fallible insert(struct store *s, int64_t seq, const json_t *record, struct span text,
+                       struct span hash)
 {
     struct span id, tenant, key_id;
     struct statement *q;
@@ -49,7 +50,10 @@ static fallible insert(struct store *s, int64_t seq, const json_t *record, struc
     TRY(json_get_str(record, "id", "audit id", &id));
     TRY(json_get_str(record, "tenant", "audit tenant", &tenant));
     TRY(json_get_str(record, "key_id", "audit key", &key_id));
-    TRY(store_query(s, "INSERT INTO audit (seq, id, tenant, key_id, record, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6)", &q));
+    TRY(store_query(
+        s,
+        "INSERT INTO audit (seq, id, tenant, key_id, record, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        &q));
     bind_int(q, 1, seq);
     bind_text(q, 2, id);
     bind_text(q, 3, tenant);
@@ -69,14 +73,16 @@ static void journal_line(struct buf *journal, struct span text, struct span hash
     buf_add_str(journal, "\"}\n");
 }
 
-/* Without what a very long policy explains of itself: its digest and version are on record, and the reason in a
- * sentence. The lists are the decision's too, so they are copied. */
+/* Without what a very long policy explains of itself: its digest and version are on record, and the
+ * reason in a sentence. The lists are the decision's too, so they are copied. */
 static fallible shorten(json_t *record)
 {
-    json_t *checks owned(json_free) = json_array(), *check, *attestation = json_object_get(record, "attestation");
+    json_t *checks owned(json_free) = json_array(), *check,
+                   *attestation = json_object_get(record, "attestation");
     size_t i;
 
-    json_array_foreach (json_object_get(record, "checks"), i, check) {
+    json_array_foreach(json_object_get(record, "checks"), i, check)
+    {
         json_t *brief = json_copy(check);
         json_object_del(brief, "explanation");
         json_array_append_new(checks, brief);
@@ -133,10 +139,13 @@ fallible audit_list(struct store *s, const struct audit_filter *filter, json_t *
     json_t *list owned(json_free) = json_array();
     struct statement *q;
     struct err e = OK;
-    uint64_t limit = filter->limit && filter->limit < AUDIT_LIST_MAX ? filter->limit : AUDIT_LIST_MAX;
+    uint64_t limit =
+        filter->limit && filter->limit < AUDIT_LIST_MAX ? filter->limit : AUDIT_LIST_MAX;
 
-    TRY(store_query(s, "SELECT record, hash FROM audit WHERE tenant = ?1 AND (?2 = '' OR key_id = ?2)"
-                       " AND (?3 = 0 OR seq < ?3) ORDER BY seq DESC LIMIT ?4", &q));
+    TRY(store_query(s,
+                    "SELECT record, hash FROM audit WHERE tenant = ?1 AND (?2 = '' OR key_id = ?2)"
+                    " AND (?3 = 0 OR seq < ?3) ORDER BY seq DESC LIMIT ?4",
+                    &q));
     bind_text(q, 1, filter->tenant);
     bind_text(q, 2, filter->key_id.len ? filter->key_id : SPAN(""));
     bind_int(q, 3, filter->before);
@@ -158,7 +167,10 @@ fallible audit_read(struct store *s, struct span tenant, struct span id, json_t 
     struct statement *q;
     bool found;
 
-    TRY(store_query(s, "SELECT record, hash FROM audit WHERE tenant = ?1 AND (id = ?2 OR CAST(seq AS TEXT) = ?2)", &q));
+    TRY(store_query(
+        s,
+        "SELECT record, hash FROM audit WHERE tenant = ?1 AND (id = ?2 OR CAST(seq AS TEXT) = ?2)",
+        &q));
     bind_text(q, 1, tenant);
     bind_text(q, 2, id);
     TRY(store_step(q, &found));
@@ -169,7 +181,8 @@ fallible audit_read(struct store *s, struct span tenant, struct span id, json_t 
     return OK;
 }
 
-static fallible follows(const struct head *before, struct statement *q, struct head *after, bool *good)
+static fallible follows(const struct head *before, struct statement *q, struct head *after,
+                        bool *good)
 {
     json_t *record owned(json_free) = NULL;
     char previous[2 * SHA256_SIZE + 1];

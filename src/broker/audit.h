@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The audit log: one record for each decision, chained: a record's hash covers the hash before it and its own
- * canonical JSON, which carries its number. Records are written in the transaction of what they record.
+ * The audit log: one record for each decision, chained: a record's hash covers the hash before it
+ * and its own canonical JSON, which carries its number. Records are written in the transaction of
+ * what they record.
  */
 #ifndef BROKER_AUDIT_H
 #define BROKER_AUDIT_H
@@ -12,7 +13,8 @@
 #define AUDIT_RECORD_MAX (64U << 10)
 #define AUDIT_LIST_MAX 1000
 
-/* `record` has at least "id", "tenant", "key_id" (may be ""), "decision"; "seq", "previous" and "time" are set here. */
+/* `record` has at least "id", "tenant", "key_id" (may be ""), "decision"; "seq", "previous" and
+ * "time" are set here. */
 fallible audit_append(struct transaction *t, json_t *record, int64_t now);
 
 struct audit_filter {
@@ -26,7 +28,8 @@ fallible audit_list(struct store *s, const struct audit_filter *filter, json_t *
 /* One record of the tenant, by id or by number. FAIL_ABSENT. */
 fallible audit_read(struct store *s, struct span tenant, struct span id, json_t **out);
 
-/* Follows the chain from the first record; *good false and *broken_at where a record was changed or is missing. */
+/* Follows the chain from the first record; *good false and *broken_at where a record was changed or
+ * is missing. */
 fallible audit_check(struct store *s, bool *good, int64_t *broken_at);
 
 #endif

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The key side's logic: what keyd does with each question of kbsd. Every operation verifies the caller itself,
- * decides, and records its decision in the transaction of what it changes. Threads share one struct broker.
+ * The key side's logic: what keyd does with each question of kbsd. Every operation verifies the
+ * caller itself, decides, and records its decision in the transaction of what it changes. Threads
+ * share one struct broker.
  */
 #ifndef BROKER_BROKER_H
 #define BROKER_BROKER_H
@@ -35,21 +36,26 @@ struct broker {
     const char *kbs_id; /* in every challenge */
     uint64_t challenge_seconds;
     bool require_wrapped_import;
-    /* Refusals of callers who proved nothing: recorded while the minute's budget lasts, counted beyond. */
+    /* Refusals of callers who proved nothing: recorded while the minute's budget lasts, counted
+     * beyond. */
     atomic_int_fast64_t stranger_minute, stranger_records, stranger_unrecorded;
 };
 
-typedef struct err broker_operation(struct broker *b, const struct broker_request *q, struct outcome *o);
+typedef struct err broker_operation(struct broker *b, const struct broker_request *q,
+                                    struct outcome *o);
 
-broker_operation broker_challenge, broker_release, broker_release_appraised, broker_release_without_policy;
+broker_operation broker_challenge, broker_release, broker_release_appraised,
+    broker_release_without_policy;
 broker_operation broker_key_create, broker_key_list, broker_key_show, broker_key_delete;
-broker_operation broker_policy_create, broker_policy_list, broker_policy_show, broker_policy_update, broker_policy_delete;
+broker_operation broker_policy_create, broker_policy_list, broker_policy_show, broker_policy_update,
+    broker_policy_delete;
 broker_operation broker_deny_add, broker_deny_list, broker_deny_remove;
 broker_operation broker_audit_list, broker_audit_show, broker_public_keys, broker_health;
 
 /* Removes spent challenges that have expired; called now and then. */
 fallible broker_sweep(struct broker *b, int64_t now);
-/* Has the key manager remove the secrets of deleted keys that it could not remove at once; called now and then. */
+/* Has the key manager remove the secrets of deleted keys that it could not remove at once; called
+ * now and then. */
 fallible broker_finish_deletions(struct broker *b);
 
 #endif

@@ -49,10 +49,12 @@ static bool fits(const struct challenge *c)
     return strlen(c->tenant) + strlen(c->key_id) + strlen(c->subject) <= 3 * CHALLENGE_FIELD_MAX;
 }
 
-fallible challenge_make(const struct secret *root, struct span kbs, struct challenge *c, struct buf *text)
+fallible challenge_make(const struct secret *root, struct span kbs, struct challenge *c,
+                        struct buf *text)
 {
     struct secret *key owned(secret_free) = NULL, *plain owned(secret_free) = NULL;
-    struct buf aad owned(buf_done) = buf_of(1024), sealed owned(buf_done) = buf_of(CHALLENGE_TEXT_MAX);
+    struct buf aad owned(buf_done) = buf_of(1024),
+                   sealed owned(buf_done) = buf_of(CHALLENGE_TEXT_MAX);
     uint32_t epoch = (uint32_t)(c->expires_at / EPOCH_SECONDS);
 
     if (!fits(c))
@@ -94,10 +96,12 @@ static fallible plain_read(struct span plain, struct challenge *out)
     return OK;
 }
 
-fallible challenge_open(const struct secret *root, struct span kbs, struct span text, struct challenge *out)
+fallible challenge_open(const struct secret *root, struct span kbs, struct span text,
+                        struct challenge *out)
 {
     struct secret *key owned(secret_free) = NULL, *plain owned(secret_free) = NULL;
-    struct buf bytes owned(buf_done) = buf_of(CHALLENGE_TEXT_MAX), aad owned(buf_done) = buf_of(1024);
+    struct buf bytes owned(buf_done) = buf_of(CHALLENGE_TEXT_MAX),
+                     aad owned(buf_done) = buf_of(1024);
 
     if (text.len > CHALLENGE_TEXT_MAX || failed(base64url_parse(text, &bytes)))
         return FAIL(DENIED, "not a challenge of this broker");

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Group commit: changes of many threads share one transaction and one fsync. Whoever comes first while nobody
- * commits carries out the changes of all who wait, so a lone caller hands nothing over to another thread.
- * A change is durable, or failed, when commit_run() returns; one that fails leaves its neighbours alone.
+ * Group commit: changes of many threads share one transaction and one fsync. Whoever comes first
+ * while nobody commits carries out the changes of all who wait, so a lone caller hands nothing over
+ * to another thread. A change is durable, or failed, when commit_run() returns; one that fails
+ * leaves its neighbours alone.
  */
 #ifndef BROKER_COMMIT_H
 #define BROKER_COMMIT_H
@@ -18,7 +19,8 @@ struct transaction {
 };
 typedef struct err commit_change(struct transaction *t, void *context);
 
-/* Takes the store. `journal` (may be NULL): a file to which the lines of committed changes are appended. */
+/* Takes the store. `journal` (may be NULL): a file to which the lines of committed changes are
+ * appended. */
 fallible committer_open(struct store *store, const char *journal, struct committer **out);
 void committer_close(struct committer *c);
 OWNED_TYPE(struct committer, committer_close)

@@ -174,9 +174,11 @@ struct err broker_deny_list(struct broker *b, const struct broker_request *q, st
     if (!good)
         return OK;
     struct borrowed_store s owned(store_give) = store_borrow(b->readers);
-    struct err e = deny_list_read(s.store, b->secrets.integrity, b->denials, span_str(d.who.tenant), &l);
+    struct err e =
+        deny_list_read(s.store, b->secrets.integrity, b->denials, span_str(d.who.tenant), &l);
     if (e.kind == FAIL_DENIED)
         return refuse(&d, CODE_RECORD_TAMPERED, "the deny list was changed outside of the broker");
     TRY(e);
-    return outcome_answer(o, json_pack("{s:I,s:O}", "version", (json_int_t)l.version, "entries", l.entries));
+    return outcome_answer(
+        o, json_pack("{s:I,s:O}", "version", (json_int_t)l.version, "entries", l.entries));
 }

@@ -91,7 +91,8 @@ static fallible recorded_version(struct store *s, struct span tenant, uint64_t *
 
     *out = 0;
     TRY(store_query(s,
-                    "SELECT record FROM audit WHERE tenant = ?1 AND key_id = '" DENY_LIST_ID "' ORDER BY seq DESC LIMIT 1",
+                    "SELECT record FROM audit WHERE tenant = ?1 AND key_id = '" DENY_LIST_ID
+                    "' ORDER BY seq DESC LIMIT 1",
                     &q));
     bind_text(q, 1, tenant);
     TRY(store_step(q, &found));
@@ -99,11 +100,13 @@ static fallible recorded_version(struct store *s, struct span tenant, uint64_t *
         e = json_parse_object(column_text(q, 0), &record);
     store_reset(q);
     TRY(e);
-    return found ? json_get_u64(record, "deny_version", INT64_MAX, "audit record of a deny list", out) : OK;
+    return found
+               ? json_get_u64(record, "deny_version", INT64_MAX, "audit record of a deny list", out)
+               : OK;
 }
 
-fallible deny_list_read(struct store *s, const struct secret *integrity, struct deny_cache *cache, struct span tenant,
-                        struct deny_list *out)
+fallible deny_list_read(struct store *s, const struct secret *integrity, struct deny_cache *cache,
+                        struct span tenant, struct deny_list *out)
 {
     struct row r owned(row_done) = { .content = buf_of(0) };
     struct deny_list l owned(deny_list_done) = { 0 };
@@ -126,7 +129,8 @@ fallible deny_list_read(struct store *s, const struct secret *integrity, struct 
     return OK;
 }
 
-fallible deny_list_write(struct store *s, const struct secret *integrity, struct span tenant, const struct deny_list *l)
+fallible deny_list_write(struct store *s, const struct secret *integrity, struct span tenant,
+                         const struct deny_list *l)
 {
     struct row r owned(row_done) = { .content = buf_of(0) };
     json_t *content owned(json_free) = json_pack("{s:O}", "entries", l->entries);
@@ -134,5 +138,6 @@ fallible deny_list_write(struct store *s, const struct secret *integrity, struct
     TRY(row_init(&r, tenant, SPAN(DENY_LIST_ID), SPAN("")));
     TRY(json_canonical(content, &r.content));
     r.version = l->version + 1;
-    return r.version == 1 ? row_insert(s, integrity, ROW_DENY_LISTS, &r) : row_update(s, integrity, ROW_DENY_LISTS, &r);
+    return r.version == 1 ? row_insert(s, integrity, ROW_DENY_LISTS, &r)
+                          : row_update(s, integrity, ROW_DENY_LISTS, &r);
 }

@@ -55,8 +55,8 @@ fallible key_entry_of(struct row *row, struct key_entry *out)
     return OK;
 }
 
-fallible key_entry_read(struct store *s, const struct secret *integrity, struct span tenant, struct span id,
-                        struct key_entry *out)
+fallible key_entry_read(struct store *s, const struct secret *integrity, struct span tenant,
+                        struct span id, struct key_entry *out)
 {
     struct row row owned(row_done) = { 0 };
     TRY(row_read(s, integrity, ROW_KEYS, tenant, id, &row));
@@ -65,7 +65,8 @@ fallible key_entry_read(struct store *s, const struct secret *integrity, struct 
 
 struct key_ref key_entry_ref(const struct key_entry *k)
 {
-    return (struct key_ref){ span_str(k->row.tenant), span_str(k->row.id), k->row.version, k->external };
+    return (struct key_ref){ span_str(k->row.tenant), span_str(k->row.id), k->row.version,
+                             k->external };
 }
 
 static void copy_member(json_t *to, const json_t *from, const char *name)
@@ -125,8 +126,9 @@ fallible policy_entry_of(struct row *row, struct policy_cache *cache, struct pol
     return OK;
 }
 
-fallible policy_entry_read(struct store *s, const struct secret *integrity, struct policy_cache *cache, struct span tenant,
-                           struct span id, struct policy_entry *out)
+fallible policy_entry_read(struct store *s, const struct secret *integrity,
+                           struct policy_cache *cache, struct span tenant, struct span id,
+                           struct policy_entry *out)
 {
     struct row row owned(row_done) = { 0 };
 
@@ -152,8 +154,8 @@ json_t *policy_entry_json(const struct policy_entry *p)
     return j;
 }
 
-fallible policy_row_make(struct span tenant, struct span id, const struct transfer_policy *p, const char *created_at,
-                         const char *updated_at, struct row *out)
+fallible policy_row_make(struct span tenant, struct span id, const struct transfer_policy *p,
+                         const char *created_at, const char *updated_at, struct row *out)
 {
     struct row r owned(row_done) = { 0 };
     json_t *content owned(json_free) = json_object();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Keys and transfer policies as the broker keeps them: verified rows with their content understood. */
+/* Keys and transfer policies as the broker keeps them: verified rows with their content understood.
+ */
 #ifndef BROKER_ENTRY_H
 #define BROKER_ENTRY_H
 
@@ -22,8 +23,8 @@ static inline void key_entry_donep(struct key_entry *k)
 }
 /* Takes the row. */
 fallible key_entry_of(struct row *row, struct key_entry *out);
-fallible key_entry_read(struct store *s, const struct secret *integrity, struct span tenant, struct span id,
-                        struct key_entry *out);
+fallible key_entry_read(struct store *s, const struct secret *integrity, struct span tenant,
+                        struct span id, struct key_entry *out);
 struct key_ref key_entry_ref(const struct key_entry *k);
 /* The JSON of GET /kbs/v1/keys/{id}, without the link that only the front end knows. */
 json_t *key_entry_json(const struct key_entry *k);
@@ -41,12 +42,13 @@ static inline void policy_entry_donep(struct policy_entry *p)
 /* `cache` may be NULL. */
 fallible policy_entry_of(struct row *row, struct policy_cache *cache, struct policy_entry *out);
 /* By id or by name. */
-fallible policy_entry_read(struct store *s, const struct secret *integrity, struct policy_cache *cache, struct span tenant,
-                           struct span id, struct policy_entry *out);
+fallible policy_entry_read(struct store *s, const struct secret *integrity,
+                           struct policy_cache *cache, struct span tenant, struct span id,
+                           struct policy_entry *out);
 /* The document's members, and id, version, tenant, digest, created_at, updated_at. */
 json_t *policy_entry_json(const struct policy_entry *p);
 /* A row of a policy's document. */
-fallible policy_row_make(struct span tenant, struct span id, const struct transfer_policy *p, const char *created_at,
-                         const char *updated_at, struct row *out);
+fallible policy_row_make(struct span tenant, struct span id, const struct transfer_policy *p,
+                         const char *created_at, const char *updated_at, struct row *out);
 
 #endif

@@ -58,7 +58,8 @@ static fallible place(struct making *m, char reason[KEY_REASON_SIZE])
     case KEY_MODE_CREATE:
         return key_service_create(m->b->manager, &ref, &r->spec, reason);
     case KEY_MODE_IMPORT:
-        return key_service_import(m->b->manager, &ref, r->spec.algorithm, r->sealed, r->key_string, &m->spec, reason);
+        return key_service_import(m->b->manager, &ref, r->spec.algorithm, r->sealed, r->key_string,
+                                  &m->spec, reason);
     case KEY_MODE_REGISTER:
         return key_service_describe(m->b->manager, &ref, r->spec.algorithm, &m->spec, reason);
     }
@@ -73,7 +74,8 @@ static fallible place_or_refuse(struct making *m)
     if (!failed(e) && failed(spec_agrees(m))) {
         struct key_ref ref = ref_of(m);
         TRY(key_service_destroy(m->b->manager, &ref));
-        return outcome_refuse(m->o, CODE_KEY_REFUSED, "key_length or curve_type is not that of the key");
+        return outcome_refuse(m->o, CODE_KEY_REFUSED,
+                              "key_length or curve_type is not that of the key");
     }
     if (e.kind == FAIL_INPUT || e.kind == FAIL_ABSENT || e.kind == FAIL_DENIED)
         return outcome_refuse(m->o, CODE_KEY_REFUSED, reason[0] ? reason : e.what);
@@ -166,15 +168,18 @@ static fallible policy_known(struct making *m)
     if (!m->request.policy_id.len)
         return OK;
     struct borrowed_store s owned(store_give) = store_borrow(m->b->readers);
-    struct err e = policy_entry_read(s.store, m->b->secrets.integrity, m->b->policies, span_str(m->who.tenant), m->request.policy_id, &p);
+    struct err e = policy_entry_read(s.store, m->b->secrets.integrity, m->b->policies,
+                                     span_str(m->who.tenant), m->request.policy_id, &p);
     if (e.kind == FAIL_ABSENT && !span_equal_str(m->request.policy_id, "default"))
         return outcome_refuse(m->o, CODE_POLICY_NOT_FOUND, "no such transfer policy");
     if (e.kind == FAIL_DENIED)
-        return outcome_refuse(m->o, CODE_RECORD_TAMPERED, "a stored record was changed outside of the broker");
+        return outcome_refuse(m->o, CODE_RECORD_TAMPERED,
+                              "a stored record was changed outside of the broker");
     return e.kind == FAIL_ABSENT ? OK : e;
 }
 
-/* Some permission on keys, before the body is looked at; the mode's own is asked for once it is known. */
+/* Some permission on keys, before the body is looked at; the mode's own is asked for once it is
+ * known. */
 static fallible authorise(struct making *m, bool *good)
 {
     bool present;
@@ -207,7 +212,8 @@ struct err broker_key_create(struct broker *b, const struct broker_request *q, s
         return OK;
     if (m.request.mode == KEY_MODE_IMPORT && !m.request.sealed && b->require_wrapped_import)
         return outcome_refuse(o, CODE_WRAPPED_IMPORT_REQUIRED,
-                              "key_string must be a JWE to the key of GET /kbs/v1/import-key: 'warder key import' makes it");
+                              "key_string must be a JWE to the key of GET /kbs/v1/import-key: "
+                              "'warder key import' makes it");
     TRY(policy_known(&m));
     if (o->code != CODE_OK)
         return OK;
@@ -216,8 +222,8 @@ struct err broker_key_create(struct broker *b, const struct broker_request *q, s
     return o->code == CODE_OK ? keep(&m) : OK;
 }
 
-static fallible read_key(struct broker *b, const struct broker_request *q, const struct bearer *who, struct key_entry *out,
-                         struct outcome *o)
+static fallible read_key(struct broker *b, const struct broker_request *q, const struct bearer *who,
+                         struct key_entry *out, struct outcome *o)
 {
     struct borrowed_store s owned(store_give) = store_borrow(b->readers);
     struct err e = key_entry_read(s.store, b->secrets.integrity, span_str(who->tenant), q->id, out);
@@ -225,7 +231,8 @@ static fallible read_key(struct broker *b, const struct broker_request *q, const
     if (e.kind == FAIL_ABSENT)
         return outcome_refuse(o, CODE_KEY_NOT_FOUND, "no such key");
     if (e.kind == FAIL_DENIED)
-        return outcome_refuse(o, CODE_RECORD_TAMPERED, "a stored record was changed outside of the broker");
+        return outcome_refuse(o, CODE_RECORD_TAMPERED,
+                              "a stored record was changed outside of the broker");
     return e;
 }
 
@@ -260,11 +267,14 @@ static struct err add_key(const struct row *row, void *context)
     TRY(buf_check(&copy.content));
     TRY(key_entry_of(&copy, &key));
     bool ec = key.spec.algorithm == KEY_ALGORITHM_EC;
-    if ((l->algorithm.len && !span_equal_str(l->algorithm, key_algorithm_name(key.spec.algorithm))) ||
+    if ((l->algorithm.len &&
+         !span_equal_str(l->algorithm, key_algorithm_name(key.spec.algorithm))) ||
         (l->curve.len && (!ec || !span_equal_str(l->curve, key_curve_name(key.spec.bits)))) ||
-        (l->bits && (ec || l->bits != key.spec.bits)) || (l->policy.len && !span_equal_str(l->policy, row->link)))
+        (l->bits && (ec || l->bits != key.spec.bits)) ||
+        (l->policy.len && !span_equal_str(l->policy, row->link)))
         return OK;
-    return json_array_append_new(l->list, key_entry_json(&key)) ? FAIL(SYSTEM, "out of memory") : OK;
+    return json_array_append_new(l->list, key_entry_json(&key)) ? FAIL(SYSTEM, "out of memory")
+                                                                : OK;
 }
 
 /* Empty: any. What no key can be is a mistake of the asker's, not an empty list. */
@@ -276,9 +286,11 @@ static bool one_of(struct span value, const char *const *names)
     return !value.len;
 }
 
-static fallible read_filters(const struct broker_request *q, json_t **options, struct listing *l, struct span *after)
+static fallible read_filters(const struct broker_request *q, json_t **options, struct listing *l,
+                             struct span *after)
 {
-    static const char *const names[] = { "algorithm", "keyLength", "curveType", "transferPolicyId", "after", NULL };
+    static const char *const names[] = { "algorithm",        "keyLength", "curveType",
+                                         "transferPolicyId", "after",     NULL };
     static const char *const algorithms[] = { "RSA", "EC", "AES", NULL };
     static const char *const curves[] = { "secp256r1", "secp384r1", "secp521r1", NULL };
     struct span bits = { 0 };
@@ -317,9 +329,11 @@ struct err broker_key_list(struct broker *b, const struct broker_request *q, str
         return OK;
     TRY(read_filters(q, &options, &l, &after));
     struct borrowed_store s owned(store_give) = store_borrow(b->readers);
-    struct err e = row_list(s.store, b->secrets.integrity, ROW_KEYS, span_str(who.tenant), after, add_key, &l);
+    struct err e =
+        row_list(s.store, b->secrets.integrity, ROW_KEYS, span_str(who.tenant), after, add_key, &l);
     if (e.kind == FAIL_DENIED)
-        return outcome_refuse(o, CODE_RECORD_TAMPERED, "a stored record was changed outside of the broker");
+        return outcome_refuse(o, CODE_RECORD_TAMPERED,
+                              "a stored record was changed outside of the broker");
     TRY(e);
     return outcome_answer(o, TAKE(list));
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Deleting a key, in two steps that survive everything between them. First, in one transaction: the key's row
- * becomes a row of what is to be removed, and the record is written; from then on nothing is released. Then the key
- * manager removes the secret and the row goes. Where the manager does not answer, the second step is taken later.
+ * Deleting a key, in two steps that survive everything between them. First, in one transaction: the
+ * key's row becomes a row of what is to be removed, and the record is written; from then on nothing
+ * is released. Then the key manager removes the secret and the row goes. Where the manager does not
+ * answer, the second step is taken later.
  */
 #include "broker/admit.h"
 #include "broker/audit.h"
@@ -33,7 +34,9 @@ static struct err forget(struct transaction *t, void *context)
     const struct row *row = context;
     struct err e = row_delete(t->store, ROW_REMOVALS, span_str(row->tenant), span_str(row->id));
 
-    return e.kind == FAIL_ABSENT ? OK : e; /* another thread, or another keyd on this store, was faster */
+    return e.kind == FAIL_ABSENT
+               ? OK
+               : e; /* another thread, or another keyd on this store, was faster */
 }
 
 static fallible remove_secret(struct broker *b, struct key_entry *key)
@@ -44,8 +47,8 @@ static fallible remove_secret(struct broker *b, struct key_entry *key)
     return commit_run(b->committer, forget, &key->row);
 }
 
-static fallible find(struct broker *b, const struct broker_request *q, const struct bearer *who, struct key_entry *key,
-                     struct outcome *o)
+static fallible find(struct broker *b, const struct broker_request *q, const struct bearer *who,
+                     struct key_entry *key, struct outcome *o)
 {
     struct borrowed_store s owned(store_give) = store_borrow(b->readers);
     struct err e = key_entry_read(s.store, b->secrets.integrity, span_str(who->tenant), q->id, key);
@@ -53,7 +56,8 @@ static fallible find(struct broker *b, const struct broker_request *q, const str
     if (e.kind == FAIL_ABSENT)
         return outcome_refuse(o, CODE_KEY_NOT_FOUND, "no such key");
     if (e.kind == FAIL_DENIED)
-        return outcome_refuse(o, CODE_RECORD_TAMPERED, "a stored record was changed outside of the broker");
+        return outcome_refuse(o, CODE_RECORD_TAMPERED,
+                              "a stored record was changed outside of the broker");
     return e;
 }
 

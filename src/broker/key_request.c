@@ -23,7 +23,8 @@ static fallible lower_names(const json_t *from, json_t **out)
     json_t *value;
     char lower[NAME_MAX_LEN + 1];
 
-    json_object_foreach ((json_t *)from, name, value) {
+    json_object_foreach((json_t *)from, name, value)
+    {
         size_t len = strlen(name);
         if (len > NAME_MAX_LEN)
             return FAIL(INPUT, "unknown member");
@@ -80,7 +81,8 @@ static fallible read_mode(const json_t *information, struct key_request *r)
         r->mode = KEY_MODE_IMPORT;
     else if (r->kmip_key_id.len)
         r->mode = KEY_MODE_REGISTER;
-    else if (json_object_get(information, "key_string") || json_object_get(information, "kmip_key_id"))
+    else if (json_object_get(information, "key_string") ||
+             json_object_get(information, "kmip_key_id"))
         return FAIL(INPUT, "key_string or kmip_key_id is empty");
     r->sealed = looks_sealed(r->key_string);
     if (r->mode == KEY_MODE_CREATE && !r->spec.bits)
@@ -90,7 +92,8 @@ static fallible read_mode(const json_t *information, struct key_request *r)
 
 static fallible read_information(const json_t *information, struct key_request *r)
 {
-    static const char *const members[] = { "id", "algorithm", "key_length", "curve_type", "key_string", "kmip_key_id", NULL };
+    static const char *const members[] = { "id",         "algorithm",   "key_length", "curve_type",
+                                           "key_string", "kmip_key_id", NULL };
 
     TRY(json_only(information, members));
     TRY(read_spec(information, &r->spec));
@@ -99,7 +102,8 @@ static fallible read_information(const json_t *information, struct key_request *
 
 static fallible read_body(struct key_request *r)
 {
-    static const char *const members[] = { "key_information", "transfer_policy_id", "label", "usage", NULL };
+    static const char *const members[] = { "key_information", "transfer_policy_id", "label",
+                                           "usage", NULL };
 
     TRY(json_only(r->body, members));
     TRY(json_opt_str(r->body, "transfer_policy_id", "transfer_policy_id is a text", &r->policy_id));

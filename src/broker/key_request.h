@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The body of POST /kbs/v1/keys, in the seed system's form, whose names are read without regard to case. Three
- * modes: a new key, a key given by value (key_string), a key that the key manager holds already (kmip_key_id).
+ * The body of POST /kbs/v1/keys, in the seed system's form, whose names are read without regard to
+ * case. Three modes: a new key, a key given by value (key_string), a key that the key manager holds
+ * already (kmip_key_id).
  */
 #ifndef BROKER_KEY_REQUEST_H
 #define BROKER_KEY_REQUEST_H

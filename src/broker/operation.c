@@ -4,8 +4,8 @@
 #include "broker/admit.h"
 #include "broker/record.h"
 
-/* `action`: what a refusal of an authenticated caller is recorded as; NULL where the operation keeps its own
- * records (a release) or has nothing to record. */
+/* `action`: what a refusal of an authenticated caller is recorded as; NULL where the operation
+ * keeps its own records (a release) or has nothing to record. */
 static const struct {
     const char *name;
     broker_operation *run;
@@ -35,11 +35,14 @@ static const struct {
 
 const char *operation_name(uint16_t operation)
 {
-    return operation < OPERATION_COUNT && operations[operation].name ? operations[operation].name : "unknown";
+    return operation < OPERATION_COUNT && operations[operation].name ? operations[operation].name
+                                                                     : "unknown";
 }
 
-/* One record for each refusal of somebody who is known (lesson L25: one place, no path around it). */
-static fallible record_refusal(struct broker *b, const struct broker_request *q, const char *action, const struct outcome *o)
+/* One record for each refusal of somebody who is known (lesson L25: one place, no path around it).
+ */
+static fallible record_refusal(struct broker *b, const struct broker_request *q, const char *action,
+                               const struct outcome *o)
 {
     struct bearer who owned(bearer_done) = { 0 };
     enum bearer_verdict verdict;
@@ -58,7 +61,8 @@ static fallible record_refusal(struct broker *b, const struct broker_request *q,
     return record_commit(b, record, q->now);
 }
 
-void operation_run(struct broker *b, uint16_t operation, const struct broker_request *q, struct outcome *o, struct err *failure)
+void operation_run(struct broker *b, uint16_t operation, const struct broker_request *q,
+                   struct outcome *o, struct err *failure)
 {
     *failure = OK;
     if (operation >= OPERATION_COUNT || !operations[operation].run) {

@@ -40,7 +40,8 @@ static const struct {
     [CODE_CHANGED_MEANWHILE] = { "changed_meanwhile", FAIL_CONFLICT, false },
     [CODE_TOO_LARGE] = { "too_large", FAIL_LIMIT, false },
     [CODE_KEY_MANAGER_UNAVAILABLE] = { "key_manager_unavailable", FAIL_UPSTREAM, false },
-    [CODE_ATTESTATION_SERVICE_UNAVAILABLE] = { "attestation_service_unavailable", FAIL_UPSTREAM, false },
+    [CODE_ATTESTATION_SERVICE_UNAVAILABLE] = { "attestation_service_unavailable", FAIL_UPSTREAM,
+                                               false },
     [CODE_INTERNAL_ERROR] = { "internal_error", FAIL_SYSTEM, false },
 };
 
@@ -95,10 +96,14 @@ fallible outcome_answer(struct outcome *o, json_t *body)
 void outcome_of_failure(struct outcome *o, struct err e)
 {
     static const enum code of_kind[] = {
-        [FAIL_NONE] = CODE_INTERNAL_ERROR,  [FAIL_INPUT] = CODE_MALFORMED_REQUEST,
-        [FAIL_DENIED] = CODE_INTERNAL_ERROR, [FAIL_ABSENT] = CODE_INTERNAL_ERROR,
-        [FAIL_CONFLICT] = CODE_CHANGED_MEANWHILE, [FAIL_LIMIT] = CODE_TOO_LARGE,
-        [FAIL_UPSTREAM] = CODE_KEY_MANAGER_UNAVAILABLE, [FAIL_SYSTEM] = CODE_INTERNAL_ERROR,
+        [FAIL_NONE] = CODE_INTERNAL_ERROR,
+        [FAIL_INPUT] = CODE_MALFORMED_REQUEST,
+        [FAIL_DENIED] = CODE_INTERNAL_ERROR,
+        [FAIL_ABSENT] = CODE_INTERNAL_ERROR,
+        [FAIL_CONFLICT] = CODE_CHANGED_MEANWHILE,
+        [FAIL_LIMIT] = CODE_TOO_LARGE,
+        [FAIL_UPSTREAM] = CODE_KEY_MANAGER_UNAVAILABLE,
+        [FAIL_SYSTEM] = CODE_INTERNAL_ERROR,
     };
     enum code code = e.kind <= FAIL_SYSTEM ? of_kind[e.kind] : CODE_INTERNAL_ERROR;
     /* What failed inside stays in the log (lesson L38); words about the request go back. */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What the broker decided: a code from one table, words for the caller, and the answer's JSON. A refusal is an
- * outcome, not a failure; whoever gets a failure answers no either (outcome_of_failure).
+ * What the broker decided: a code from one table, words for the caller, and the answer's JSON. A
+ * refusal is an outcome, not a failure; whoever gets a failure answers no either
+ * (outcome_of_failure).
  */
 #ifndef BROKER_OUTCOME_H
 #define BROKER_OUTCOME_H
@@ -48,8 +49,8 @@ enum code {
     CODE_COUNT
 };
 
-const char *code_word(enum code c);      /* "challenge_spent" */
-enum fail_kind code_kind(enum code c);   /* FAIL_CONFLICT */
+const char *code_word(enum code c);        /* "challenge_spent" */
+enum fail_kind code_kind(enum code c);     /* FAIL_CONFLICT */
 bool code_is_unauthenticated(enum code c); /* answered as 401 */
 /* CODE_COUNT where no code has this word. */
 enum code code_find(struct span word);

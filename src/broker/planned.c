@@ -62,7 +62,8 @@ static void move_request(struct release *from, struct release *to)
 
 void planned_keep(struct planned *p, struct release *r)
 {
-    owned(kept_free) struct release *kept = p && r->proved && !r->brought_token.len ? calloc(1, sizeof *kept) : NULL;
+    owned(kept_free) struct release *kept =
+        p && r->proved && !r->brought_token.len ? calloc(1, sizeof *kept) : NULL;
 
     if (!kept)
         return;

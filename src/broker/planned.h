@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Requests that were authenticated when keyd said what their evidence is to be appraised by, until they come again with
- * the attestation service's word: what was read of the body, the opened challenge, and that the proof is the signing
- * key's. Found by a digest over every byte that this rests on, and taken out by its first use. What time can change is
- * not kept: the challenge's expiry and the bearer token are judged again. A request that is not here is authenticated
- * as if it came for the first time.
+ * Requests that were authenticated when keyd said what their evidence is to be appraised by, until
+ * they come again with the attestation service's word: what was read of the body, the opened
+ * challenge, and that the proof is the signing key's. Found by a digest over every byte that this
+ * rests on, and taken out by its first use. What time can change is not kept: the challenge's
+ * expiry and the bearer token are judged again. A request that is not here is authenticated as if
+ * it came for the first time.
  */
 #ifndef BROKER_PLANNED_H
 #define BROKER_PLANNED_H

@@ -45,16 +45,19 @@ static fallible read_document(struct change *c, struct outcome *o)
 static fallible read_before(struct change *c, struct outcome *o)
 {
     struct borrowed_store s owned(store_give) = store_borrow(c->b->readers);
-    struct err e = policy_entry_read(s.store, c->b->secrets.integrity, c->b->policies, span_str(c->who.tenant), c->q->id, &c->before);
+    struct err e = policy_entry_read(s.store, c->b->secrets.integrity, c->b->policies,
+                                     span_str(c->who.tenant), c->q->id, &c->before);
 
     if (e.kind == FAIL_ABSENT)
         return outcome_refuse(o, CODE_POLICY_NOT_FOUND, "no such transfer policy");
     if (e.kind == FAIL_DENIED)
-        return outcome_refuse(o, CODE_RECORD_TAMPERED, "a stored record was changed outside of the broker");
+        return outcome_refuse(o, CODE_RECORD_TAMPERED,
+                              "a stored record was changed outside of the broker");
     return e;
 }
 
-static fallible start_record(struct change *c, const char *action, const char *id, uint64_t version, const char *digest)
+static fallible start_record(struct change *c, const char *action, const char *id, uint64_t version,
+                             const char *digest)
 {
     TRY(record_new(c->q, c->who.tenant, action, CODE_OK, NULL, &c->record));
     record_client(c->record, &c->who);
@@ -96,7 +99,8 @@ struct err broker_policy_create(struct broker *b, const struct broker_request *q
     TRY(start_record(&c, "policy_create", id, 1, c.policy->digest));
     struct err e = commit_run(b->committer, insert, &c);
     if (e.kind == FAIL_CONFLICT)
-        return outcome_refuse(o, CODE_POLICY_NAME_TAKEN, "a policy of this name exists: update it, or choose another name");
+        return outcome_refuse(o, CODE_POLICY_NAME_TAKEN,
+                              "a policy of this name exists: update it, or choose another name");
     TRY(e);
     return answer_row(&c, o);
 }
@@ -122,7 +126,8 @@ static struct err add_policy(const struct row *row, void *context)
     buf_add(&copy.content, buf_span(&row->content));
     TRY(buf_check(&copy.content));
     TRY(policy_entry_of(&copy, NULL, &p));
-    return json_array_append_new(context, policy_entry_json(&p)) ? FAIL(SYSTEM, "out of memory") : OK;
+    return json_array_append_new(context, policy_entry_json(&p)) ? FAIL(SYSTEM, "out of memory")
+                                                                 : OK;
 }
 
 struct err broker_policy_list(struct broker *b, const struct broker_request *q, struct outcome *o)
@@ -135,9 +140,11 @@ struct err broker_policy_list(struct broker *b, const struct broker_request *q, 
     if (!good)
         return OK;
     struct borrowed_store s owned(store_give) = store_borrow(b->readers);
-    struct err e = row_list(s.store, b->secrets.integrity, ROW_POLICIES, span_str(who.tenant), SPAN(""), add_policy, list);
+    struct err e = row_list(s.store, b->secrets.integrity, ROW_POLICIES, span_str(who.tenant),
+                            SPAN(""), add_policy, list);
     if (e.kind == FAIL_DENIED)
-        return outcome_refuse(o, CODE_RECORD_TAMPERED, "a stored record was changed outside of the broker");
+        return outcome_refuse(o, CODE_RECORD_TAMPERED,
+                              "a stored record was changed outside of the broker");
     TRY(e);
     return outcome_answer(o, TAKE(list));
 }
@@ -155,12 +162,14 @@ static fallible write_update(struct change *c, struct outcome *o)
     const char *created = json_string_value(json_object_get(c->before.content, "created_at"));
     const struct row *old = &c->before.row;
 
-    TRY(policy_row_make(span_str(old->tenant), span_str(old->id), c->policy, created, clock_format(c->q->now, time), &c->row));
+    TRY(policy_row_make(span_str(old->tenant), span_str(old->id), c->policy, created,
+                        clock_format(c->q->now, time), &c->row));
     c->row.version = old->version + 1;
     TRY(start_record(c, "policy_update", old->id, c->row.version, c->policy->digest));
     struct err e = commit_run(c->b->committer, update, c);
     if (e.kind == FAIL_CONFLICT)
-        return outcome_refuse(o, CODE_CHANGED_MEANWHILE, "the policy changed meanwhile, or its new name is taken");
+        return outcome_refuse(o, CODE_CHANGED_MEANWHILE,
+                              "the policy changed meanwhile, or its new name is taken");
     TRY(e);
     return answer_row(c, o);
 }
@@ -180,7 +189,8 @@ struct err broker_policy_update(struct broker *b, const struct broker_request *q
     /* A lower level of attestation opens keys to more callers: one administrator alone may not. */
     if (c.policy->attestation < c.before.policy->attestation)
         return outcome_refuse(o, CODE_SECOND_APPROVER_REQUIRED,
-                              "lowering a policy's attestation level needs a second approver, which this version cannot ask "
+                              "lowering a policy's attestation level needs a second approver, "
+                              "which this version cannot ask "
                               "for: create another policy and give it to new keys");
     return write_update(&c, o);
 }
@@ -188,7 +198,8 @@ struct err broker_policy_update(struct broker *b, const struct broker_request *q
 static struct err delete_policy(struct transaction *t, void *context)
 {
     struct change *c = context;
-    TRY(row_delete(t->store, ROW_POLICIES, span_str(c->before.row.tenant), span_str(c->before.row.id)));
+    TRY(row_delete(t->store, ROW_POLICIES, span_str(c->before.row.tenant),
+                   span_str(c->before.row.id)));
     return audit_append(t, c->record, c->q->now);
 }
 
@@ -202,7 +213,8 @@ struct err broker_policy_delete(struct broker *b, const struct broker_request *q
         TRY(read_before(&c, o));
     if (o->code != CODE_OK)
         return OK;
-    TRY(start_record(&c, "policy_delete", c.before.row.id, c.before.row.version, c.before.policy->digest));
+    TRY(start_record(&c, "policy_delete", c.before.row.id, c.before.row.version,
+                     c.before.policy->digest));
     struct err e = commit_run(b->committer, delete_policy, &c);
     if (e.kind == FAIL_CONFLICT)
         return outcome_refuse(o, CODE_POLICY_IN_USE, "keys use this policy: delete them first");

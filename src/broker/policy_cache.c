@@ -42,7 +42,8 @@ void policy_cache_free(struct policy_cache *c)
     free(c);
 }
 
-bool policy_cache_get(struct policy_cache *c, const uint8_t mac[SHA256_SIZE], json_t **content, struct transfer_policy **policy)
+bool policy_cache_get(struct policy_cache *c, const uint8_t mac[SHA256_SIZE], json_t **content,
+                      struct transfer_policy **policy)
 {
     pthread_mutex_lock(&c->lock);
     struct slot *s = &c->slots[mac[0] % SLOTS];
@@ -55,7 +56,8 @@ bool policy_cache_get(struct policy_cache *c, const uint8_t mac[SHA256_SIZE], js
     return found;
 }
 
-void policy_cache_put(struct policy_cache *c, const uint8_t mac[SHA256_SIZE], json_t *content, struct transfer_policy *policy)
+void policy_cache_put(struct policy_cache *c, const uint8_t mac[SHA256_SIZE], json_t *content,
+                      struct transfer_policy *policy)
 {
     pthread_mutex_lock(&c->lock);
     struct slot *s = &c->slots[mac[0] % SLOTS];

@@ -54,7 +54,8 @@ static fallible read_number(const json_t *options, const char *name, uint64_t *o
     return OK;
 }
 
-static fallible read_filter(const struct broker_request *q, json_t **options, struct audit_filter *f)
+static fallible read_filter(const struct broker_request *q, json_t **options,
+                            struct audit_filter *f)
 {
     static const char *const names[] = { "limit", "key", "before", NULL };
     uint64_t before = 0;

@@ -6,7 +6,8 @@
 #include "base/writer.h"
 
 #define FORMAT 1
-#define FIELD_MAX (32U << 10) /* of all but body, statements and options: what fits into a request's head */
+#define FIELD_MAX                                                                                  \
+    (32U << 10) /* of all but body, statements and options: what fits into a request's head */
 
 void operation_write_question(const struct broker_request *q, struct buf *out)
 {

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The questions that kbsd may ask keyd, and how a question and its answer are written. None of them answers key
- * bytes.
+ * The questions that kbsd may ask keyd, and how a question and its answer are written. None of them
+ * answers key bytes.
  *
- * Question: u8 1, then parts: request_id bearer id path body proof certificate attestation refusal options.
- * Answer: u8 1, u8 fail kind, u8 whether the caller is unauthenticated, parts: code, detail, JSON text.
+ * Question: u8 1, then parts: request_id bearer id path body proof certificate attestation refusal
+ * options. Answer: u8 1, u8 fail kind, u8 whether the caller is unauthenticated, parts: code,
+ * detail, JSON text.
  */
 #ifndef BROKER_QUESTION_H
 #define BROKER_QUESTION_H
@@ -15,8 +16,10 @@ enum operation {
     OPERATION_HEALTH = 1,
     OPERATION_PUBLIC_KEYS,
     OPERATION_CHALLENGE,
-    OPERATION_RELEASE,          /* with evidence: answered by CODE_APPRAISE and what it is to be appraised by */
-    OPERATION_RELEASE_APPRAISED, /* the same request, with the attestation service's word or without */
+    OPERATION_RELEASE, /* with evidence: answered by CODE_APPRAISE and what it is to be appraised by
+                        */
+    OPERATION_RELEASE_APPRAISED, /* the same request, with the attestation service's word or without
+                                  */
     OPERATION_KEY_CREATE,
     OPERATION_KEY_LIST,
     OPERATION_KEY_SHOW,
@@ -31,7 +34,8 @@ enum operation {
     OPERATION_DENY_ADD,
     OPERATION_DENY_LIST,
     OPERATION_DENY_REMOVE,
-    OPERATION_RELEASE_WITHOUT_POLICY, /* the same request: the attestation service lacks a policy that the key's names */
+    OPERATION_RELEASE_WITHOUT_POLICY, /* the same request: the attestation service lacks a policy
+                                         that the key's names */
     OPERATION_COUNT
 };
 
@@ -39,14 +43,15 @@ enum operation {
 struct broker_request {
     struct span request_id; /* of the front end, for the audit record */
     struct span bearer;
-    struct span id;    /* from the path */
-    struct span path;  /* as the client signed it */
-    struct span body;  /* as the client sent it */
-    struct span proof; /* base64url of r || s */
-    struct span certificate;      /* TLS client certificate, DER */
-    struct span attestation;      /* token that the attestation service gave the front end for this evidence */
-    struct span refusal;          /* or its signed refusal */
-    struct span options;          /* JSON object of query parameters */
+    struct span id;          /* from the path */
+    struct span path;        /* as the client signed it */
+    struct span body;        /* as the client sent it */
+    struct span proof;       /* base64url of r || s */
+    struct span certificate; /* TLS client certificate, DER */
+    struct span
+        attestation; /* token that the attestation service gave the front end for this evidence */
+    struct span refusal; /* or its signed refusal */
+    struct span options; /* JSON object of query parameters */
     int64_t now;
 };
 

@@ -7,19 +7,63 @@
 #define STRANGERS_PER_MINUTE 120
 
 /* What posture needs to judge a platform again when new collateral comes. */
-static const char *const tcb_inputs[] = { "tee", "fmspc", "pck_tcb", "pce_svn", "pce_id", "tee_tcb_svn", "qe_isvsvn", "seamsvn",
-                                          "ppid", "platform_instance_id", "advisory_ids", "tcb_status", "tcb_date", "root",
-                                          "product", "chip_id", "csp_id", "signing_key", "reported_tcb", "committed_tcb", "current_tcb",
-                                          "launch_tcb", "current_firmware", "committed_firmware", "tpm_firmware", "collateral_oldest",
-                                          "collateral_expires", NULL };
-static const char *const workload[] = { "debug", "mrenclave", "mrsigner", "isvprodid", "isvsvn", "mrtd", "rtmr0", "rtmr1",
-                                        "rtmr2", "rtmr3", "mrseam", "measurement", "vmpl", "guest_svn", "host_data",
-                                        "id_key_digest", "author_key_digest", "firmware_provisional",
-                                        "policy_migrate_ma", "revocation_checked", "sept_ve_disable",
-                                        "td_attributes_unknown", "service_td", "ak_trust", "secure_boot", NULL };
+static const char *const tcb_inputs[] = { "tee",
+                                          "fmspc",
+                                          "pck_tcb",
+                                          "pce_svn",
+                                          "pce_id",
+                                          "tee_tcb_svn",
+                                          "qe_isvsvn",
+                                          "seamsvn",
+                                          "ppid",
+                                          "platform_instance_id",
+                                          "advisory_ids",
+                                          "tcb_status",
+                                          "tcb_date",
+                                          "root",
+                                          "product",
+                                          "chip_id",
+                                          "csp_id",
+                                          "signing_key",
+                                          "reported_tcb",
+                                          "committed_tcb",
+                                          "current_tcb",
+                                          "launch_tcb",
+                                          "current_firmware",
+                                          "committed_firmware",
+                                          "tpm_firmware",
+                                          "collateral_oldest",
+                                          "collateral_expires",
+                                          NULL };
+static const char *const workload[] = { "debug",
+                                        "mrenclave",
+                                        "mrsigner",
+                                        "isvprodid",
+                                        "isvsvn",
+                                        "mrtd",
+                                        "rtmr0",
+                                        "rtmr1",
+                                        "rtmr2",
+                                        "rtmr3",
+                                        "mrseam",
+                                        "measurement",
+                                        "vmpl",
+                                        "guest_svn",
+                                        "host_data",
+                                        "id_key_digest",
+                                        "author_key_digest",
+                                        "firmware_provisional",
+                                        "policy_migrate_ma",
+                                        "revocation_checked",
+                                        "sept_ve_disable",
+                                        "td_attributes_unknown",
+                                        "service_td",
+                                        "ak_trust",
+                                        "secure_boot",
+                                        NULL };
 
-fallible record_new(const struct broker_request *q, const char *tenant, const char *action, enum code code, const char *id,
-                    json_t **out)
+fallible record_new(const struct broker_request *q, const char *tenant, const char *action,
+                    enum code code, const char *id, json_t **out)
 {
     char made[UUID_TEXT_SIZE];
     json_t *r = json_object();
@@ -36,7 +80,10 @@ fallible record_new(const struct broker_request *q, const char *tenant, const ch
     json_set_str(r, "id", id ? id : made);
     json_set_str(r, "tenant", tenant);
     json_set_str(r, "action", action);
-    json_set_str(r, "decision", code != CODE_OK ? "refused" : strcmp(action, "release") ? "done" : "released");
+    json_set_str(r, "decision",
+                 code != CODE_OK             ? "refused"
+                 : strcmp(action, "release") ? "done"
+                                             : "released");
     if (code != CODE_OK)
         json_set_str(r, "code", code_word(code));
     json_set_str(r, "key_id", "");
@@ -68,9 +115,8 @@ static json_t *subset(const json_t *claims, const char *const *names)
     json_t *out = json_object(), *value;
     const char *claim;
 
-    json_object_foreach ((json_t *)claims, claim, value)
-        if (is_named(claim, names))
-            json_object_set(out, claim, value);
+    json_object_foreach((json_t *)claims, claim, value) if (is_named(claim, names))
+        json_object_set(out, claim, value);
     return out;
 }
 

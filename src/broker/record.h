@@ -7,10 +7,11 @@
 #include "broker/entry.h"
 
 /* {id, tenant, action, decision, code, request_id}; key_id "". `id` NULL: a fresh one. */
-fallible record_new(const struct broker_request *q, const char *tenant, const char *action, enum code code, const char *id,
-                    json_t **out);
+fallible record_new(const struct broker_request *q, const char *tenant, const char *action,
+                    enum code code, const char *id, json_t **out);
 void record_client(json_t *record, const struct bearer *client);
-/* Digests, policies and the TCB inputs (type, FMSPC, SVNs, advisories, ...) of what the service verified or refused. */
+/* Digests, policies and the TCB inputs (type, FMSPC, SVNs, advisories, ...) of what the service
+ * verified or refused. */
 void record_attestation(json_t *record, const struct attestation *a);
 void record_key(json_t *record, const struct key_entry *k);
 

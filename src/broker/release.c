@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The main job: decide, wrap, commit, answer; whatever happens is on record before anything leaves. */
+/* The main job: decide, wrap, commit, answer; whatever happens is on record before anything leaves.
+ */
 #include "base/clock.h"
 #include "broker/audit.h"
 #include "broker/release_internal.h"
@@ -73,7 +74,8 @@ static fallible record_of(const struct release *r, json_t **out)
     return OK;
 }
 
-/* Refusals of strangers are sampled: who has neither a token of aasd nor a verdict of the attestation service. */
+/* Refusals of strangers are sampled: who has neither a token of aasd nor a verdict of the
+ * attestation service. */
 fallible release_record_refusal(struct release *r)
 {
     json_t *record = NULL;
@@ -98,7 +100,8 @@ static fallible spend(struct store *s, const struct challenge *c, bool *first)
 {
     struct statement *q;
 
-    TRY(store_query(s, "INSERT INTO spent (id, expires_at) VALUES (?1, ?2) ON CONFLICT DO NOTHING", &q));
+    TRY(store_query(s, "INSERT INTO spent (id, expires_at) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+                    &q));
     bind_blob(q, 1, SPAN_OF(c->id));
     bind_int(q, 2, c->expires_at);
     TRY(store_run(q));
@@ -127,8 +130,8 @@ static fallible unchanged(struct store *s, enum row_table table, const struct ro
     return version == r->version ? OK : FAIL(CONFLICT, "the key or its policy changed meanwhile");
 }
 
-/* One transaction: what was decided on still stands, the challenge is spent by this release alone, and it is on
- * record. */
+/* One transaction: what was decided on still stands, the challenge is spent by this release alone,
+ * and it is on record. */
 static struct err commit_release(struct transaction *t, void *context)
 {
     struct commitment *c = context;
@@ -160,7 +163,8 @@ static fallible commit(struct release *r)
 static fallible answer(struct release *r, struct span jwe)
 {
     struct buf jws owned(buf_done) = buf_of(JOSE_TEXT_MAX);
-    json_t *header owned(json_free) = json_pack("{s:s,s:s}", "typ", "warder-answer+jwt", "kid", r->b->secrets.release_kid);
+    json_t *header owned(json_free) =
+        json_pack("{s:s,s:s}", "typ", "warder-answer+jwt", "kid", r->b->secrets.release_kid);
     json_t *body = NULL;
     char time[CLOCK_TEXT_MAX];
 
@@ -171,7 +175,8 @@ static fallible answer(struct release *r, struct span jwe)
     json_set_span(body, "answer", buf_span(&jws));
     if (r->attested && r->fresh) { /* one that was brought along the client has */
         json_set_span(body, "attestation_token", r->q->attestation);
-        json_set_str(body, "attestation_token_expires_at", clock_format(r->attestation.expires, time));
+        json_set_str(body, "attestation_token_expires_at",
+                     clock_format(r->attestation.expires, time));
     }
     return outcome_answer(r->o, body);
 }
@@ -180,15 +185,19 @@ static fallible wrap(struct release *r, struct buf *jwe)
 {
     json_t *header owned(json_free) = release_header(r);
     struct key_ref ref = key_entry_ref(&r->key);
-    struct err e = key_service_wrap_to(r->b->manager, &ref, &r->key.spec, r->encryption, header, jwe);
+    struct err e =
+        key_service_wrap_to(r->b->manager, &ref, &r->key.spec, r->encryption, header, jwe);
 
-    /* Only "try again" is for the caller; a key that is not there or is another is for the operator. */
+    /* Only "try again" is for the caller; a key that is not there or is another is for the
+     * operator. */
     if (e.kind == FAIL_ABSENT)
         return outcome_refuse(r->o, CODE_KEY_NOT_FOUND, "the key manager does not hold this key");
     if (e.kind == FAIL_INPUT)
-        return outcome_refuse(r->o, CODE_KEY_REFUSED, "the key manager holds another kind of key under this reference");
+        return outcome_refuse(r->o, CODE_KEY_REFUSED,
+                              "the key manager holds another kind of key under this reference");
     if (e.kind == FAIL_DENIED)
-        return outcome_refuse(r->o, CODE_KEY_REFUSED, "the key manager does not let this key leave");
+        return outcome_refuse(r->o, CODE_KEY_REFUSED,
+                              "the key manager does not let this key leave");
     return e;
 }
 
@@ -208,8 +217,8 @@ static fallible attempt(struct release *r)
     return r->o->code == CODE_OK ? answer(r, buf_span(&jwe)) : OK;
 }
 
-/* Before the attestation service is troubled with evidence: this request has a challenge of ours, not spent yet, and
- * a proof. */
+/* Before the attestation service is troubled with evidence: this request has a challenge of ours,
+ * not spent yet, and a proof. */
 static fallible plan(struct release *r)
 {
     bool spent;
@@ -239,7 +248,8 @@ static fallible decide_and_answer(struct release *r)
     for (int i = 1; i < ATTEMPTS && e.kind == FAIL_CONFLICT; i++)
         e = attempt(r);
     if (e.kind == FAIL_CONFLICT) {
-        TRY(outcome_refuse(r->o, CODE_CHANGED_MEANWHILE, "the key or its policy keeps changing: try again"));
+        TRY(outcome_refuse(r->o, CODE_CHANGED_MEANWHILE,
+                           "the key or its policy keeps changing: try again"));
         e = release_record_refusal(r);
     }
     TRY(e);
@@ -252,7 +262,8 @@ static fallible refuse_without_policy(struct release *r)
 {
     TRY(release_look_up(r));
     if (r->o->code == CODE_OK)
-        TRY(outcome_refuse(r->o, CODE_POLICY_NOT_FOUND, "the key's policy names an appraisal policy that does not exist"));
+        TRY(outcome_refuse(r->o, CODE_POLICY_NOT_FOUND,
+                           "the key's policy names an appraisal policy that does not exist"));
     return release_record_refusal(r);
 }
 
@@ -275,16 +286,20 @@ struct err broker_release(struct broker *b, const struct broker_request *q, stru
     return run(&r);
 }
 
-struct err broker_release_appraised(struct broker *b, const struct broker_request *q, struct outcome *o)
+struct err broker_release_appraised(struct broker *b, const struct broker_request *q,
+                                    struct outcome *o)
 {
     struct release r owned(release_done) = { .b = b, .q = q, .o = o, .appraised = true };
     return run(&r);
 }
 
-struct err broker_release_without_policy(struct broker *b, const struct broker_request *q, struct outcome *o)
+struct err broker_release_without_policy(struct broker *b, const struct broker_request *q,
+                                         struct outcome *o)
 {
     struct broker_request unappraised = *q;
     unappraised.attestation = unappraised.refusal = (struct span){ 0 };
-    struct release r owned(release_done) = { .b = b, .q = &unappraised, .o = o, .appraised = true, .without_policy = true };
+    struct release r owned(release_done) = {
+        .b = b, .q = &unappraised, .o = o, .appraised = true, .without_policy = true
+    };
     return run(&r);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Whether: the attestation token against this request, and the key's transfer policy against both. */
+/* Whether: the attestation token against this request, and the key's transfer policy against both.
+ */
 #include "broker/release_internal.h"
 
 #include "crypto/x509.h"
@@ -9,8 +10,8 @@ static fallible refuse(struct release *r, enum code code, const char *detail)
     return outcome_refuse(r->o, code, detail);
 }
 
-/* A token brought along may answer an older challenge: its holder has proved S anew. One for evidence sent now
- * must answer this one. */
+/* A token brought along may answer an older challenge: its holder has proved S anew. One for
+ * evidence sent now must answer this one. */
 static const char *token_fault(const struct release *r)
 {
     const struct attestation *a = &r->attestation;
@@ -29,14 +30,16 @@ static const char *token_fault(const struct release *r)
 static fallible read_token(struct release *r, struct span token)
 {
     enum jwt_fault fault;
-    struct err e = attestation_keys_verify(r->b->as, token, false, r->q->now, &r->attestation, &fault);
+    struct err e =
+        attestation_keys_verify(r->b->as, token, false, r->q->now, &r->attestation, &fault);
 
     if (e.kind == FAIL_SYSTEM)
         return e;
     if (failed(e))
         return refuse(r, CODE_ATTESTATION_TOKEN_INVALID,
-                      fault == JWT_EXPIRED ? "the attestation token has expired: attest again"
-                                           : "the attestation token is not of the attestation service");
+                      fault == JWT_EXPIRED
+                          ? "the attestation token has expired: attest again"
+                          : "the attestation token is not of the attestation service");
     const char *why = token_fault(r);
     if (why)
         return refuse(r, CODE_ATTESTATION_TOKEN_INVALID, why);
@@ -44,16 +47,19 @@ static fallible read_token(struct release *r, struct span token)
     return OK;
 }
 
-/* What the service says of evidence that it refused is for the record; an unsigned word of the front end is not. */
+/* What the service says of evidence that it refused is for the record; an unsigned word of the
+ * front end is not. */
 static fallible read_refusal(struct release *r)
 {
     enum jwt_fault fault;
-    struct err e = attestation_keys_verify(r->b->as, r->q->refusal, true, r->q->now, &r->attestation, &fault);
+    struct err e =
+        attestation_keys_verify(r->b->as, r->q->refusal, true, r->q->now, &r->attestation, &fault);
 
     if (e.kind == FAIL_SYSTEM)
         return e;
     if (failed(e))
-        return refuse(r, CODE_ATTESTATION_TOKEN_INVALID, "the refusal is not of the attestation service");
+        return refuse(r, CODE_ATTESTATION_TOKEN_INVALID,
+                      "the refusal is not of the attestation service");
     r->refused_by_service = true;
     return OK;
 }
@@ -70,19 +76,23 @@ static fallible read_attestation(struct release *r)
     return r->brought_token.len ? read_token(r, r->brought_token) : OK;
 }
 
-/* Good and better: whoever fetches without enforcement must be somebody whom aasd lets fetch keys. */
+/* Good and better: whoever fetches without enforcement must be somebody whom aasd lets fetch keys.
+ */
 static fallible check_fetcher(struct release *r)
 {
     struct bearer_role role;
 
     if (!r->has_client)
-        return refuse(r, CODE_TOKEN_MISSING, "this key is released to holders of a bearer token only");
+        return refuse(r, CODE_TOKEN_MISSING,
+                      "this key is released to holders of a bearer token only");
     if (bearer_allows(&r->client, BROKER_SERVICE, "keys:transfer", SPAN("")))
         return OK;
     for (size_t i = 0; bearer_role_at(&r->client, i, &role); i++)
-        if (span_equal_str(role.service, BROKER_SERVICE) && span_equal_str(role.name, "KeyTransfer"))
+        if (span_equal_str(role.service, BROKER_SERVICE) &&
+            span_equal_str(role.name, "KeyTransfer"))
             return OK;
-    return refuse(r, CODE_PERMISSION_DENIED, "the token has neither keys:transfer nor the role KBS:KeyTransfer");
+    return refuse(r, CODE_PERMISSION_DENIED,
+                  "the token has neither keys:transfer nor the role KBS:KeyTransfer");
 }
 
 static fallible issuer_of(const struct release *r, struct buf *cn)
@@ -133,7 +143,8 @@ static fallible check_who(struct release *r, const struct transfer_claims *c)
     TRY(transfer_policy_check_client(r->policy.policy, c, r->checks, &code));
     if (code == CODE_TOKEN_MISSING)
         return refuse(r, code, "the key's policy asks for a bearer token");
-    return code == CODE_OK ? OK : refuse(r, code, "the client lacks what the key's policy asks for");
+    return code == CODE_OK ? OK
+                           : refuse(r, code, "the client lacks what the key's policy asks for");
 }
 
 static struct span status_of(const struct attestation *a)
@@ -153,8 +164,10 @@ fallible release_decide(struct release *r)
     bool tee = r->policy.policy->attestation != ATTESTATION_NONE;
     if (tee)
         TRY(read_attestation(r));
-    /* Under `observe` a bad token is worth a note, not a refusal; what it says is not of this client. */
-    bool noted = r->o->code == CODE_ATTESTATION_TOKEN_INVALID && r->policy.policy->attestation == ATTESTATION_OBSERVE;
+    /* Under `observe` a bad token is worth a note, not a refusal; what it says is not of this
+     * client. */
+    bool noted = r->o->code == CODE_ATTESTATION_TOKEN_INVALID &&
+                 r->policy.policy->attestation == ATTESTATION_OBSERVE;
     if (noted) {
         attestation_done(&r->attestation);
         r->o->code = CODE_OK;

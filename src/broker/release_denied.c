@@ -36,7 +36,8 @@ fallible release_check_denied(struct release *r)
     if (!failed(e) && !denied && strcmp(r->challenge.tenant, BROKER_DEFAULT_TENANT))
         e = find_in(r, s.store, span_str(r->challenge.tenant), &denied);
     if (e.kind == FAIL_DENIED)
-        return outcome_refuse(r->o, CODE_RECORD_TAMPERED, "the deny list was changed outside of the broker");
+        return outcome_refuse(r->o, CODE_RECORD_TAMPERED,
+                              "the deny list was changed outside of the broker");
     TRY(e);
     if (denied)
         return outcome_refuse(r->o, CODE_PLATFORM_DENIED, "the platform is on the deny list");

@@ -34,7 +34,8 @@ static void add_finding(struct buf *out, const json_t *finding)
 /* What the attestation service found, in its signed refusal. */
 static void add_service_finding(struct buf *out, const struct attestation *a)
 {
-    const json_t *failed = json_array_get(json_object_get(json_object_get(a->all, "warder"), "failed"), 0);
+    const json_t *failed =
+        json_array_get(json_object_get(json_object_get(a->all, "warder"), "failed"), 0);
     const char *check = json_string_value(json_object_get(failed, "check"));
 
     if (json_object_get(failed, "claim"))
@@ -48,9 +49,9 @@ static const json_t *first_failed(const json_t *checks)
     const json_t *check;
     size_t i;
 
-    json_array_foreach (checks, i, check)
-        if (!strcmp(json_string_value(json_object_get(check, "outcome")) ?: "", "failed"))
-            return check;
+    json_array_foreach(
+        checks, i, check) if (!strcmp(json_string_value(json_object_get(check, "outcome")) ?: "",
+                                      "failed")) return check;
     return NULL;
 }
 
@@ -61,9 +62,12 @@ static const json_t *nearest_finding(const json_t *explanation)
     const json_t *nearest = json_object_get(explanation, "nearest");
     size_t i;
 
-    json_array_foreach (alternatives, i, alternative)
-        if (json_equal(json_object_get(alternative, "path"), nearest))
-            return json_array_get(json_object_get(alternative, "failed"), 0);
+    json_array_foreach(
+        alternatives, i,
+        alternative) if (json_equal(json_object_get(alternative, "path"),
+                                    nearest)) return json_array_get(json_object_get(alternative,
+                                                                                    "failed"),
+                                                                    0);
     return NULL;
 }
 
@@ -84,11 +88,13 @@ const char *release_reason(const struct release *r, char out[OUTCOME_DETAIL_SIZE
 
     buf_add_str(&text, r->o->detail);
     if (r->refused_by_service && r->attestation.reason.len) {
-        buf_addf(&text, ": %.*s", (int)r->attestation.reason.len, (const char *)r->attestation.reason.at);
+        buf_addf(&text, ": %.*s", (int)r->attestation.reason.len,
+                 (const char *)r->attestation.reason.at);
         add_service_finding(&text, &r->attestation);
     } else if (check && r->o->code != CODE_ATTESTATION_REQUIRED) { /* whose words say it all */
         add_check(&text, check);
     }
-    snprintf(out, OUTCOME_DETAIL_SIZE, "%s", failed(buf_check(&text)) ? r->o->detail : buf_str(&text));
+    snprintf(out, OUTCOME_DETAIL_SIZE, "%s",
+             failed(buf_check(&text)) ? r->o->detail : buf_str(&text));
     return out;
 }

@@ -49,7 +49,8 @@ fallible release_look_up(struct release *r);      /* key and policy as they are 
 fallible release_decide(struct release *r);       /* attestation and the key's policy */
 fallible release_check_denied(struct release *r); /* an attested client's platform */
 
-/* The words of the outcome with what failed: for the record, and for the caller where the policy says so. */
+/* The words of the outcome with what failed: for the record, and for the caller where the policy
+ * says so. */
 const char *release_reason(const struct release *r, char out[OUTCOME_DETAIL_SIZE]);
 
 /* Puts the refusal in r->o on record, where the caller has proved enough to be worth one. */

@@ -26,7 +26,8 @@ static fallible refuse(struct release *r, enum code code, const char *detail)
     return outcome_refuse(r->o, code, detail);
 }
 
-static fallible p256_of(const json_t *body, const char *name, struct key **out, char jkt[THUMBPRINT_TEXT_SIZE])
+static fallible p256_of(const json_t *body, const char *name, struct key **out,
+                        char jkt[THUMBPRINT_TEXT_SIZE])
 {
     const json_t *jwk;
 
@@ -39,12 +40,15 @@ static fallible p256_of(const json_t *body, const char *name, struct key **out, 
 
 static fallible read_body(struct release *r)
 {
-    static const char *const members[] = { "challenge", "signing_key", "encryption_key", "evidence", "attestation_token", NULL };
+    static const char *const members[] = { "challenge", "signing_key",       "encryption_key",
+                                           "evidence",  "attestation_token", NULL };
 
     TRY(json_parse_object(r->q->body, &r->body));
     TRY(json_only(r->body, members));
-    TRY(json_get_str(r->body, "challenge", "a challenge is needed: send {} first to get one", &r->challenge_text));
-    TRY(json_opt_str(r->body, "attestation_token", "attestation_token is a text", &r->brought_token));
+    TRY(json_get_str(r->body, "challenge", "a challenge is needed: send {} first to get one",
+                     &r->challenge_text));
+    TRY(json_opt_str(r->body, "attestation_token", "attestation_token is a text",
+                     &r->brought_token));
     r->evidence_sent = json_object_get(r->body, "evidence") != NULL;
     if (r->evidence_sent && r->brought_token.len)
         return FAIL(INPUT, "either evidence or attestation_token, not both");
@@ -64,10 +68,12 @@ static fallible check_expiry(struct release *r)
 
 static fallible open_challenge(struct release *r)
 {
-    struct err e = challenge_open(r->b->secrets.challenge_root, span_str(r->b->kbs_id), r->challenge_text, &r->challenge);
+    struct err e = challenge_open(r->b->secrets.challenge_root, span_str(r->b->kbs_id),
+                                  r->challenge_text, &r->challenge);
 
     if (e.kind == FAIL_DENIED)
-        return refuse(r, CODE_CHALLENGE_INVALID, "the challenge is not of this broker, or was changed");
+        return refuse(r, CODE_CHALLENGE_INVALID,
+                      "the challenge is not of this broker, or was changed");
     TRY(e);
     TRY(check_expiry(r));
     if (r->o->code != CODE_OK)
@@ -90,10 +96,13 @@ static fallible check_proof(struct release *r)
     write_part(&signed_text, SPAN_OF(r->body_hash));
     TRY(buf_check(&signed_text));
     if (failed(base64url_parse_exact(r->q->proof, proof, sizeof proof)))
-        return refuse(r, CODE_PROOF_INVALID, "header Warder-Proof: a signature by signing_key is needed");
-    TRY(signature_verify(r->signing, SIGNATURE_ECDSA, DIGEST_SHA256, buf_span(&signed_text), SPAN_OF(proof), &good));
+        return refuse(r, CODE_PROOF_INVALID,
+                      "header Warder-Proof: a signature by signing_key is needed");
+    TRY(signature_verify(r->signing, SIGNATURE_ECDSA, DIGEST_SHA256, buf_span(&signed_text),
+                         SPAN_OF(proof), &good));
     if (!good)
-        return refuse(r, CODE_PROOF_INVALID, "the proof is not signing_key's signature over this request");
+        return refuse(r, CODE_PROOF_INVALID,
+                      "the proof is not signing_key's signature over this request");
     r->proved = true;
     return OK;
 }
@@ -107,9 +116,11 @@ static fallible check_client(struct release *r)
         return OK;
     /* A challenge given to one subject is of no use to another, nor with no token at all. */
     if (strcmp(r->challenge.subject, r->has_client ? r->client.subject : ""))
-        return refuse(r, CODE_CHALLENGE_OF_ANOTHER_SUBJECT, "the challenge was given to another subject");
+        return refuse(r, CODE_CHALLENGE_OF_ANOTHER_SUBJECT,
+                      "the challenge was given to another subject");
     if (r->has_client && strcmp(r->challenge.tenant, r->client.tenant))
-        return refuse(r, CODE_CHALLENGE_OF_ANOTHER_SUBJECT, "the challenge was given to another tenant");
+        return refuse(r, CODE_CHALLENGE_OF_ANOTHER_SUBJECT,
+                      "the challenge was given to another tenant");
     return OK;
 }
 
@@ -145,7 +156,8 @@ fallible release_authenticate(struct release *r)
     return r->o->code == CODE_OK ? check_client(r) : OK;
 }
 
-static fallible look_up_failure(struct release *r, struct err e, enum code absent, const char *detail)
+static fallible look_up_failure(struct release *r, struct err e, enum code absent,
+                                const char *detail)
 {
     if (e.kind == FAIL_ABSENT)
         return refuse(r, absent, detail);
@@ -162,11 +174,13 @@ fallible release_look_up(struct release *r)
     key_entry_done(&r->key);
     policy_entry_done(&r->policy);
     r->has_key = r->has_policy = false;
-    struct err e = key_entry_read(s.store, integrity, span_str(r->challenge.tenant), r->q->id, &r->key);
+    struct err e =
+        key_entry_read(s.store, integrity, span_str(r->challenge.tenant), r->q->id, &r->key);
     if (failed(e))
         return look_up_failure(r, e, CODE_KEY_NOT_FOUND, "no such key");
     r->has_key = true;
-    e = policy_entry_read(s.store, integrity, r->b->policies, span_str(r->challenge.tenant), span_str(r->key.row.link), &r->policy);
+    e = policy_entry_read(s.store, integrity, r->b->policies, span_str(r->challenge.tenant),
+                          span_str(r->key.row.link), &r->policy);
     if (failed(e))
         return look_up_failure(r, e, CODE_POLICY_NOT_FOUND, "the key's transfer policy is gone");
     r->has_policy = true;

@@ -5,21 +5,29 @@
 #include "crypto/digest.h"
 
 const struct migration broker_schema[] = {
-    { 1, "CREATE TABLE transfer_policies (tenant TEXT NOT NULL, id TEXT NOT NULL, version INTEGER NOT NULL,"
+    { 1, "CREATE TABLE transfer_policies (tenant TEXT NOT NULL, id TEXT NOT NULL, version INTEGER "
+         "NOT NULL,"
          " link TEXT NOT NULL, content TEXT NOT NULL, mac BLOB NOT NULL, PRIMARY KEY (tenant, id));"
-         "CREATE UNIQUE INDEX transfer_policies_name ON transfer_policies (tenant, link) WHERE link <> '';"
-         "CREATE TABLE keys (tenant TEXT NOT NULL, id TEXT NOT NULL, version INTEGER NOT NULL, link TEXT NOT NULL,"
+         "CREATE UNIQUE INDEX transfer_policies_name ON transfer_policies (tenant, link) WHERE "
+         "link <> '';"
+         "CREATE TABLE keys (tenant TEXT NOT NULL, id TEXT NOT NULL, version INTEGER NOT NULL, "
+         "link TEXT NOT NULL,"
          " content TEXT NOT NULL, mac BLOB NOT NULL, PRIMARY KEY (tenant, id),"
          " FOREIGN KEY (tenant, link) REFERENCES transfer_policies (tenant, id));"
          "CREATE INDEX keys_policy ON keys (tenant, link);"
-         /* A challenge's expiry is sealed with its id: one row a challenge, and in the order in which they go. */
-         "CREATE TABLE spent (expires_at INTEGER NOT NULL, id BLOB NOT NULL, PRIMARY KEY (expires_at, id)) WITHOUT ROWID;"
-         "CREATE TABLE audit (seq INTEGER NOT NULL PRIMARY KEY, id TEXT NOT NULL UNIQUE, tenant TEXT NOT NULL,"
+         /* A challenge's expiry is sealed with its id: one row a challenge, and in the order in
+            which they go. */
+         "CREATE TABLE spent (expires_at INTEGER NOT NULL, id BLOB NOT NULL, PRIMARY KEY "
+         "(expires_at, id)) WITHOUT ROWID;"
+         "CREATE TABLE audit (seq INTEGER NOT NULL PRIMARY KEY, id TEXT NOT NULL UNIQUE, tenant "
+         "TEXT NOT NULL,"
          " key_id TEXT NOT NULL, record TEXT NOT NULL, hash BLOB NOT NULL);"
          "CREATE INDEX audit_key ON audit (tenant, key_id, seq);" },
-    { 2, "CREATE TABLE removals (tenant TEXT NOT NULL, id TEXT NOT NULL, version INTEGER NOT NULL, link TEXT NOT NULL,"
+    { 2, "CREATE TABLE removals (tenant TEXT NOT NULL, id TEXT NOT NULL, version INTEGER NOT NULL, "
+         "link TEXT NOT NULL,"
          " content TEXT NOT NULL, mac BLOB NOT NULL, PRIMARY KEY (tenant, id));" },
-    { 3, "CREATE TABLE deny_lists (tenant TEXT NOT NULL, id TEXT NOT NULL, version INTEGER NOT NULL, link TEXT NOT NULL,"
+    { 3, "CREATE TABLE deny_lists (tenant TEXT NOT NULL, id TEXT NOT NULL, version INTEGER NOT "
+         "NULL, link TEXT NOT NULL,"
          " content TEXT NOT NULL, mac BLOB NOT NULL, PRIMARY KEY (tenant, id));" },
 };
 const size_t broker_schema_count = sizeof broker_schema / sizeof broker_schema[0];
@@ -30,17 +38,18 @@ const size_t broker_schema_count = sizeof broker_schema / sizeof broker_schema[0
 static const struct {
     const char *name, *read, *read_linked, *insert, *update, *remove, *version, *list, *list_all;
 } tables[] = {
-#define TABLE(t)                                                                                          \
-    {                                                                                                     \
-        t, "SELECT " COLUMNS " FROM " t " WHERE tenant = ?1 AND id = ?2",                                 \
-            "SELECT " COLUMNS " FROM " t " WHERE tenant = ?1 AND link = ?2 AND link <> '' LIMIT 1",       \
-            "INSERT INTO " t " (" COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6)",                            \
-            "UPDATE " t " SET version = ?3, link = ?4, content = ?5, mac = ?6"                            \
-            " WHERE tenant = ?1 AND id = ?2 AND version = ?3 - 1",                                        \
-            "DELETE FROM " t " WHERE tenant = ?1 AND id = ?2",                                            \
-            "SELECT version FROM " t " WHERE tenant = ?1 AND id = ?2",                                    \
-            "SELECT " COLUMNS " FROM " t " WHERE tenant = ?1 AND id > ?2 ORDER BY id LIMIT 1000",         \
-            "SELECT " COLUMNS " FROM " t " ORDER BY tenant, id LIMIT 1000"                                \
+#define TABLE(t)                                                                                   \
+    {                                                                                              \
+        t, "SELECT " COLUMNS " FROM " t " WHERE tenant = ?1 AND id = ?2",                          \
+            "SELECT " COLUMNS " FROM " t                                                           \
+            " WHERE tenant = ?1 AND link = ?2 AND link <> '' LIMIT 1",                             \
+            "INSERT INTO " t " (" COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6)",                     \
+            "UPDATE " t " SET version = ?3, link = ?4, content = ?5, mac = ?6"                     \
+            " WHERE tenant = ?1 AND id = ?2 AND version = ?3 - 1",                                 \
+            "DELETE FROM " t " WHERE tenant = ?1 AND id = ?2",                                     \
+            "SELECT version FROM " t " WHERE tenant = ?1 AND id = ?2",                             \
+            "SELECT " COLUMNS " FROM " t " WHERE tenant = ?1 AND id > ?2 ORDER BY id LIMIT 1000",  \
+            "SELECT " COLUMNS " FROM " t " ORDER BY tenant, id LIMIT 1000"                         \
     }
     [ROW_KEYS] = TABLE("keys"),
     [ROW_POLICIES] = TABLE("transfer_policies"),
@@ -89,7 +98,8 @@ static fallible row_mac(const struct secret *integrity, enum row_table table, co
 }
 
 /* The row under the statement, verified. */
-static fallible take_row(struct statement *q, const struct secret *integrity, enum row_table table, struct row *out)
+static fallible take_row(struct statement *q, const struct secret *integrity, enum row_table table,
+                         struct row *out)
 {
     struct row r owned(row_done) = { .content = buf_of(ROW_CONTENT_MAX) };
 
@@ -106,8 +116,8 @@ static fallible take_row(struct statement *q, const struct secret *integrity, en
     return OK;
 }
 
-static fallible read_one(struct store *s, const struct secret *integrity, enum row_table table, const char *sql,
-                         struct span tenant, struct span name, struct row *out)
+static fallible read_one(struct store *s, const struct secret *integrity, enum row_table table,
+                         const char *sql, struct span tenant, struct span name, struct row *out)
 {
     struct statement *q;
     bool found;
@@ -121,20 +131,20 @@ static fallible read_one(struct store *s, const struct secret *integrity, enum r
     return e;
 }
 
-fallible row_read(struct store *s, const struct secret *integrity, enum row_table table, struct span tenant,
-                  struct span id, struct row *out)
+fallible row_read(struct store *s, const struct secret *integrity, enum row_table table,
+                  struct span tenant, struct span id, struct row *out)
 {
     return read_one(s, integrity, table, tables[table].read, tenant, id, out);
 }
 
-fallible row_read_linked(struct store *s, const struct secret *integrity, enum row_table table, struct span tenant,
-                         struct span link, struct row *out)
+fallible row_read_linked(struct store *s, const struct secret *integrity, enum row_table table,
+                         struct span tenant, struct span link, struct row *out)
 {
     return read_one(s, integrity, table, tables[table].read_linked, tenant, link, out);
 }
 
-static fallible write_row(struct store *s, const struct secret *integrity, enum row_table table, const char *sql,
-                          const struct row *r)
+static fallible write_row(struct store *s, const struct secret *integrity, enum row_table table,
+                          const char *sql, const struct row *r)
 {
     uint8_t mac[SHA256_SIZE];
     struct statement *q;
@@ -151,12 +161,14 @@ static fallible write_row(struct store *s, const struct secret *integrity, enum 
     return store_run(q);
 }
 
-fallible row_insert(struct store *s, const struct secret *integrity, enum row_table table, const struct row *r)
+fallible row_insert(struct store *s, const struct secret *integrity, enum row_table table,
+                    const struct row *r)
 {
     return write_row(s, integrity, table, tables[table].insert, r);
 }
 
-fallible row_update(struct store *s, const struct secret *integrity, enum row_table table, const struct row *r)
+fallible row_update(struct store *s, const struct secret *integrity, enum row_table table,
+                    const struct row *r)
 {
     TRY(write_row(s, integrity, table, tables[table].update, r));
     return store_changes(s) == 1 ? OK : FAIL(CONFLICT, "the record changed meanwhile");
@@ -173,7 +185,8 @@ fallible row_delete(struct store *s, enum row_table table, struct span tenant, s
     return store_changes(s) == 1 ? OK : FAIL(ABSENT, "no such record");
 }
 
-fallible row_version(struct store *s, enum row_table table, struct span tenant, struct span id, uint64_t *version)
+fallible row_version(struct store *s, enum row_table table, struct span tenant, struct span id,
+                     uint64_t *version)
 {
     struct statement *q;
     bool found;
@@ -187,8 +200,8 @@ fallible row_version(struct store *s, enum row_table table, struct span tenant, 
     return OK;
 }
 
-static fallible visit_all(struct statement *q, const struct secret *integrity, enum row_table table, row_visitor *visit,
-                          void *context)
+static fallible visit_all(struct statement *q, const struct secret *integrity, enum row_table table,
+                          row_visitor *visit, void *context)
 {
     struct err e = OK;
 
@@ -204,8 +217,8 @@ static fallible visit_all(struct statement *q, const struct secret *integrity, e
     return e;
 }
 
-fallible row_list(struct store *s, const struct secret *integrity, enum row_table table, struct span tenant,
-                  struct span after, row_visitor *visit, void *context)
+fallible row_list(struct store *s, const struct secret *integrity, enum row_table table,
+                  struct span tenant, struct span after, row_visitor *visit, void *context)
 {
     struct statement *q;
 
@@ -215,8 +228,8 @@ fallible row_list(struct store *s, const struct secret *integrity, enum row_tabl
     return visit_all(q, integrity, table, visit, context);
 }
 
-fallible row_list_all(struct store *s, const struct secret *integrity, enum row_table table, row_visitor *visit,
-                      void *context)
+fallible row_list_all(struct store *s, const struct secret *integrity, enum row_table table,
+                      row_visitor *visit, void *context)
 {
     struct statement *q;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * keyd's own secrets: a root key in a 0600 file, from which the integrity key of rows and the challenge keys are
- * derived with versioned labels, and the release key that signs answers.
+ * keyd's own secrets: a root key in a 0600 file, from which the integrity key of rows and the
+ * challenge keys are derived with versioned labels, and the release key that signs answers.
  */
 #ifndef BROKER_SECRETS_H
 #define BROKER_SECRETS_H

@@ -6,7 +6,14 @@
 #define SET_MAX 256
 #define HEX_TEXT_MAX 256
 
-enum member_kind { MEMBER_HEX_LIST, MEMBER_HEX, MEMBER_NUMBER_LIST, MEMBER_NUMBER, MEMBER_MINIMUM, MEMBER_UP_TO_DATE };
+enum member_kind {
+    MEMBER_HEX_LIST,
+    MEMBER_HEX,
+    MEMBER_NUMBER_LIST,
+    MEMBER_NUMBER,
+    MEMBER_MINIMUM,
+    MEMBER_UP_TO_DATE
+};
 
 struct member {
     const char *name;
@@ -27,8 +34,12 @@ static const struct member flat_members[] = {
     { "sgx_enforce_tcb_up_to_date", MEMBER_UP_TO_DATE, "tcb_status", false },
     { 0 },
 };
-static const char *const flat_others[] = { "attestation_type_anyof", "tls_client_certificate_issuer_cn_anyof",
-                                           "client_permissions_allof", "client_permissions_anyof", "policy_ids", NULL };
+static const char *const flat_others[] = { "attestation_type_anyof",
+                                           "tls_client_certificate_issuer_cn_anyof",
+                                           "client_permissions_allof",
+                                           "client_permissions_anyof",
+                                           "policy_ids",
+                                           NULL };
 
 static const struct member sgx_members[] = {
     { "mrsigner", MEMBER_HEX_LIST, "mrsigner", true },
@@ -87,10 +98,13 @@ static json_t *lower_hex(const json_t *value)
 
 static json_t *number(const json_t *value)
 {
-    return json_is_integer(value) && json_integer_value(value) >= 0 ? json_integer(json_integer_value(value)) : NULL;
+    return json_is_integer(value) && json_integer_value(value) >= 0
+               ? json_integer(json_integer_value(value))
+               : NULL;
 }
 
-static fallible list_of(struct translation *t, const struct member *m, const json_t *value, json_t **out)
+static fallible list_of(struct translation *t, const struct member *m, const json_t *value,
+                        json_t **out)
 {
     json_t *list owned(json_free) = json_array();
     const json_t *item;
@@ -98,17 +112,21 @@ static fallible list_of(struct translation *t, const struct member *m, const jso
 
     if (!json_is_array(value) || !json_array_size(value) || json_array_size(value) > SET_MAX)
         return bad(t, m->name, "a list of 1 to 256 values is needed");
-    json_array_foreach (value, i, item) {
+    json_array_foreach(value, i, item)
+    {
         json_t *converted = m->kind == MEMBER_HEX_LIST ? lower_hex(item) : number(item);
         if (!converted)
-            return bad(t, m->name, m->kind == MEMBER_HEX_LIST ? "values are hexadecimal text" : "values are numbers");
+            return bad(t, m->name,
+                       m->kind == MEMBER_HEX_LIST ? "values are hexadecimal text"
+                                                  : "values are numbers");
         json_array_append_new(list, converted);
     }
     *out = TAKE(list);
     return OK;
 }
 
-static void add_condition(struct translation *t, const char *claim, const char *operator, json_t *value)
+static void add_condition(struct translation *t, const char *claim, const char *operator,
+                          json_t * value)
 {
     json_t *c = json_object();
     json_set_str(c, "claim", claim);
@@ -147,9 +165,14 @@ static fallible add_member(struct translation *t, const struct member *m, const 
         return add_up_to_date(t, m, value);
     }
     if (!converted)
-        return bad(t, m->name, m->kind == MEMBER_HEX ? "hexadecimal text is needed" : "a number is needed");
+        return bad(t, m->name,
+                   m->kind == MEMBER_HEX ? "hexadecimal text is needed" : "a number is needed");
     bool list = m->kind == MEMBER_HEX_LIST || m->kind == MEMBER_NUMBER_LIST;
-    add_condition(t, m->claim, list ? "in" : m->kind == MEMBER_MINIMUM ? "min" : "equals", TAKE(converted));
+    add_condition(t, m->claim,
+                  list                        ? "in"
+                  : m->kind == MEMBER_MINIMUM ? "min"
+                                              : "equals",
+                  TAKE(converted));
     return OK;
 }
 
@@ -181,19 +204,23 @@ static bool in_members(const char *name, const struct member *members)
     return false;
 }
 
-static fallible only(struct translation *t, const json_t *object, const struct member *members, const char *const *others)
+static fallible only(struct translation *t, const json_t *object, const struct member *members,
+                     const char *const *others)
 {
     const char *name;
     json_t *value;
 
-    json_object_foreach ((json_t *)object, name, value)
-        if (!in_members(name, members) && !in_list(name, others) && !in_list(name, echoed))
-            return bad(t, name, "is not a member of a transfer policy");
+    json_object_foreach(
+        (json_t *)object, name,
+        value) if (!in_members(name, members) && !in_list(name, others) &&
+                   !in_list(name, echoed)) return bad(t, name,
+                                                      "is not a member of a transfer policy");
     return OK;
 }
 
 /* "SGX" alone or a list of exactly one; written in lower case. */
-static fallible one_type(struct translation *t, const char *name, const json_t *value, const char **out)
+static fallible one_type(struct translation *t, const char *name, const json_t *value,
+                         const char **out)
 {
     if (json_is_array(value) && json_array_size(value) == 1)
         value = json_array_get(value, 0);
@@ -207,7 +234,8 @@ static fallible one_type(struct translation *t, const char *name, const json_t *
     return OK;
 }
 
-static fallible copy_texts(struct translation *t, const json_t *from, const char *name, const char *as)
+static fallible copy_texts(struct translation *t, const json_t *from, const char *name,
+                           const char *as)
 {
     const json_t *list = json_object_get(from, name), *item;
     size_t i;
@@ -215,10 +243,10 @@ static fallible copy_texts(struct translation *t, const json_t *from, const char
     if (!list)
         return OK;
     if (!json_is_array(list) || !json_array_size(list) || json_array_size(list) > SET_MAX)
-        return bad(t, name, "a list of 1 to 256 texts is needed; leave the member out where none is meant");
-    json_array_foreach (list, i, item)
-        if (!json_is_string(item))
-            return bad(t, name, "values are texts");
+        return bad(t, name,
+                   "a list of 1 to 256 texts is needed; leave the member out where none is meant");
+    json_array_foreach(list, i, item) if (!json_is_string(item)) return bad(t, name,
+                                                                            "values are texts");
     json_object_set_new(t->native, as, json_deep_copy(list));
     return OK;
 }
@@ -233,20 +261,25 @@ static fallible translate_flat(struct translation *t, const json_t *d)
         TRY(one_type(t, "attestation_type_anyof", types, &type));
     if (strcmp(type, "sgx"))
         return bad(t, "attestation_type_anyof", "this form of policy is for SGX only");
-    if (!json_object_get(d, "sgx_enclave_issuer_product_id") && !json_object_get(d, "sgx_enclave_issuer_product_id_anyof"))
+    if (!json_object_get(d, "sgx_enclave_issuer_product_id") &&
+        !json_object_get(d, "sgx_enclave_issuer_product_id_anyof"))
         return bad(t, "sgx_enclave_issuer_product_id", "is required");
     TRY(add_members(t, flat_members, d));
-    TRY(copy_texts(t, d, "policy_ids", "policy_ids")); /* ours: the original had no appraisal policies then */
+    TRY(copy_texts(t, d, "policy_ids",
+                   "policy_ids")); /* ours: the original had no appraisal policies then */
     TRY(copy_texts(t, d, "client_permissions_allof", "client_permissions_allof"));
     TRY(copy_texts(t, d, "client_permissions_anyof", "client_permissions_anyof"));
-    TRY(copy_texts(t, d, "tls_client_certificate_issuer_cn_anyof", "client_certificate_issuer_anyof"));
+    TRY(copy_texts(t, d, "tls_client_certificate_issuer_cn_anyof",
+                   "client_certificate_issuer_anyof"));
     json_object_set_new(t->native, "attestation_types", json_pack("[s]", type));
     return OK;
 }
 
 static fallible translate_attributes(struct translation *t, const json_t *attributes, bool sgx)
 {
-    static const char *const sgx_others[] = { "client_permissions", NULL }, *const none[] = { NULL };
+    static const char *const sgx_others[] = { "client_permissions", NULL }, *const none[] = {
+        NULL
+    };
     const struct member *members = sgx ? sgx_members : tdx_members;
 
     if (!json_is_object(attributes))
@@ -270,7 +303,8 @@ static fallible translate_nested(struct translation *t, const json_t *d)
     if (!json_is_object(section))
         return bad(t, type, "an object with attributes or policy_ids is needed");
     TRY(only(t, section, NULL, section_members));
-    const json_t *attributes = json_object_get(section, "attributes"), *ids = json_object_get(section, "policy_ids");
+    const json_t *attributes = json_object_get(section, "attributes"),
+                 *ids = json_object_get(section, "policy_ids");
     if (!attributes && !json_array_size(ids))
         return bad(t, type, "attributes or policy_ids are needed");
     if (attributes)
@@ -286,7 +320,8 @@ static bool is_flat(const json_t *d)
     for (const struct member *m = flat_members; m->name; m++)
         if (json_object_get(d, m->name))
             return true;
-    return json_object_get(d, "attestation_type_anyof") || json_object_get(d, "tls_client_certificate_issuer_cn_anyof");
+    return json_object_get(d, "attestation_type_anyof") ||
+           json_object_get(d, "tls_client_certificate_issuer_cn_anyof");
 }
 
 bool seed_policy_is(const json_t *d)
@@ -304,9 +339,12 @@ fallible seed_policy_translate(const json_t *document, json_t **native, char **m
     add_condition(&t, "debug", "equals", json_false());
     TRY(is_flat(document) ? translate_flat(&t, document) : translate_nested(&t, document));
     json_set_str(out, "attestation", "require");
-    /* The service's default policy wants an up-to-date platform: to allow less, policy_ids must name one that does. */
+    /* The service's default policy wants an up-to-date platform: to allow less, policy_ids must
+     * name one that does. */
     json_set_bool(out, "accept_warning", t.any_tcb);
-    json_object_set_new(out, "conditions", json_pack("{s:s,s:[{s:O}]}", "version", "1.0.0", "anyOf", "allOf", conditions));
+    json_object_set_new(
+        out, "conditions",
+        json_pack("{s:s,s:[{s:O}]}", "version", "1.0.0", "anyOf", "allOf", conditions));
     *native = TAKE(out);
     return OK;
 }

@@ -3,8 +3,8 @@
 #include "base/clock.h"
 #include "broker/release_internal.h"
 
-static fallible read_both(struct broker *b, struct span tenant, struct span id, struct key_entry *key,
-                          struct policy_entry *policy, struct outcome *o)
+static fallible read_both(struct broker *b, struct span tenant, struct span id,
+                          struct key_entry *key, struct policy_entry *policy, struct outcome *o)
 {
     struct borrowed_store s owned(store_give) = store_borrow(b->readers);
     struct err e = key_entry_read(s.store, b->secrets.integrity, tenant, id, key);
@@ -12,16 +12,18 @@ static fallible read_both(struct broker *b, struct span tenant, struct span id, 
     if (e.kind == FAIL_ABSENT)
         return outcome_refuse(o, CODE_KEY_NOT_FOUND, "no such key");
     if (!failed(e))
-        e = policy_entry_read(s.store, b->secrets.integrity, b->policies, tenant, span_str(key->row.link), policy);
+        e = policy_entry_read(s.store, b->secrets.integrity, b->policies, tenant,
+                              span_str(key->row.link), policy);
     if (e.kind == FAIL_ABSENT)
         return outcome_refuse(o, CODE_POLICY_NOT_FOUND, "the key's transfer policy is gone");
     if (e.kind == FAIL_DENIED)
-        return outcome_refuse(o, CODE_RECORD_TAMPERED, "a stored record was changed outside of the broker");
+        return outcome_refuse(o, CODE_RECORD_TAMPERED,
+                              "a stored record was changed outside of the broker");
     return e;
 }
 
-static fallible make(struct broker *b, const struct broker_request *q, const struct bearer *client, const char *tenant,
-                     struct challenge *c, struct buf *text)
+static fallible make(struct broker *b, const struct broker_request *q, const struct bearer *client,
+                     const char *tenant, struct challenge *c, struct buf *text)
 {
     struct challenge fresh = { .expires_at = q->now + (int64_t)b->challenge_seconds };
 

@@ -33,7 +33,8 @@ void transfer_policy_free(struct transfer_policy *p)
 
 json_t *transfer_policy_default(void)
 {
-    return json_pack("{s:s,s:s,s:[s]}", "name", "default", "attestation", "require", "policy_ids", "default");
+    return json_pack("{s:s,s:s,s:[s]}", "name", "default", "attestation", "require", "policy_ids",
+                     "default");
 }
 
 static fallible bad(char **message, const char *where, const char *why)
@@ -46,7 +47,8 @@ static fallible bad(char **message, const char *where, const char *why)
 }
 
 /* A list of texts, or NULL when the member is absent. */
-static fallible texts(const json_t *native, const char *name, bool may_be_empty, const json_t **out, char **message)
+static fallible texts(const json_t *native, const char *name, bool may_be_empty, const json_t **out,
+                      char **message)
 {
     const json_t *list = json_object_get(native, name), *item;
     size_t i;
@@ -56,10 +58,12 @@ static fallible texts(const json_t *native, const char *name, bool may_be_empty,
     if (!json_is_array(list) || json_array_size(list) > TEXTS_MAX)
         return bad(message, name, "a list of at most 64 texts is needed");
     if (!json_array_size(list) && !may_be_empty)
-        return bad(message, name, "an empty list never means \"any\": leave the member out, or name values");
-    json_array_foreach (list, i, item)
-        if (!json_is_string(item) || !json_string_length(item) || json_string_length(item) > TEXT_MAX)
-            return bad(message, name, "values are non-empty texts");
+        return bad(message, name,
+                   "an empty list never means \"any\": leave the member out, or name values");
+    json_array_foreach(list, i, item) if (!json_is_string(item) || !json_string_length(item) ||
+                                          json_string_length(item) >
+                                              TEXT_MAX) return bad(message, name,
+                                                                   "values are non-empty texts");
     *out = list;
     return OK;
 }
@@ -97,9 +101,10 @@ static fallible types_check(const json_t *types, char **message)
     const json_t *type;
     size_t i;
 
-    json_array_foreach (types, i, type)
-        if (!names_tee(span_str(json_string_value(type))))
-            return bad(message, "attestation_types", "known types are the values of the claim tee: sgx, tdx, snp, ...");
+    json_array_foreach(types, i, type) if (
+        !names_tee(span_str(json_string_value(
+            type)))) return bad(message, "attestation_types",
+                                "known types are the values of the claim tee: sgx, tdx, snp, ...");
     return OK;
 }
 
@@ -124,7 +129,8 @@ static fallible name_check(struct span name, char **message)
         return bad(message, "name", "at most 64 characters");
     for (size_t i = 0; i < name.len; i++) {
         uint8_t c = name.at[i];
-        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.'))
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+              c == '-' || c == '_' || c == '.'))
             return bad(message, "name", "letters, digits, '-', '_' and '.' only");
     }
     return OK;
@@ -135,15 +141,18 @@ static fallible lists_of(struct transfer_policy *p, char **message)
     const json_t *n = p->native;
 
     if (!json_object_get(n, "attestation_types"))
-        json_object_set_new(p->native, "attestation_types", json_pack("[s,s,s]", "tdx", "sgx", "snp"));
+        json_object_set_new(p->native, "attestation_types",
+                            json_pack("[s,s,s]", "tdx", "sgx", "snp"));
     if (!json_object_get(n, "policy_ids"))
         json_object_set_new(p->native, "policy_ids", json_pack("[s]", "default"));
     TRY(texts(n, "attestation_types", false, &p->attestation_types, message));
     TRY(types_check(p->attestation_types, message));
-    TRY(texts(n, "policy_ids", false, &p->policy_ids, message)); /* the attestation service appraises by at least one */
+    TRY(texts(n, "policy_ids", false, &p->policy_ids,
+              message)); /* the attestation service appraises by at least one */
     if (json_array_size(p->policy_ids) > POLICY_IDS_MAX)
         return bad(message, "policy_ids", "at most 16 appraisal policies");
-    /* The protocol's own example of a policy has an empty client_permissions_allof: all of nothing. */
+    /* The protocol's own example of a policy has an empty client_permissions_allof: all of nothing.
+     */
     TRY(texts(n, "client_permissions_allof", true, &p->permissions_all, message));
     TRY(texts(n, "client_permissions_anyof", false, &p->permissions_any, message));
     return texts(n, "client_certificate_issuer_anyof", false, &p->certificate_issuers, message);
@@ -151,10 +160,18 @@ static fallible lists_of(struct transfer_policy *p, char **message)
 
 static fallible read_native(struct transfer_policy *p, char **message)
 {
-    static const char *const members[] = { "name", "attestation", "attestation_types", "conditions", "policy_ids",
-                                           "client_permissions_allof", "client_permissions_anyof",
-                                           "client_certificate_issuer_anyof", "lease_minutes", "accept_warning",
-                                           "explain_to_caller", NULL };
+    static const char *const members[] = { "name",
+                                           "attestation",
+                                           "attestation_types",
+                                           "conditions",
+                                           "policy_ids",
+                                           "client_permissions_allof",
+                                           "client_permissions_anyof",
+                                           "client_certificate_issuer_anyof",
+                                           "lease_minutes",
+                                           "accept_warning",
+                                           "explain_to_caller",
+                                           NULL };
     const json_t *n = p->native;
 
     if (failed(json_only(n, members)))

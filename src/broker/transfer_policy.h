@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Transfer policies: who may have a key. The native form (docs/protocol.md, "Policies"), or one of the seed
- * system's forms (seed_policy.h). Everything that can be known when a policy is written is an error then, and all
- * conditions hold together: nothing in a policy lets another part of it be skipped (lesson L52).
+ * Transfer policies: who may have a key. The native form (docs/protocol.md, "Policies"), or one of
+ * the seed system's forms (seed_policy.h). Everything that can be known when a policy is written is
+ * an error then, and all conditions hold together: nothing in a policy lets another part of it be
+ * skipped (lesson L52).
  */
 #ifndef BROKER_TRANSFER_POLICY_H
 #define BROKER_TRANSFER_POLICY_H
@@ -24,18 +25,21 @@ struct transfer_policy {
     json_t *document, *native; /* as written; and what is in force. Owned */
     struct span name;          /* these borrow from native */
     enum attestation_level attestation;
-    const json_t *attestation_types, *policy_ids;                          /* lists of texts, never NULL */
+    const json_t *attestation_types, *policy_ids; /* lists of texts, never NULL */
     const json_t *permissions_all, *permissions_any, *certificate_issuers; /* NULL: none */
     struct policy *conditions;                                             /* NULL: none */
     uint64_t lease_minutes;
-    bool accept_warning; /* an attestation result "warning" (not up to date, debug) is not refused for that alone */
+    bool accept_warning; /* an attestation result "warning" (not up to date, debug) is not refused
+                            for that alone */
     bool explain_to_caller;
     char digest[DIGEST_TEXT_SIZE]; /* of the document's canonical JSON */
 };
 
 /* FAIL_INPUT: `*message` (malloc'ed) says where and what. */
-fallible transfer_policy_parse(const json_t *document, struct transfer_policy **out, char **message);
-struct transfer_policy *transfer_policy_ref(struct transfer_policy *p); /* shares; free each. Nobody changes it */
+fallible transfer_policy_parse(const json_t *document, struct transfer_policy **out,
+                               char **message);
+struct transfer_policy *
+transfer_policy_ref(struct transfer_policy *p); /* shares; free each. Nobody changes it */
 void transfer_policy_free(struct transfer_policy *p);
 OWNED_TYPE(struct transfer_policy, transfer_policy_free)
 
@@ -45,20 +49,21 @@ json_t *transfer_policy_default(void);
 
 /* What is known of the one who asks. */
 struct transfer_claims {
-    const json_t *claims;        /* of the attestation token; NULL: not attested */
-    struct span status;          /* "affirming" or "warning" */
-    const json_t *applied;       /* its list of policies [{id, version, digest}] */
-    const struct bearer *client; /* NULL: no bearer token */
+    const json_t *claims;           /* of the attestation token; NULL: not attested */
+    struct span status;             /* "affirming" or "warning" */
+    const json_t *applied;          /* its list of policies [{id, version, digest}] */
+    const struct bearer *client;    /* NULL: no bearer token */
     struct span certificate_issuer; /* CN of the TLS client certificate's issuer; empty: none */
     int64_t now;
 };
 
-/* The parts that concern the TEE: CODE_OK, CODE_ATTESTATION_REQUIRED or CODE_POLICY_REFUSED; and those that concern
- * the client: CODE_OK, CODE_TOKEN_MISSING or CODE_CLIENT_REFUSED. Every check is made and listed in `checks`:
- * {check, outcome, ...}. */
-fallible transfer_policy_check_tee(const struct transfer_policy *p, const struct transfer_claims *c, json_t *checks,
-                                   enum code *code);
-fallible transfer_policy_check_client(const struct transfer_policy *p, const struct transfer_claims *c, json_t *checks,
+/* The parts that concern the TEE: CODE_OK, CODE_ATTESTATION_REQUIRED or CODE_POLICY_REFUSED; and
+ * those that concern the client: CODE_OK, CODE_TOKEN_MISSING or CODE_CLIENT_REFUSED. Every check is
+ * made and listed in `checks`: {check, outcome, ...}. */
+fallible transfer_policy_check_tee(const struct transfer_policy *p, const struct transfer_claims *c,
+                                   json_t *checks, enum code *code);
+fallible transfer_policy_check_client(const struct transfer_policy *p,
+                                      const struct transfer_claims *c, json_t *checks,
                                       enum code *code);
 
 #endif

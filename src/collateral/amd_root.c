@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * AMD's root keys for SEV (ARK), one for each product line, as published by AMD's key distribution service
- * (https://kdsintf.amd.com/vcek/v1/{Milan,Genoa,Turin}/cert_chain, the second certificate).
+ * AMD's root keys for SEV (ARK), one for each product line, as published by AMD's key distribution
+ * service (https://kdsintf.amd.com/vcek/v1/{Milan,Genoa,Turin}/cert_chain, the second certificate).
  */
 #include "collateral/root_set.h"
-
 
 /* "ARK-Milan". SHA-256
  * 69d063b45344d26a2e94e1f4210de49ef555308287d4c174445c95639a540bcd */

@@ -19,7 +19,8 @@ struct window chain_window(const struct chain *c)
     struct window w = WINDOW_ALWAYS;
 
     for (size_t i = 0; i < c->count; i++)
-        w = window_meet(w, (struct window){ cert_not_before(c->certs[i]), cert_not_after(c->certs[i]) });
+        w = window_meet(
+            w, (struct window){ cert_not_before(c->certs[i]), cert_not_after(c->certs[i]) });
     return w;
 }
 
@@ -54,7 +55,8 @@ static fallible name_check(const struct cert *leaf, const char *words, const cha
     return OK;
 }
 
-static fallible link_check(const struct cert *subject, const struct cert *issuer, bool verified, const char **wrong)
+static fallible link_check(const struct cert *subject, const struct cert *issuer, bool verified,
+                           const char **wrong)
 {
     bool good = verified;
 
@@ -69,8 +71,9 @@ static fallible link_check(const struct cert *subject, const struct cert *issuer
     return OK;
 }
 
-fallible chain_check(const struct chain *c, const struct chain_rule *rule, const struct root_set *roots,
-                     const struct cert *verified, const char **wrong, size_t *root)
+fallible chain_check(const struct chain *c, const struct chain_rule *rule,
+                     const struct root_set *roots, const struct cert *verified, const char **wrong,
+                     size_t *root)
 {
     *wrong = NULL;
     *root = ROOT_NONE;
@@ -88,7 +91,8 @@ fallible chain_check(const struct chain *c, const struct chain_rule *rule, const
     if (!*wrong)
         TRY(name_check(c->certs[0], rule->leaf_cn, wrong));
     for (size_t i = 0; i + 1 < c->count && !*wrong; i++)
-        TRY(link_check(c->certs[i], c->certs[i + 1], verified && cert_equal(verified, c->certs[i]), wrong));
+        TRY(link_check(c->certs[i], c->certs[i + 1], verified && cert_equal(verified, c->certs[i]),
+                       wrong));
     if (!*wrong)
         *root = found;
     return OK;

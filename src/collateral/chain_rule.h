@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The rules of the vendors' certificate chains, whose length and order are fixed: leaf first, root last and
- * equal to one that is trusted, nothing besides. Dates are the caller's: a chain is checked once and
- * its window is compared with each verification's time.
+ * The rules of the vendors' certificate chains, whose length and order are fixed: leaf first, root
+ * last and equal to one that is trusted, nothing besides. Dates are the caller's: a chain is
+ * checked once and its window is compared with each verification's time.
  */
 #ifndef COLLATERAL_CHAIN_RULE_H
 #define COLLATERAL_CHAIN_RULE_H
@@ -28,8 +28,10 @@ struct chain_rule {
 };
 
 /* *wrong becomes NULL, or what breaks a rule; *root the trusted root's index, or ROOT_NONE.
- * `verified` may be NULL, or an intermediate whose signature by that same root has been verified already. */
-fallible chain_check(const struct chain *c, const struct chain_rule *rule, const struct root_set *roots,
-                     const struct cert *verified, const char **wrong, size_t *root);
+ * `verified` may be NULL, or an intermediate whose signature by that same root has been verified
+ * already. */
+fallible chain_check(const struct chain *c, const struct chain_rule *rule,
+                     const struct root_set *roots, const struct cert *verified, const char **wrong,
+                     size_t *root);
 
 #endif

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Collateral from a folder: tcb_info.json, qe_identity.json, tcb_signing_chain.pem, pck_crl.der,
- * pck_crl_issuer_chain.pem, root_ca_crl.der; qe_identity_chain.pem where the identity has a signer of
- * its own, pck_cert_chain.pem for quotes that carry no PCK certificate; of AMD's: vcek.der or vlek.der,
- * cert_chain.pem (its intermediate, root), crl.der. A file that is not there is missing
+ * pck_crl_issuer_chain.pem, root_ca_crl.der; qe_identity_chain.pem where the identity has a signer
+ * of its own, pck_cert_chain.pem for quotes that carry no PCK certificate; of AMD's: vcek.der or
+ * vlek.der, cert_chain.pem (its intermediate, root), crl.der. A file that is not there is missing
  * collateral, which verification refuses. A root certificate that lies there too is not read.
  */
 #ifndef COLLATERAL_COLLATERAL_DIR_H

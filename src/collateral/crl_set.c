@@ -87,8 +87,8 @@ static fallible issuer_load(struct span text, const struct root_set *roots, stru
     return chain_check(&s->issuer, &rule, roots, NULL, &s->issuer_wrong, &s->issuer_root);
 }
 
-static fallible set_fill(struct span root_crl, struct span pck_crl, struct span issuer_chain, const struct root_set *roots,
-                         struct crl_set *s)
+static fallible set_fill(struct span root_crl, struct span pck_crl, struct span issuer_chain,
+                         const struct root_set *roots, struct crl_set *s)
 {
     TRY(crl_item_parse(root_crl, &s->root));
     TRY(crl_item_parse(pck_crl, &s->pck));
@@ -102,8 +102,8 @@ static fallible set_fill(struct span root_crl, struct span pck_crl, struct span 
     return crl_item_authenticate(&s->pck, s->issuer.certs[0], true);
 }
 
-fallible crl_set_load(struct span root_crl, struct span pck_crl, struct span issuer_chain, const struct root_set *roots,
-                      struct crl_set *out)
+fallible crl_set_load(struct span root_crl, struct span pck_crl, struct span issuer_chain,
+                      const struct root_set *roots, struct crl_set *out)
 {
     struct crl_set s = { 0 };
     struct err e = set_fill(root_crl, pck_crl, issuer_chain, roots, &s);
@@ -119,7 +119,9 @@ fallible crl_set_load(struct span root_crl, struct span pck_crl, struct span iss
 fallible crl_set_authenticate_root(struct crl_set *s, const struct cert *root)
 {
     if (!root) {
-        s->root.wrong = s->root.wrong ? s->root.wrong : "there is no trusted root to check the revocation list with";
+        s->root.wrong = s->root.wrong
+                            ? s->root.wrong
+                            : "there is no trusted root to check the revocation list with";
         return OK;
     }
     return crl_item_authenticate(&s->root, root, true);

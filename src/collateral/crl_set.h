@@ -19,8 +19,8 @@ struct crl_item {
 /* What is wrong is remembered, not returned. */
 fallible crl_item_parse(struct span text, struct crl_item *item);
 void crl_item_done(struct crl_item *item);
-/* `numbered`: it must have a number and name its issuer's key, as Intel's profile demands; a name that is there
- * must be right in any case. */
+/* `numbered`: it must have a number and name its issuer's key, as Intel's profile demands; a name
+ * that is there must be right in any case. */
 fallible crl_item_authenticate(struct crl_item *item, const struct cert *issuer, bool numbered);
 
 struct crl_set {
@@ -31,8 +31,8 @@ struct crl_set {
 };
 
 /* Parses what is there. What is wrong is remembered, not returned. */
-fallible crl_set_load(struct span root_crl, struct span pck_crl, struct span issuer_chain, const struct root_set *roots,
-                      struct crl_set *out);
+fallible crl_set_load(struct span root_crl, struct span pck_crl, struct span issuer_chain,
+                      const struct root_set *roots, struct crl_set *out);
 /* The root CRL, once it is known on which root everything rests (NULL: on none). */
 fallible crl_set_authenticate_root(struct crl_set *s, const struct cert *root);
 void crl_set_done(struct crl_set *s);

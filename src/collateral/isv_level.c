@@ -41,7 +41,8 @@ static fallible advisories_copy(const struct tree_value *list, struct advisories
         return FAIL(SYSTEM, "out of memory");
     char *to = (char *)(out->ids + list->count);
     while ((id = tree_next(list, id, &place))) {
-        if (!tree_text(id, &text) || !text.len || text.len > ADVISORY_LEN_MAX || span_find(text, SPAN(" ")) < text.len)
+        if (!tree_text(id, &text) || !text.len || text.len > ADVISORY_LEN_MAX ||
+            span_find(text, SPAN(" ")) < text.len)
             return FAIL(INPUT, "an advisory id is not a short text");
         memcpy(to, text.at, text.len);
         out->ids[out->count++] = to;

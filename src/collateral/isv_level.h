@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * TCB levels that are told by one security version: those of quoting enclaves and TDX modules; and the
- * members that every level of Intel's documents has. They keep nothing of the text.
+ * TCB levels that are told by one security version: those of quoting enclaves and TDX modules; and
+ * the members that every level of Intel's documents has. They keep nothing of the text.
  */
 #ifndef COLLATERAL_ISV_LEVEL_H
 #define COLLATERAL_ISV_LEVEL_H

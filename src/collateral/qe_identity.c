@@ -44,7 +44,8 @@ static fallible measurement_parse(const struct tree_value *root, struct qe_ident
     TRY(signed_hex_get(root, "attributes", q->attributes, sizeof(q->attributes)));
     TRY(signed_hex_get(root, "attributesMask", q->attributes_mask, sizeof(q->attributes_mask)));
     TRY(signed_hex_get(root, "mrsigner", q->mrsigner, sizeof(q->mrsigner)));
-    TRY(tree_get_u64(root, "isvprodid", UINT16_MAX, "isvprodid is missing or no 16-bit number", &isvprodid));
+    TRY(tree_get_u64(root, "isvprodid", UINT16_MAX, "isvprodid is missing or no 16-bit number",
+                     &isvprodid));
     q->isvprodid = (uint16_t)isvprodid;
     return OK;
 }
@@ -59,7 +60,8 @@ static fallible content_parse(const struct tree_value *root, struct qe_identity 
         return FAIL(INPUT, "enclave identity version is not 2");
     TRY(signed_date_get(root, "issueDate", &q->issue_date));
     TRY(signed_date_get(root, "nextUpdate", &q->next_update));
-    TRY(tree_get_u64(root, "tcbEvaluationDataNumber", UINT32_MAX, "tcbEvaluationDataNumber is missing or no number", &number));
+    TRY(tree_get_u64(root, "tcbEvaluationDataNumber", UINT32_MAX,
+                     "tcbEvaluationDataNumber is missing or no number", &number));
     q->evaluation_number = (uint32_t)number;
     TRY(measurement_parse(root, q));
     return isv_levels_parse(root, &q->levels);

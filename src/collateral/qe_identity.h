@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Identity of an Intel quoting enclave (PCS API, "Get Quoting Enclave Identity"): what its report must
- * say. qe_identity_parse() takes the inner object, whose signature the caller has verified over the
- * same bytes. It keeps nothing of the text.
+ * Identity of an Intel quoting enclave (PCS API, "Get Quoting Enclave Identity"): what its report
+ * must say. qe_identity_parse() takes the inner object, whose signature the caller has verified
+ * over the same bytes. It keeps nothing of the text.
  */
 #ifndef COLLATERAL_QE_IDENTITY_H
 #define COLLATERAL_QE_IDENTITY_H

@@ -41,8 +41,8 @@ static fallible root_add(struct root_set *s, struct span text, bool pinned)
     return OK;
 }
 
-static fallible set_fill(struct root_set *s, const struct span *pinned, size_t pinned_count, const struct span *extra,
-                         size_t count)
+static fallible set_fill(struct root_set *s, const struct span *pinned, size_t pinned_count,
+                         const struct span *extra, size_t count)
 {
     for (size_t i = 0; i < pinned_count; i++)
         TRY(root_add(s, pinned[i], true));
@@ -52,8 +52,8 @@ static fallible set_fill(struct root_set *s, const struct span *pinned, size_t p
     return OK;
 }
 
-static fallible set_init(struct root_set *s, const struct span *pinned, size_t pinned_count, const struct span *extra,
-                         size_t count)
+static fallible set_init(struct root_set *s, const struct span *pinned, size_t pinned_count,
+                         const struct span *extra, size_t count)
 {
     struct root_set set = { 0 };
     struct err e = set_fill(&set, pinned, pinned_count, extra, count);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Roots of trust: a vendor's, pinned in this program, and those that the configuration names. Evidence
- * and collateral carry roots too; they are compared with these, byte for byte, and never trusted.
- * Each vendor's evidence has a set of its own: Intel's root vouches for nothing of AMD's.
+ * Roots of trust: a vendor's, pinned in this program, and those that the configuration names.
+ * Evidence and collateral carry roots too; they are compared with these, byte for byte, and never
+ * trusted. Each vendor's evidence has a set of its own: Intel's root vouches for nothing of AMD's.
  */
 #ifndef COLLATERAL_ROOT_SET_H
 #define COLLATERAL_ROOT_SET_H

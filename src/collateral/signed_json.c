@@ -23,7 +23,8 @@ static uint8_t scanner_peek(const struct scanner *s)
 
 static void skip_space(struct scanner *s)
 {
-    for (uint8_t c = scanner_peek(s); c == ' ' || c == '\t' || c == '\n' || c == '\r'; c = scanner_peek(s))
+    for (uint8_t c = scanner_peek(s); c == ' ' || c == '\t' || c == '\n' || c == '\r';
+         c = scanner_peek(s))
         reader_u8(&s->r);
 }
 
@@ -33,10 +34,15 @@ static void expect(struct scanner *s, uint8_t c)
     reader_require(&s->r, reader_u8(&s->r) == c);
 }
 
-/* Inside a string all but its end, escapes and controls; outside, structure and strings are looked at. */
-static const bool in_string[256] = { [0x20 ... '!'] = true, ['#' ... '['] = true, [']' ... 0xff] = true };
-static const bool of_no_interest[256] = { [1 ... '!'] = true, ['#' ... '*'] = true, [','] = true, ['/' ... 'Z'] = true,
-                                          ['\\'] = true, ['^' ... 'z'] = true, ['|'] = true, ['~' ... 0xff] = true };
+/* Inside a string all but its end, escapes and controls; outside, structure and strings are looked
+ * at. */
+static const bool in_string[256] = { [0x20 ... '!'] = true,
+                                     ['#' ... '['] = true,
+                                     [']' ... 0xff] = true };
+static const bool of_no_interest[256] = {
+    [1 ... '!'] = true, ['#' ... '*'] = true, [','] = true, ['/' ... 'Z'] = true,
+    ['\\'] = true,      ['^' ... 'z'] = true, ['|'] = true, ['~' ... 0xff] = true
+};
 
 /* The rest of a string, whose opening quote is read; its raw text without the quotes. */
 static struct span string_rest(struct scanner *s)
@@ -54,7 +60,8 @@ static struct span string_rest(struct scanner *s)
     return span_head(span_tail(s->text, start), scanner_at(s) - start - 1);
 }
 
-/* Outside strings these documents hold structure and plain unsigned integers: a sign or a point is malformed. */
+/* Outside strings these documents hold structure and plain unsigned integers: a sign or a point is
+ * malformed. */
 static bool fits_outside_strings(uint8_t c)
 {
     return c != '-' && c != '+' && c != '.' && c != 0;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The envelope of Intel's signed documents: {"tcbInfo":{...},"signature":"<128 hex digits>"}, the two
- * members in either order. The signature covers the inner object's exact bytes as served, so they are
- * cut out by a scanner that knows strings, escapes and brackets, and are parsed only once verified.
+ * The envelope of Intel's signed documents: {"tcbInfo":{...},"signature":"<128 hex digits>"}, the
+ * two members in either order. The signature covers the inner object's exact bytes as served, so
+ * they are cut out by a scanner that knows strings, escapes and brackets, and are parsed only once
+ * verified.
  */
 #ifndef COLLATERAL_SIGNED_JSON_H
 #define COLLATERAL_SIGNED_JSON_H

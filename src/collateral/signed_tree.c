@@ -13,7 +13,9 @@ struct parse {
 };
 
 static const bool blank[256] = { [' '] = true, ['\t'] = true, ['\n'] = true, ['\r'] = true };
-static const bool plain[256] = { [' ' ... '!'] = true, ['#' ... '['] = true, [']' ... 0xff] = true };
+static const bool plain[256] = { [' ' ... '!'] = true,
+                                 ['#' ... '['] = true,
+                                 [']' ... 0xff] = true };
 static const bool digit[256] = { ['0' ... '9'] = true };
 
 static void skip_blank(struct parse *p)
@@ -63,8 +65,10 @@ static struct span read_quoted(struct parse *p)
     size_t len = reader_while(&p->r, plain).len;
 
     for (uint8_t c = reader_u8(&p->r); !p->r.failed && c != '"'; c = reader_u8(&p->r)) {
-        static const bool escaped[256] = { ['"'] = true, ['\\'] = true, ['/'] = true, ['b'] = true, ['f'] = true,
-                                           ['n'] = true, ['r'] = true,  ['t'] = true, ['u'] = true };
+        static const bool escaped[256] = {
+            ['"'] = true, ['\\'] = true, ['/'] = true, ['b'] = true, ['f'] = true,
+            ['n'] = true, ['r'] = true,  ['t'] = true, ['u'] = true
+        };
         reader_require(&p->r, c == '\\' && escaped[reader_u8(&p->r)]);
         len += 2 + reader_while(&p->r, plain).len;
     }
@@ -223,7 +227,8 @@ const struct tree_value *tree_root(const struct tree *t)
     return t->values;
 }
 
-const struct tree_value *tree_next(const struct tree_value *owner, const struct tree_value *last, uint32_t *place)
+const struct tree_value *tree_next(const struct tree_value *owner, const struct tree_value *last,
+                                   uint32_t *place)
 {
     *place = last ? *place + 1 : 0;
     if (*place >= owner->count)
@@ -237,7 +242,8 @@ const struct tree_value *tree_member(const struct tree_value *owner, const char 
 
     if (owner->kind != TREE_OBJECT)
         return NULL;
-    for (const struct tree_value *v = tree_next(owner, NULL, &place); v; v = tree_next(owner, v, &place))
+    for (const struct tree_value *v = tree_next(owner, NULL, &place); v;
+         v = tree_next(owner, v, &place))
         if (span_equal_str(v->name, name))
             return v;
     return NULL;
@@ -259,8 +265,8 @@ static struct err wrong(const char *what)
     return (struct err){ .kind = FAIL_INPUT, .what = what };
 }
 
-fallible tree_get(const struct tree_value *owner, const char *name, enum tree_kind kind, const char *what,
-                  const struct tree_value **out)
+fallible tree_get(const struct tree_value *owner, const char *name, enum tree_kind kind,
+                  const char *what, const struct tree_value **out)
 {
     const struct tree_value *v = tree_member(owner, name);
 
@@ -270,14 +276,16 @@ fallible tree_get(const struct tree_value *owner, const char *name, enum tree_ki
     return OK;
 }
 
-fallible tree_get_text(const struct tree_value *owner, const char *name, const char *what, struct span *out)
+fallible tree_get_text(const struct tree_value *owner, const char *name, const char *what,
+                       struct span *out)
 {
     const struct tree_value *v = tree_member(owner, name);
 
     return v && tree_text(v, out) ? OK : wrong(what);
 }
 
-fallible tree_get_u64(const struct tree_value *owner, const char *name, uint64_t max, const char *what, uint64_t *out)
+fallible tree_get_u64(const struct tree_value *owner, const char *name, uint64_t max,
+                      const char *what, uint64_t *out)
 {
     const struct tree_value *v = tree_member(owner, name);
     uint64_t number = 0;

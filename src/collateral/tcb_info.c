@@ -20,7 +20,8 @@ void tcb_info_free(struct tcb_info *t)
 }
 
 /* Version 3: sixteen objects, neither more nor fewer: a short list must not skip components. */
-static fallible components_parse(const struct tree_value *tcb, const char *name, uint8_t out[TCB_COMPONENTS])
+static fallible components_parse(const struct tree_value *tcb, const char *name,
+                                 uint8_t out[TCB_COMPONENTS])
 {
     const struct tree_value *list, *component = NULL;
     uint32_t place = 0;
@@ -32,7 +33,8 @@ static fallible components_parse(const struct tree_value *tcb, const char *name,
         uint64_t svn;
         if (component->kind != TREE_OBJECT)
             return FAIL(INPUT, "a component is not an object");
-        TRY(tree_get_u64(component, "svn", UINT8_MAX, "a component's svn is missing or no 8-bit number", &svn));
+        TRY(tree_get_u64(component, "svn", UINT8_MAX,
+                         "a component's svn is missing or no 8-bit number", &svn));
         out[place] = (uint8_t)svn;
     }
     return OK;
@@ -46,13 +48,15 @@ static fallible members_parse(const struct tree_value *tcb, uint8_t out[TCB_COMP
         uint64_t svn;
         name[10] = (char)('0' + (i + 1) / 10);
         name[11] = (char)('0' + (i + 1) % 10);
-        TRY(tree_get_u64(tcb, name, UINT8_MAX, "a component's svn is missing or no 8-bit number", &svn));
+        TRY(tree_get_u64(tcb, name, UINT8_MAX, "a component's svn is missing or no 8-bit number",
+                         &svn));
         out[i] = (uint8_t)svn;
     }
     return OK;
 }
 
-static fallible level_parse(const struct tree_value *level, const struct tcb_info *t, struct tcb_level *out)
+static fallible level_parse(const struct tree_value *level, const struct tcb_info *t,
+                            struct tcb_level *out)
 {
     const struct tree_value *tcb;
     uint64_t pce_svn;
@@ -69,7 +73,8 @@ static fallible level_parse(const struct tree_value *level, const struct tcb_inf
     return level_facts_parse(level, &out->facts);
 }
 
-/* The order of the list only; whether a platform reaches a level is decided component by component. */
+/* The order of the list only; whether a platform reaches a level is decided component by component.
+ */
 static int level_order(const void *a, const void *b)
 {
     const struct tcb_level *left = a, *right = b;
@@ -104,7 +109,8 @@ static fallible module_parse(const struct tree_value *object, struct tdx_module 
 {
     TRY(signed_hex_get(object, "mrsigner", out->mrsigner, sizeof(out->mrsigner)));
     TRY(signed_hex_get(object, "attributes", out->attributes, sizeof(out->attributes)));
-    return signed_hex_get(object, "attributesMask", out->attributes_mask, sizeof(out->attributes_mask));
+    return signed_hex_get(object, "attributesMask", out->attributes_mask,
+                          sizeof(out->attributes_mask));
 }
 
 static fallible identity_parse(const struct tree_value *object, struct tdx_module_identity *out)
@@ -175,7 +181,8 @@ static fallible content_parse(const struct tree_value *root, struct tcb_info *t)
     TRY(signed_hex_get(root, "fmspc", t->fmspc, sizeof(t->fmspc)));
     TRY(signed_hex_get(root, "pceId", t->pce_id, sizeof(t->pce_id)));
     TRY(tree_get_u64(root, "tcbType", 0, "tcbType is missing or not 0", &type));
-    TRY(tree_get_u64(root, "tcbEvaluationDataNumber", UINT32_MAX, "tcbEvaluationDataNumber is missing or no number", &number));
+    TRY(tree_get_u64(root, "tcbEvaluationDataNumber", UINT32_MAX,
+                     "tcbEvaluationDataNumber is missing or no number", &number));
     t->evaluation_number = (uint32_t)number;
     TRY(levels_parse(root, t));
     if (!t->is_tdx)

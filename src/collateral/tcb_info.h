@@ -3,8 +3,8 @@
  * TCB info: Intel's signed list of the TCB levels of one platform kind (PCS API, "Get TCB Info"),
  * version 3, and version 2 for SGX.
  *
- * tcb_info_parse() takes the inner object, whose signature the caller has verified over the same bytes
- * (collateral/signed_json.h). It keeps nothing of the text.
+ * tcb_info_parse() takes the inner object, whose signature the caller has verified over the same
+ * bytes (collateral/signed_json.h). It keeps nothing of the text.
  */
 #ifndef COLLATERAL_TCB_INFO_H
 #define COLLATERAL_TCB_INFO_H

@@ -9,12 +9,14 @@ static const struct status_row {
     [TCB_UP_TO_DATE] = { "UpToDate", true, true, true },
     [TCB_SW_HARDENING_NEEDED] = { "SWHardeningNeeded", true, false, false },
     [TCB_CONFIGURATION_NEEDED] = { "ConfigurationNeeded", true, true, false },
-    [TCB_CONFIGURATION_AND_SW_HARDENING_NEEDED] = { "ConfigurationAndSWHardeningNeeded", true, false, false },
+    [TCB_CONFIGURATION_AND_SW_HARDENING_NEEDED] = { "ConfigurationAndSWHardeningNeeded", true,
+                                                    false, false },
     [TCB_OUT_OF_DATE] = { "OutOfDate", true, true, true },
     [TCB_OUT_OF_DATE_CONFIGURATION_NEEDED] = { "OutOfDateConfigurationNeeded", true, true, false },
     [TCB_REVOKED] = { "Revoked", true, true, true },
     [TCB_TD_RELAUNCH_ADVISED] = { "TDRelaunchAdvised", false, false, false },
-    [TCB_TD_RELAUNCH_ADVISED_CONFIGURATION_NEEDED] = { "TDRelaunchAdvisedConfigurationNeeded", false, false, false },
+    [TCB_TD_RELAUNCH_ADVISED_CONFIGURATION_NEEDED] = { "TDRelaunchAdvisedConfigurationNeeded",
+                                                       false, false, false },
 };
 
 #define ROWS (sizeof(rows) / sizeof(*rows))

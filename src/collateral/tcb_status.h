@@ -6,7 +6,8 @@
 #include "base/span.h"
 
 enum tcb_status {
-    TCB_UNRECOGNIZED, /* a word that this version does not know: harmless until its level is selected */
+    TCB_UNRECOGNIZED, /* a word that this version does not know: harmless until its level is
+                         selected */
     TCB_UP_TO_DATE,
     TCB_SW_HARDENING_NEEDED,
     TCB_CONFIGURATION_NEEDED,

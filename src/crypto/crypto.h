@@ -16,8 +16,9 @@ enum crypto_memory {
 
 fallible crypto_start(enum crypto_memory memory);
 
-/* In place of it, for a library in another's program, which only verifies: OpenSSL's objects come from a context of our
- * own, so that what the program configures for itself neither holds for us nor is changed. */
+/* In place of it, for a library in another's program, which only verifies: OpenSSL's objects come
+ * from a context of our own, so that what the program configures for itself neither holds for us
+ * nor is changed. */
 fallible crypto_start_embedded(void);
 
 #endif

@@ -138,7 +138,8 @@ int64_t der_time(struct reader *r)
     put_part(&to, &from, 2, ':');
     put_part(&to, &from, 2, ':');
     put_part(&to, &from, 2, 'Z');
-    bool good = *from == 'Z' && !failed(clock_parse_rfc3339(span_from(text, (size_t)(to - text)), &at));
+    bool good =
+        *from == 'Z' && !failed(clock_parse_rfc3339(span_from(text, (size_t)(to - text)), &at));
     reader_require(r, good);
     return r->failed ? 0 : at;
 }

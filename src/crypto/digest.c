@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* SHA by OpenSSL's low-level functions; deprecated, but not gone, in 3.x. Through EVP a digest of a short text costs
- * three times as much, and in a process just forked the reference counts that it writes cost pages besides. */
+/* SHA by OpenSSL's low-level functions; deprecated, but not gone, in 3.x. Through EVP a digest of a
+ * short text costs three times as much, and in a process just forked the reference counts that it
+ * writes cost pages besides. */
 #define OPENSSL_SUPPRESS_DEPRECATED
 
 #include "crypto/digest.h"

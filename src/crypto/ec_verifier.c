@@ -11,7 +11,8 @@
 #include "crypto/key_internal.h"
 #include "crypto/openssl_internal.h"
 
-/* Many keys never verify anything: the EC_KEY, with its copy of the group, is made at the first use. */
+/* Many keys never verify anything: the EC_KEY, with its copy of the group, is made at the first
+ * use. */
 struct ec_verifier {
     EC_POINT *point;
     _Atomic(EC_KEY *) key;
@@ -100,8 +101,8 @@ fallible ec_verifier_check(struct ec_verifier *v, const struct curve *c, struct 
     return OK;
 }
 
-/* Through EVP_PKEY a P-256 signature costs twice what its mathematics cost, most of it for looking up the algorithm and
- * for DER. The EC_KEY is kept by the EVP_PKEY. */
+/* Through EVP_PKEY a P-256 signature costs twice what its mathematics cost, most of it for looking
+ * up the algorithm and for DER. The EC_KEY is kept by the EVP_PKEY. */
 fallible ec_sign(const struct key *k, struct span hash, struct buf *out)
 {
     const struct curve *c = curve_of(k->kind);

@@ -141,7 +141,8 @@ fallible key_from_private_der(enum private_form form, const struct secret *der, 
     return FAIL(INPUT, "private key of an unknown form");
 }
 
-/* After the version comes the algorithm in PKCS#8, the key itself in SEC1, the modulus in PKCS#1. */
+/* After the version comes the algorithm in PKCS#8, the key itself in SEC1, the modulus in PKCS#1.
+ */
 fallible key_from_der(const struct secret *der, struct key **out)
 {
     struct reader r = reader_of(secret_expose(der));

@@ -12,7 +12,8 @@
 static fallible make(OSSL_PARAM_BLD *build, int selection, EVP_PKEY **out)
 {
     OSSL_PARAM *params owned(OSSL_PARAM_free) = OSSL_PARAM_BLD_to_param(build);
-    EVP_PKEY_CTX *ctx owned(EVP_PKEY_CTX_free) = EVP_PKEY_CTX_new_from_name(crypto_context(), "RSA", NULL);
+    EVP_PKEY_CTX *ctx owned(EVP_PKEY_CTX_free) =
+        EVP_PKEY_CTX_new_from_name(crypto_context(), "RSA", NULL);
     EVP_PKEY *pkey = NULL;
 
     if (!params || !ctx || EVP_PKEY_fromdata_init(ctx) != 1)

@@ -25,20 +25,22 @@ static const char *digest_name(enum digest_kind kind)
     return kind == DIGEST_SHA384 ? "SHA384" : "SHA256";
 }
 
-static fallible hmac(enum digest_kind kind, const struct secret *key, struct span in, uint8_t out[DIGEST_MAX])
+static fallible hmac(enum digest_kind kind, const struct secret *key, struct span in,
+                     uint8_t out[DIGEST_MAX])
 {
     struct span k = secret_expose(key);
     size_t len = 0;
 
-    if (!EVP_Q_mac(NULL, "HMAC", NULL, digest_name(kind), NULL, k.at, k.len, in.at, in.len, out, DIGEST_MAX, &len) ||
+    if (!EVP_Q_mac(NULL, "HMAC", NULL, digest_name(kind), NULL, k.at, k.len, in.at, in.len, out,
+                   DIGEST_MAX, &len) ||
         len != digest_size(kind))
         return FAIL(SYSTEM, "HMAC failed");
     return OK;
 }
 
 /* KDFa: one block is enough for every length that is asked for here. */
-static fallible kdf_a(enum digest_kind kind, const struct secret *seed, struct span label, struct span context, unsigned bits,
-                      struct secret **out)
+static fallible kdf_a(enum digest_kind kind, const struct secret *seed, struct span label,
+                      struct span context, unsigned bits, struct secret **out)
 {
     struct buf in owned(buf_done) = buf_of(INPUT_MAX);
     uint8_t block[DIGEST_MAX];
@@ -71,9 +73,11 @@ static bool set_oaep(EVP_PKEY_CTX *ctx, const EVP_MD *md)
     return true;
 }
 
-static fallible seed_rsa(const struct tpm_credential_key *k, struct secret **seed, struct buf *encrypted)
+static fallible seed_rsa(const struct tpm_credential_key *k, struct secret **seed,
+                         struct buf *encrypted)
 {
-    EVP_PKEY_CTX *ctx owned(EVP_PKEY_CTX_free) = EVP_PKEY_CTX_new_from_pkey(NULL, key_pkey(k->ek), NULL);
+    EVP_PKEY_CTX *ctx owned(EVP_PKEY_CTX_free) =
+        EVP_PKEY_CTX_new_from_pkey(NULL, key_pkey(k->ek), NULL);
     struct secret *made owned(secret_free) = NULL;
     size_t len = (key_bits(k->ek) + 7) / 8;
     uint8_t *to = buf_extend(encrypted, len);
@@ -89,10 +93,12 @@ static fallible seed_rsa(const struct tpm_credential_key *k, struct secret **see
 }
 
 /* KDFe over the shared x, and the ephemeral point. */
-static fallible seed_ecc(const struct tpm_credential_key *k, struct secret **seed, struct buf *encrypted)
+static fallible seed_ecc(const struct tpm_credential_key *k, struct secret **seed,
+                         struct buf *encrypted)
 {
     struct key *ephemeral owned(key_free) = NULL;
-    struct secret *z owned(secret_free) = NULL, *made owned(secret_free) = secret_new(digest_size(k->name_alg));
+    struct secret *z owned(secret_free) = NULL,
+                     *made owned(secret_free) = secret_new(digest_size(k->name_alg));
     struct buf own owned(buf_done) = buf_of(POINT_MAX), peer owned(buf_done) = buf_of(POINT_MAX);
     static const uint8_t counter[] = { 0, 0, 0, 1 };
 
@@ -102,9 +108,11 @@ static fallible seed_ecc(const struct tpm_credential_key *k, struct secret **see
     if (!made)
         return FAIL(SYSTEM, "secure memory is exhausted");
     size_t size = (own.len - 1) / 2;
-    struct span x = span_head(span_tail(buf_span(&own), 1), size), y = span_tail(buf_span(&own), 1 + size);
+    struct span x = span_head(span_tail(buf_span(&own), 1), size),
+                y = span_tail(buf_span(&own), 1 + size);
     struct span peer_x = span_head(span_tail(buf_span(&peer), 1), size);
-    const struct span parts[] = { SPAN_OF(counter), secret_expose(z), SPAN_OF(label_identity), x, peer_x };
+    const struct span parts[] = { SPAN_OF(counter), secret_expose(z), SPAN_OF(label_identity), x,
+                                  peer_x };
     TRY(digest_of_all(k->name_alg, parts, sizeof(parts) / sizeof(*parts), secret_fill(made)));
     write_u16be(encrypted, (uint16_t)size);
     buf_add(encrypted, x);
@@ -118,28 +126,32 @@ static fallible identity_encrypt(const struct secret *key, struct span secret, s
 {
     static const uint8_t iv[16];
     EVP_CIPHER_CTX *ctx owned(EVP_CIPHER_CTX_free) = EVP_CIPHER_CTX_new();
-    const EVP_CIPHER *cipher = secret_len(key) == AES_BYTES_MAX ? EVP_aes_256_cfb128() : EVP_aes_128_cfb128();
+    const EVP_CIPHER *cipher =
+        secret_len(key) == AES_BYTES_MAX ? EVP_aes_256_cfb128() : EVP_aes_128_cfb128();
     uint8_t plain[IDENTITY_MAX] = { (uint8_t)(secret.len >> 8), (uint8_t)secret.len };
     size_t size = 2 + secret.len;
     int len = 0;
 
     memcpy(plain + 2, secret.at, secret.len);
     uint8_t *to = buf_extend(out, size);
-    bool done = to && ctx && EVP_EncryptInit_ex(ctx, cipher, NULL, secret_expose(key).at, iv) == 1 &&
+    bool done = to && ctx &&
+                EVP_EncryptInit_ex(ctx, cipher, NULL, secret_expose(key).at, iv) == 1 &&
                 EVP_EncryptUpdate(ctx, to, &len, plain, (int)size) == 1 && (size_t)len == size;
     wipe(plain, sizeof(plain));
     return done ? OK : FAIL(SYSTEM, "cannot encrypt the credential");
 }
 
-static fallible seal(const struct tpm_credential_key *k, const struct secret *seed, struct span name, struct span secret,
-                     struct buf *id_object)
+static fallible seal(const struct tpm_credential_key *k, const struct secret *seed,
+                     struct span name, struct span secret, struct buf *id_object)
 {
     struct secret *storage owned(secret_free) = NULL, *integrity owned(secret_free) = NULL;
-    struct buf identity owned(buf_done) = buf_of(IDENTITY_MAX), outer owned(buf_done) = buf_of(INPUT_MAX);
+    struct buf identity owned(buf_done) = buf_of(IDENTITY_MAX),
+                        outer owned(buf_done) = buf_of(INPUT_MAX);
     uint8_t mac[DIGEST_MAX];
 
     TRY(kdf_a(k->name_alg, seed, SPAN_OF(label_storage), name, k->aes_bits, &storage));
-    TRY(kdf_a(k->name_alg, seed, SPAN_OF(label_integrity), (struct span){ 0 }, (unsigned)digest_size(k->name_alg) * 8, &integrity));
+    TRY(kdf_a(k->name_alg, seed, SPAN_OF(label_integrity), (struct span){ 0 },
+              (unsigned)digest_size(k->name_alg) * 8, &integrity));
     TRY(identity_encrypt(storage, secret, &identity));
     buf_add(&outer, buf_span(&identity));
     buf_add(&outer, name);
@@ -151,17 +163,20 @@ static fallible seal(const struct tpm_credential_key *k, const struct secret *se
     return buf_check(id_object);
 }
 
-fallible tpm_credential_make(const struct tpm_credential_key *k, struct span object_name, struct span secret,
-                             struct buf *id_object, struct buf *encrypted_seed)
+fallible tpm_credential_make(const struct tpm_credential_key *k, struct span object_name,
+                             struct span secret, struct buf *id_object, struct buf *encrypted_seed)
 {
     struct secret *seed owned(secret_free) = NULL;
 
     if (k->name_alg != DIGEST_SHA256 && k->name_alg != DIGEST_SHA384)
         return FAIL(INPUT, "the endorsement key's name is by neither SHA-256 nor SHA-384");
     if (k->aes_bits != 128 && k->aes_bits != 256)
-        return FAIL(INPUT, "the endorsement key's symmetric algorithm is neither AES-128 nor AES-256");
-    if (!secret.len || secret.len > TPM_CREDENTIAL_SECRET_MAX || secret.len > digest_size(k->name_alg))
+        return FAIL(INPUT,
+                    "the endorsement key's symmetric algorithm is neither AES-128 nor AES-256");
+    if (!secret.len || secret.len > TPM_CREDENTIAL_SECRET_MAX ||
+        secret.len > digest_size(k->name_alg))
         return FAIL(INPUT, "a credential has 1 to 32 bytes");
-    TRY(key_kind_of(k->ek) == KEY_RSA ? seed_rsa(k, &seed, encrypted_seed) : seed_ecc(k, &seed, encrypted_seed));
+    TRY(key_kind_of(k->ek) == KEY_RSA ? seed_rsa(k, &seed, encrypted_seed)
+                                      : seed_ecc(k, &seed, encrypted_seed));
     return seal(k, seed, object_name, secret, id_object);
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The maker's side of TPM credential activation (TPM 2.0 Library part 1, section 24, "Credential Protection"): a secret
- * that only the TPM with this endorsement key opens, and only while it holds the object of this name. The name goes
- * into both keys, so it must be the one that the caller computed.
+ * The maker's side of TPM credential activation (TPM 2.0 Library part 1, section 24, "Credential
+ * Protection"): a secret that only the TPM with this endorsement key opens, and only while it holds
+ * the object of this name. The name goes into both keys, so it must be the one that the caller
+ * computed.
  */
 #ifndef CRYPTO_TPM_CREDENTIAL_H
 #define CRYPTO_TPM_CREDENTIAL_H
@@ -19,7 +20,7 @@ struct tpm_credential_key {
 };
 
 /* Contents of TPM2B_ID_OBJECT and of TPM2B_ENCRYPTED_SECRET. */
-fallible tpm_credential_make(const struct tpm_credential_key *k, struct span object_name, struct span secret,
-                             struct buf *id_object, struct buf *encrypted_seed);
+fallible tpm_credential_make(const struct tpm_credential_key *k, struct span object_name,
+                             struct span secret, struct buf *id_object, struct buf *encrypted_seed);
 
 #endif

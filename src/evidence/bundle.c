@@ -43,7 +43,8 @@ void bundle_done(struct bundle *b)
 
 static fallible indicator_check(const json_t *indicator)
 {
-    if (indicator && (!json_is_integer(indicator) || !(json_integer_value(indicator) & INDICATOR_EVIDENCE)))
+    if (indicator &&
+        (!json_is_integer(indicator) || !(json_integer_value(indicator) & INDICATOR_EVIDENCE)))
         return FAIL(INPUT, "the wrapper says that its content is not evidence");
     return OK;
 }
@@ -66,7 +67,8 @@ static fallible record_parse(const json_t *record, struct bundle *b)
         struct bundle_piece *piece = &b->pieces[b->count++];
         piece->kind = piece_types[i].kind;
         piece->owned_bytes = buf_of(piece_types[i].size_max);
-        TRY(base64url_parse(span_from(json_string_value(value), json_string_length(value)), &piece->owned_bytes));
+        TRY(base64url_parse(span_from(json_string_value(value), json_string_length(value)),
+                            &piece->owned_bytes));
         TRY(buf_check(&piece->owned_bytes));
         piece->bytes = buf_span(&piece->owned_bytes);
         return OK;
@@ -80,7 +82,8 @@ static fallible collection_parse(const json_t *root, struct bundle *b)
     json_t *member;
 
     b->collection = true;
-    json_object_foreach((json_t *)root, name, member) {
+    json_object_foreach((json_t *)root, name, member)
+    {
         if (strcmp(name, COLLECTION_TYPE) == 0) {
             if (!json_is_string(member))
                 return FAIL(INPUT, "collection type is not a string");

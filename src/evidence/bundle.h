@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Evidence on the wire: a RATS Conceptual Message Wrapper (RFC 9999) in JSON form, that is a record
- * ["<media type>", "<base64url>"] or a collection of records; or a bare piece, as tools have in files,
- * told by its own structure. The media type says only what the sender means: the piece itself decides, and
- * must agree.
+ * ["<media type>", "<base64url>"] or a collection of records; or a bare piece, as tools have in
+ * files, told by its own structure. The media type says only what the sender means: the piece
+ * itself decides, and must agree.
  */
 #ifndef EVIDENCE_BUNDLE_H
 #define EVIDENCE_BUNDLE_H
@@ -24,7 +24,7 @@ enum piece_kind {
 struct bundle {
     struct bundle_piece {
         enum piece_kind kind;
-        struct span bytes;   /* into `owned_bytes`, or the input for a bare piece */
+        struct span bytes; /* into `owned_bytes`, or the input for a bare piece */
         struct buf owned_bytes;
     } pieces[BUNDLE_PIECES_MAX];
     size_t count;

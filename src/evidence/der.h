@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The little of DER (X.690) that certificate extensions need: one tag-length-value at a time, on top
- * of the reader, whose failure sticks. Only single-byte tags and minimal definite lengths exist here.
+ * The little of DER (X.690) that certificate extensions need: one tag-length-value at a time, on
+ * top of the reader, whose failure sticks. Only single-byte tags and minimal definite lengths exist
+ * here.
  */
 #ifndef EVIDENCE_DER_H
 #define EVIDENCE_DER_H

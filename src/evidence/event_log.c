@@ -63,7 +63,8 @@ const char *event_type_name(uint32_t type)
 /* Windows writes EV_NO_ACTION events that belong to no register. */
 static bool index_allowed(const struct event *e)
 {
-    return e->index < EVENT_REGISTERS || (e->index == EVENT_REGISTER_NONE && e->type == EV_NO_ACTION);
+    return e->index < EVENT_REGISTERS ||
+           (e->index == EVENT_REGISTER_NONE && e->type == EV_NO_ACTION);
 }
 
 static void legacy_take(struct reader *r, struct event *e)
@@ -143,7 +144,8 @@ static size_t block_trimmed(struct span block)
     return len;
 }
 
-/* Firmware keeps a log in an area that it has filled with FF or with zeros: the length without those. */
+/* Firmware keeps a log in an area that it has filled with FF or with zeros: the length without
+ * those. */
 static size_t length_trimmed(struct span in)
 {
     size_t end = in.len, kept = 0;

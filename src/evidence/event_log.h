@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Boot event logs: the TCG's for TPMs (SHA-1 form of 1.2, and crypto-agile) and the confidential computing event log
- * (CCEL), which is the crypto-agile form with its own register numbers. A log says how registers got their values; what
- * it says is worth nothing until its replay gives the values that a quote vouches for (verify/event_replay.h).
+ * Boot event logs: the TCG's for TPMs (SHA-1 form of 1.2, and crypto-agile) and the confidential
+ * computing event log (CCEL), which is the crypto-agile form with its own register numbers. A log
+ * says how registers got their values; what it says is worth nothing until its replay gives the
+ * values that a quote vouches for (verify/event_replay.h).
  *
- * Nothing is allocated: a parsed log is a span, which was walked once to its end; a cursor walks it again.
+ * Nothing is allocated: a parsed log is a span, which was walked once to its end; a cursor walks it
+ * again.
  */
 #ifndef EVIDENCE_EVENT_LOG_H
 #define EVIDENCE_EVENT_LOG_H
@@ -15,7 +17,8 @@
 #define EVENT_REGISTERS 24
 #define EVENT_REGISTER_NONE UINT32_MAX /* of an EV_NO_ACTION event that belongs to no register */
 
-/* Event types that are treated in their own way (PC Client Platform Firmware Profile, section 10.4.1). */
+/* Event types that are treated in their own way (PC Client Platform Firmware Profile,
+ * section 10.4.1). */
 #define EV_NO_ACTION 0x00000003U
 #define EV_SEPARATOR 0x00000004U
 #define EV_EFI_VARIABLE_DRIVER_CONFIG 0x80000001U
@@ -43,8 +46,8 @@ struct event {
     struct span data; /* not covered by the replay: see event_data_hashed() */
 };
 
-/* The whole log is well formed, or FAIL_INPUT; after the last record there may be padding of FF and zeros. More events or
- * bytes than the maximum: FAIL_LIMIT. */
+/* The whole log is well formed, or FAIL_INPUT; after the last record there may be padding of FF and
+ * zeros. More events or bytes than the maximum: FAIL_LIMIT. */
 fallible event_log_parse(struct span in, struct event_log *out);
 
 struct event_cursor {
@@ -60,7 +63,8 @@ bool event_next(struct event_cursor *c, struct event *out);
 struct span event_digest_of(const struct event *e, uint16_t alg);
 /* The name of the type without "EV_" and in lower case, or NULL. */
 const char *event_type_name(uint32_t type);
-/* The register that "StartupLocality" says PCR 0 started with: 0 where the event says nothing of it. */
+/* The register that "StartupLocality" says PCR 0 started with: 0 where the event says nothing of
+ * it. */
 uint8_t event_startup_locality(const struct event *e);
 
 /* EFI_VARIABLE_DATA, for types whose digest covers the data. */

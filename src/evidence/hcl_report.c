@@ -25,7 +25,8 @@ static fallible hardware_take(struct span area, uint32_t type, struct hcl_report
     h->report = span_head(area, size);
     if (!span_is_zero(span_tail(area, size)))
         return FAIL(INPUT, "the HCL report's TD report is not followed by zeros");
-    h->report_data = span_head(span_tail(area, snp ? SNP_REPORT_DATA_AT : HCL_TD_REPORT_DATA_AT), REPORT_DATA_SIZE);
+    h->report_data = span_head(span_tail(area, snp ? SNP_REPORT_DATA_AT : HCL_TD_REPORT_DATA_AT),
+                               REPORT_DATA_SIZE);
     return OK;
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What the paravisor of an Azure confidential VM keeps in its vTPM at NV index 0x01400001: the report of the hardware,
- * and the runtime data (JSON) whose hash the hardware signed. Parsing only; spans point into the input.
+ * What the paravisor of an Azure confidential VM keeps in its vTPM at NV index 0x01400001: the
+ * report of the hardware, and the runtime data (JSON) whose hash the hardware signed. Parsing only;
+ * spans point into the input.
  */
 #ifndef EVIDENCE_HCL_REPORT_H
 #define EVIDENCE_HCL_REPORT_H

@@ -195,7 +195,8 @@ fallible ima_template_data(const struct ima_entry *e, struct buf *out)
         name_field_add(f.name, out);
         return buf_check(out);
     }
-    if (!span_equal_str(e->template_name, "ima-sig") && !span_equal_str(e->template_name, "ima-buf"))
+    if (!span_equal_str(e->template_name, "ima-sig") &&
+        !span_equal_str(e->template_name, "ima-buf"))
         return FAIL(INPUT, "a template of the IMA list is not known here");
     TRY(ima_file_parse(e, &f));
     TRY(digest_field_add(f.digest, out));

@@ -11,10 +11,21 @@
 static const uint8_t base_oid[] = { 0x2a, 0x86, 0x48, 0x86, 0xf8, 0x4d, 0x01, 0x0d, 0x01 };
 const struct span pck_extension_oid = { base_oid, sizeof(base_oid) };
 
-enum entry { ENTRY_PPID = 1, ENTRY_TCB, ENTRY_PCE_ID, ENTRY_FMSPC, ENTRY_SGX_TYPE, ENTRY_INSTANCE, ENTRY_CONFIGURATION };
-#define MANDATORY (1U << ENTRY_PPID | 1U << ENTRY_TCB | 1U << ENTRY_PCE_ID | 1U << ENTRY_FMSPC | 1U << ENTRY_SGX_TYPE)
+enum entry {
+    ENTRY_PPID = 1,
+    ENTRY_TCB,
+    ENTRY_PCE_ID,
+    ENTRY_FMSPC,
+    ENTRY_SGX_TYPE,
+    ENTRY_INSTANCE,
+    ENTRY_CONFIGURATION
+};
+#define MANDATORY                                                                                  \
+    (1U << ENTRY_PPID | 1U << ENTRY_TCB | 1U << ENTRY_PCE_ID | 1U << ENTRY_FMSPC |                 \
+     1U << ENTRY_SGX_TYPE)
 
-/* The last arcs of an OID below base_oid, or 0 where it is another's. A second one marks the reader as failed. */
+/* The last arcs of an OID below base_oid, or 0 where it is another's. A second one marks the reader
+ * as failed. */
 static uint8_t entry_number(struct reader *r, size_t depth, uint8_t parent, uint32_t *seen)
 {
     struct reader oid = reader_of(der_expect(r, DER_OID));

@@ -4,8 +4,8 @@
  * OID; a duplicate and a missing mandatory value are refused. Copies, because a platform outlives
  * the quote that showed it.
  *
- * pck_peek() finds the extension in a certificate that nobody has verified, without a crypto library:
- * for choosing collateral, never for a decision.
+ * pck_peek() finds the extension in a certificate that nobody has verified, without a crypto
+ * library: for choosing collateral, never for a decision.
  */
 #ifndef EVIDENCE_PCK_EXTENSION_H
 #define EVIDENCE_PCK_EXTENSION_H

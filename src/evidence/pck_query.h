@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What a quote without a PCK certificate (certification data types 1 to 3) says of its platform, as the parameters by
- * which a cache finds the certificate (PCS API v4, Get PCK Certificate). Nothing of it is signed.
+ * What a quote without a PCK certificate (certification data types 1 to 3) says of its platform, as
+ * the parameters by which a cache finds the certificate (PCS API v4, Get PCK Certificate). Nothing
+ * of it is signed.
  */
 #ifndef EVIDENCE_PCK_QUERY_H
 #define EVIDENCE_PCK_QUERY_H

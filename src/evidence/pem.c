@@ -5,7 +5,9 @@
 #include "base/reader.h"
 
 static const bool line_end[256] = { ['\n'] = true, ['\r'] = true };
-static const bool in_line[256] = { [0 ... '\n' - 1] = true, ['\n' + 1 ... '\r' - 1] = true, ['\r' + 1 ... 0xff] = true };
+static const bool in_line[256] = { [0 ... '\n' - 1] = true,
+                                   ['\n' + 1 ... '\r' - 1] = true,
+                                   ['\r' + 1 ... 0xff] = true };
 
 fallible pem_first_certificate(struct span text, struct buf *der)
 {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The first certificate of a PEM text, decoded: for a look at evidence before its chain is verified. */
+/* The first certificate of a PEM text, decoded: for a look at evidence before its chain is
+ * verified. */
 #ifndef EVIDENCE_PEM_H
 #define EVIDENCE_PEM_H
 

@@ -55,7 +55,8 @@ static fallible header_parse(struct reader *r, struct quote_header *out)
     return OK;
 }
 
-static fallible layout_choose(struct reader *r, const struct quote_header *h, const struct quote_layout **out)
+static fallible layout_choose(struct reader *r, const struct quote_header *h,
+                              const struct quote_layout **out)
 {
     uint16_t type = 0;
     uint32_t size = 0;
@@ -77,7 +78,8 @@ static fallible layout_choose(struct reader *r, const struct quote_header *h, co
     return FAIL(INPUT, "quote version, TEE type and body type do not go together");
 }
 
-/* Quoting enclave's report and what certifies it: the tail of both layouts of the signature area. */
+/* Quoting enclave's report and what certifies it: the tail of both layouts of the signature area.
+ */
 static void certification_take(struct reader *r, struct quote *q)
 {
     q->qe_report = reader_take(r, SGX_REPORT_SIZE);
@@ -105,7 +107,8 @@ static fallible auth_parse(struct reader *r, struct quote *q)
     TRY(reader_end(r, "quote's signature area has not the length that it states"));
     if (q->certification_type == QUOTE_CERT_QE_REPORT)
         return FAIL(INPUT, "certification data type 6 is nested");
-    if (q->certification_type < QUOTE_CERT_PPID_PLAIN || q->certification_type > QUOTE_CERT_PLATFORM_MANIFEST)
+    if (q->certification_type < QUOTE_CERT_PPID_PLAIN ||
+        q->certification_type > QUOTE_CERT_PLATFORM_MANIFEST)
         return FAIL(INPUT, "certification data type is unknown");
     return OK;
 }

@@ -3,9 +3,9 @@
  * The frame of an Intel DCAP quote: header, body, and the signature area with the quoting enclave's
  * report and certification data. Versions 3 (SGX), 4 and 5 (SGX and TDX).
  *
- * Parsing checks lengths, versions and types, nothing else: no byte here is trusted yet. Spans point
- * into the input. Bytes after the signature area are allowed (real quotes are padded) and counted;
- * inside it every byte must be accounted for.
+ * Parsing checks lengths, versions and types, nothing else: no byte here is trusted yet. Spans
+ * point into the input. Bytes after the signature area are allowed (real quotes are padded) and
+ * counted; inside it every byte must be accounted for.
  */
 #ifndef EVIDENCE_QUOTE_H
 #define EVIDENCE_QUOTE_H
@@ -21,7 +21,12 @@
 enum quote_tee { QUOTE_SGX, QUOTE_TDX };
 
 /* Numbers of the version 5 format; older versions have them by TEE type. */
-enum quote_body_type { QUOTE_BODY_SGX = 1, QUOTE_BODY_TD_10 = 2, QUOTE_BODY_TD_15 = 3, QUOTE_BODY_TD_15EX = 4 };
+enum quote_body_type {
+    QUOTE_BODY_SGX = 1,
+    QUOTE_BODY_TD_10 = 2,
+    QUOTE_BODY_TD_15 = 3,
+    QUOTE_BODY_TD_15EX = 4
+};
 
 /* Certification data types. */
 enum {
@@ -50,8 +55,8 @@ struct quote {
 
 fallible quote_parse(struct span in, struct quote *out);
 const char *quote_tee_name(enum quote_tee tee); /* "sgx", "tdx" */
-/* True when the bytes can only be meant as a quote: a known version number at the start, or another small one
- * before a known type of attestation key. */
+/* True when the bytes can only be meant as a quote: a known version number at the start, or another
+ * small one before a known type of attestation key. */
 bool quote_looks_like(struct span in);
 
 #endif

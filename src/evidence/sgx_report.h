@@ -12,7 +12,8 @@
 #define SGX_FLAG_DEBUG 0x02 /* in the first byte of ATTRIBUTES */
 
 struct sgx_report {
-    struct span cpusvn, miscselect, isvextprodid, attributes, mrenclave, mrsigner, configid, isvfamilyid, report_data;
+    struct span cpusvn, miscselect, isvextprodid, attributes, mrenclave, mrsigner, configid,
+        isvfamilyid, report_data;
     uint16_t isvprodid, isvsvn, configsvn;
 };
 

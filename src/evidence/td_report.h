@@ -13,8 +13,8 @@
 #define TD_REPORT_15EX_SIZE 885
 
 struct td_report {
-    struct span tee_tcb_svn, mrseam, mrsignerseam, seam_attributes, td_attributes, xfam, mrtd, mrconfigid, mrowner,
-        mrownerconfig, rtmr[4], report_data;
+    struct span tee_tcb_svn, mrseam, mrsignerseam, seam_attributes, td_attributes, xfam, mrtd,
+        mrconfigid, mrowner, mrownerconfig, rtmr[4], report_data;
     struct span tee_tcb_svn_2, mrservicetd;                             /* TD 1.5 */
     struct span td_id, devinfo, service_td_initial, service_td_current; /* TD 1.5 extension */
 };
@@ -25,9 +25,9 @@ struct td_report {
 #define TD_BIT_MIGRATABLE (1ULL << 29)
 #define TD_BIT_PERFMON (1ULL << 63)
 /* Every bit with a published meaning. */
-#define TD_BITS_KNOWN                                                                                                 \
-    (1ULL | 7ULL << 4 | 1ULL << 16 | 1ULL << 17 | 1ULL << 27 | 1ULL << 28 | 1ULL << 29 | 1ULL << 30 | 1ULL << 31 |     \
-     1ULL << 62 | 1ULL << 63)
+#define TD_BITS_KNOWN                                                                              \
+    (1ULL | 7ULL << 4 | 1ULL << 16 | 1ULL << 17 | 1ULL << 27 | 1ULL << 28 | 1ULL << 29 |           \
+     1ULL << 30 | 1ULL << 31 | 1ULL << 62 | 1ULL << 63)
 
 /* The length tells which of the three it is; any other fails. */
 fallible td_report_parse(struct span in, struct td_report *out);

@@ -31,7 +31,8 @@ fallible tpm_evidence_parse(struct span in, struct tpm_evidence *out)
         last = tag;
     }
     TRY(reader_end(&r, "evidence of a TPM is malformed"));
-    if (!e.parts[TPM_PART_QUOTE].len || !e.parts[TPM_PART_SIGNATURE].len || !e.parts[TPM_PART_PCRS].len)
+    if (!e.parts[TPM_PART_QUOTE].len || !e.parts[TPM_PART_SIGNATURE].len ||
+        !e.parts[TPM_PART_PCRS].len)
         return FAIL(INPUT, "evidence of a TPM lacks its quote, its signature or its PCR values");
     *out = e;
     return OK;
@@ -41,7 +42,8 @@ bool tpm_evidence_of_azure(struct span in)
 {
     struct tpm_evidence e;
 
-    return tpm_evidence_looks_like(in) && !failed(tpm_evidence_parse(in, &e)) && e.parts[TPM_PART_HCL_REPORT].len;
+    return tpm_evidence_looks_like(in) && !failed(tpm_evidence_parse(in, &e)) &&
+           e.parts[TPM_PART_HCL_REPORT].len;
 }
 
 fallible tpm_evidence_write(const struct tpm_evidence *e, struct buf *out)

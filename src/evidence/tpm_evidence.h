@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A TPM's evidence as one piece (docs/protocol.md, "Evidence of a TPM"): "WTPM" and the version 1, then parts, each
- * a tag byte, a length of four bytes, big-endian, and the bytes. Tags ascend, so each part is there at most once.
+ * A TPM's evidence as one piece (docs/protocol.md, "Evidence of a TPM"): "WTPM" and the version 1,
+ * then parts, each a tag byte, a length of four bytes, big-endian, and the bytes. Tags ascend, so
+ * each part is there at most once.
  *
- * PCR values are one run of bytes in the order of the quote's own selection, so a value of a PCR that was not quoted
- * has no place to stand in.
+ * PCR values are one run of bytes in the order of the quote's own selection, so a value of a PCR
+ * that was not quoted has no place to stand in.
  */
 #ifndef EVIDENCE_TPM_EVIDENCE_H
 #define EVIDENCE_TPM_EVIDENCE_H

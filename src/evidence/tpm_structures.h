@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Structures of TPM 2.0 (Trusted Platform Module Library, part 2) as a TPM marshals them: big-endian, each length in front.
- * Parsing only; a parsed structure holds spans into its input.
+ * Structures of TPM 2.0 (Trusted Platform Module Library, part 2) as a TPM marshals them:
+ * big-endian, each length in front. Parsing only; a parsed structure holds spans into its input.
  */
 #ifndef EVIDENCE_TPM_STRUCTURES_H
 #define EVIDENCE_TPM_STRUCTURES_H

@@ -151,7 +151,7 @@ static bool refuse(struct http_connection *c, struct refusal r)
 {
     set_waiting(c, false);
     c->exchange->last = true; /* where the next request begins is not known */
-    bool (*foreign)(struct http_exchange *x, int status) = c->loop->settings->foreign_error;
+    bool (*foreign)(struct http_exchange * x, int status) = c->loop->settings->foreign_error;
     if (r.status != 413 || !foreign || !foreign(c->exchange, r.status))
         exchange_refuse(c->exchange, r);
     return answer_here(c);
@@ -325,7 +325,8 @@ bool connection_handed_back(struct http_connection *c)
     return false;
 }
 
-/* Its handler has it: whoever hands it back is to wake us. It may be handed back, and closed, in here. */
+/* Its handler has it: whoever hands it back is to wake us. It may be handed back, and closed, in
+ * here. */
 static void turn_deaf(struct http_connection *c)
 {
     struct loop *l = c->loop;

@@ -32,7 +32,7 @@ struct http_exchange {
     bool headers_bad, cacheable;
     bool answered;
     bool head_only; /* HEAD: the body is measured, not sent */
-    bool last; /* the connection ends after the answer */
+    bool last;      /* the connection ends after the answer */
 };
 
 void exchange_free(struct http_exchange *x);

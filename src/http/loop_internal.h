@@ -5,10 +5,10 @@
  * alone (its exchange, output and transport), so a vanished client is only noticed afterwards and
  * nothing can be freed under a handler.
  *
- * A connection that only waits for its next request is handed back quietly: the event thread takes it
- * back when it wakes for that request, or for anything else. Waking it for the sake of the hand-back
- * alone costs a thread switch and four system calls for each request. One that the event thread has
- * stopped to listen to is `deaf`: as long as there are such, every hand-back wakes.
+ * A connection that only waits for its next request is handed back quietly: the event thread takes
+ * it back when it wakes for that request, or for anything else. Waking it for the sake of the
+ * hand-back alone costs a thread switch and four system calls for each request. One that the event
+ * thread has stopped to listen to is `deaf`: as long as there are such, every hand-back wakes.
  */
 #ifndef HTTP_LOOP_INTERNAL_H
 #define HTTP_LOOP_INTERNAL_H
@@ -100,12 +100,12 @@ void connection_close(struct http_connection *c);
 /* True: it lives and has nothing to read that came before now. */
 bool connection_handed_back(struct http_connection *c);
 bool connection_is_idle(const struct http_connection *c);
-/* From a pool thread: the handler is done. `quiet`: all is sent, and nothing else is to be done before
- * the next request. */
+/* From a pool thread: the handler is done. `quiet`: all is sent, and nothing else is to be done
+ * before the next request. */
 void loop_hand_back(struct loop *l, struct http_connection *c, bool quiet);
 enum taken_back { NOT_BACK, BACK_READY, BACK_DONE };
-/* What became of `mine` (may be NULL): it was not among them; it waits for its next request; or it was dealt
- * with, and may be closed. */
+/* What became of `mine` (may be NULL): it was not among them; it waits for its next request; or it
+ * was dealt with, and may be closed. */
 enum taken_back loop_take_back(struct loop *l, const struct http_connection *mine);
 
 #endif

@@ -7,8 +7,9 @@
  *
  * Bounded everywhere: connections, header and body sizes, one deadline for the whole of a request
  * (a slow drip is cut), a queue for the pool (full: 503 with Retry-After). The handler sees only
- * complete requests. HEAD is answered as GET, without the body. Every answer carries X-Request-Id; errors are problem+json. No path, query or
- * header value of a request is logged but the matched route's pattern.
+ * complete requests. HEAD is answered as GET, without the body. Every answer carries X-Request-Id;
+ * errors are problem+json. No path, query or header value of a request is logged but the matched
+ * route's pattern.
  */
 #ifndef HTTP_SERVER_H
 #define HTTP_SERVER_H

@@ -4,7 +4,8 @@
  * linted, docs/claims.md is checked, and verifiers are held to what they may say. Claims are one
  * flat JSON object; names are those of the hardware's own structures in lower case.
  *
- * Canonical forms: bytes are lower-case hex, mostly of fixed length; times RFC 3339 in UTC; numbers unsigned.
+ * Canonical forms: bytes are lower-case hex, mostly of fixed length; times RFC 3339 in UTC; numbers
+ * unsigned.
  */
 #ifndef POLICY_CLAIM_H
 #define POLICY_CLAIM_H
@@ -22,7 +23,7 @@ enum claim_type {
 };
 
 struct claim_row {
-    const char *name;    /* a star at its end: a number from 0 to 23, "pcr_sha256_7" */
+    const char *name; /* a star at its end: a number from 0 to 23, "pcr_sha256_7" */
     enum claim_type type;
     uint32_t size;       /* CLAIM_HEX: bytes, 0 where they vary; CLAIM_NUMBER: bits; else 0 */
     const char *values;  /* CLAIM_TEXT with a closed set: "sgx tdx"; CLAIM_EVENT_LIST: the members
@@ -33,10 +34,11 @@ struct claim_row {
 
 extern const struct claim_row claim_table[]; /* ends with name NULL */
 
-/* A claim of one piece of a bundle has the piece's kind before it, "tdx.mrtd". NULL when there is no such claim. */
+/* A claim of one piece of a bundle has the piece's kind before it, "tdx.mrtd". NULL when there is
+ * no such claim. */
 const struct claim_row *claim_find(struct span name);
-/* The row of a name that stands in no row literally, malloc'ed under that name: NULL when memory is short or there is
- * no such claim. Of a bundle's piece it says where bundles are. */
+/* The row of a name that stands in no row literally, malloc'ed under that name: NULL when memory is
+ * short or there is no such claim. Of a bundle's piece it says where bundles are. */
 struct claim_row *claim_named(struct span name);
 void claim_named_free(struct claim_row *row);
 

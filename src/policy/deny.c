@@ -169,7 +169,8 @@ static bool entry_fits(enum deny_kind kind, struct span value, const json_t *cla
 {
     const char *key;
     const json_t *claim;
-    json_object_foreach ((json_t *)claims, key, claim) {
+    json_object_foreach((json_t *)claims, key, claim)
+    {
         for (size_t i = 0; i < CLAIMS_MAX && kinds[kind].claims[i].claim; i++)
             if (is_claim(key, kinds[kind].claims[i].claim) &&
                 fits_value(kinds[kind].claims[i].fit, value, claim))

@@ -23,7 +23,8 @@ struct policy {
     json_t *document;
     struct node *nodes; /* nodes[0] is the top group */
     size_t count;
-    struct claim_row **named; /* rows of names that stand for a family, or for a piece of a bundle */
+    struct claim_row *
+        *named; /* rows of names that stand for a family, or for a piece of a bundle */
     size_t named_count;
     bool has_authority;
 };

@@ -55,8 +55,9 @@ fallible attestation_decision(const struct attestation_facts *f, json_t **out)
 {
     owned(json_free) json_t *j = json_object(), *submods = json_object();
     const struct ear_facts ear = {
-        .outcome = f->verified ? EAR_VERIFIED
-                   : f->genuine ? EAR_POLICY_REFUSED : EAR_EVIDENCE_REFUSED,
+        .outcome = f->verified  ? EAR_VERIFIED
+                   : f->genuine ? EAR_POLICY_REFUSED
+                                : EAR_EVIDENCE_REFUSED,
         .claims = f->claims,
         .measured = f->measured && f->verified,
         .policy_id = first_policy(f->policies),

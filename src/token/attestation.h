@@ -28,10 +28,10 @@ struct attestation_facts {
     struct span challenge;      /* "sha256:..." of the challenge's text */
     struct span evidence_digest, collateral_digest; /* "sha256:..." */
     const json_t *claims;                           /* flat: docs/claims.md */
-    const json_t *policies; /* [{"id","version","digest"}] that were applied */
-    struct span audience;       /* whom the token is for; empty: keyd */
-    struct span nonce;          /* the text that the report data answers */
-    const json_t *signing_key;  /* public JWK of S; may be NULL */
+    const json_t *policies;    /* [{"id","version","digest"}] that were applied */
+    struct span audience;      /* whom the token is for; empty: keyd */
+    struct span nonce;         /* the text that the report data answers */
+    const json_t *signing_key; /* public JWK of S; may be NULL */
     bool verified;
     bool genuine;         /* of a refusal: the evidence holds, a policy refuses */
     bool measured;        /* a policy says what may run */
@@ -48,9 +48,9 @@ struct attestation_terms {
     int64_t lifetime;      /* seconds */
     const char *audiences; /* names separated by spaces; NULL: keyd alone */
 };
-/* Signs a decision as it is; adds iss, jti, times, profile, verifier. A decision "refused" becomes a
- * refusal (*refusal true) whatever else it says; one that has more members than a decision has, or
- * is for an audience that is not listed, is FAIL_INPUT. */
+/* Signs a decision as it is; adds iss, jti, times, profile, verifier. A decision "refused" becomes
+ * a refusal (*refusal true) whatever else it says; one that has more members than a decision has,
+ * or is for an audience that is not listed, is FAIL_INPUT. */
 fallible attestation_issue(const struct key *k, const json_t *decision,
                            const struct attestation_terms *terms, int64_t now, struct buf *out,
                            bool *refusal);

@@ -80,8 +80,8 @@ static const char *status_of(const struct ear_facts *f, json_t *vector)
     json_int_t worst = 0;
     const char *name;
     json_t *value;
-    json_object_foreach(vector, name, value)
-        worst = json_integer_value(value) > worst ? json_integer_value(value) : worst;
+    json_object_foreach(vector, name, value) worst =
+        json_integer_value(value) > worst ? json_integer_value(value) : worst;
     if (f->outcome != EAR_VERIFIED || worst >= CONTRAINDICATED_FROM)
         return "contraindicated";
     return worst >= WARNING_FROM ? "warning" : "affirming";

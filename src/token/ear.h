@@ -17,8 +17,8 @@ enum ear_outcome {
 
 struct ear_facts {
     enum ear_outcome outcome;
-    const json_t *claims; /* flat: docs/claims.md */
-    bool measured;        /* a policy that was met says what may run */
+    const json_t *claims;  /* flat: docs/claims.md */
+    bool measured;         /* a policy that was met says what may run */
     struct span policy_id; /* may be empty */
 };
 /* {"ear.status", "ear.trustworthiness-vector", "ear.appraisal-policy-id"} of one submodule. New

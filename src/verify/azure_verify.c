@@ -22,21 +22,23 @@ enum azure_check {
 };
 
 static const struct check rows[AZURE_CHECK_COUNT] = {
-    TPM_CHECK_ROWS
-    [AZURE_CHECK_HCL] = { "hcl_report", CHECK_NOT_CHECKED, TPM_RULES "HCL report", NULL },
-    [AZURE_CHECK_RUNTIME_DATA] = { "hcl_runtime_data", CHECK_NOT_CHECKED, TPM_RULES "runtime data", NULL },
+    TPM_CHECK_ROWS[AZURE_CHECK_HCL] = { "hcl_report", CHECK_NOT_CHECKED, TPM_RULES "HCL report",
+                                        NULL },
+    [AZURE_CHECK_RUNTIME_DATA] = { "hcl_runtime_data", CHECK_NOT_CHECKED, TPM_RULES "runtime data",
+                                   NULL },
     [AZURE_CHECK_BINDING] = { "hcl_binding", CHECK_NOT_CHECKED, TPM_RULES "runtime data", NULL },
     [AZURE_CHECK_VMPL] = { "hcl_vmpl", CHECK_NOT_CHECKED, TPM_RULES "paravisor", NULL },
-    [AZURE_CHECK_HARDWARE] = { "hcl_hardware", CHECK_NOT_CHECKED, TPM_RULES "hardware report", NULL },
+    [AZURE_CHECK_HARDWARE] = { "hcl_hardware", CHECK_NOT_CHECKED, TPM_RULES "hardware report",
+                               NULL },
 };
 static const struct check_table azure_checks = { rows, AZURE_CHECK_COUNT };
 
 struct azure_state {
     struct tpm_state *tpm;
     struct hcl_report hcl;
-    json_t *runtime;      /* parsed from the bytes that were hashed */
-    struct buf hardware;  /* the evidence of the hardware, as its own kind takes it */
-    struct piece inner;   /* its verification; type NULL: none */
+    json_t *runtime;     /* parsed from the bytes that were hashed */
+    struct buf hardware; /* the evidence of the hardware, as its own kind takes it */
+    struct piece inner;  /* its verification; type NULL: none */
 };
 
 static void azure_done(void *state)
@@ -105,7 +107,8 @@ static const json_t *key_find(const json_t *runtime, const char **wrong)
     size_t i;
 
     *wrong = NULL;
-    json_array_foreach ((json_t *)keys, i, key) {
+    json_array_foreach((json_t *)keys, i, key)
+    {
         const char *kid = json_string_value(json_object_get(key, "kid"));
         if (!kid || strcmp(kid, AK_KID) != 0)
             continue;
@@ -142,12 +145,14 @@ static fallible runtime_check(struct azure_state *s, struct check_list *l)
 }
 
 /* What the hardware must have signed: the hash, and zeros. */
-static fallible binding_check(const struct azure_state *s, uint8_t bound[REPORT_DATA_SIZE], struct check_list *l)
+static fallible binding_check(const struct azure_state *s, uint8_t bound[REPORT_DATA_SIZE],
+                              struct check_list *l)
 {
     memset(bound, 0, REPORT_DATA_SIZE);
     TRY(digest_of(hash_kind(s->hcl.hash), s->hcl.runtime_data, bound));
     bool same = span_equal(s->hcl.report_data, span_from(bound, REPORT_DATA_SIZE));
-    check_record(l, AZURE_CHECK_BINDING, same ? NULL : "the hardware report does not carry the hash of the runtime data");
+    check_record(l, AZURE_CHECK_BINDING,
+                 same ? NULL : "the hardware report does not carry the hash of the runtime data");
     return OK;
 }
 
@@ -160,13 +165,16 @@ static void vmpl_check(const struct azure_state *s, struct check_list *l)
         check_leave_out(l, AZURE_CHECK_VMPL);
         return;
     }
-    const char *wrong = "the hardware report was not asked for by the paravisor (VMPL 0), or is not by the chip's own key";
-    if (!failed(snp_report_parse(s->hcl.report, &report)) && report.vmpl == 0 && report.signing_key == SNP_SIGNED_BY_VCEK)
+    const char *wrong = "the hardware report was not asked for by the paravisor (VMPL 0), or is "
+                        "not by the chip's own key";
+    if (!failed(snp_report_parse(s->hcl.report, &report)) && report.vmpl == 0 &&
+        report.signing_key == SNP_SIGNED_BY_VCEK)
         wrong = NULL;
     check_record(l, AZURE_CHECK_VMPL, wrong);
 }
 
-static fallible hardware_check(struct azure_state *s, const struct verify_input *in, struct check_list *l)
+static fallible hardware_check(struct azure_state *s, const struct verify_input *in,
+                               struct check_list *l)
 {
     uint8_t bound[REPORT_DATA_SIZE];
     struct verify_input inner = *in;
@@ -184,9 +192,11 @@ static fallible hardware_check(struct azure_state *s, const struct verify_input 
     TRY(p->type->verify(&inner, buf_span(&s->hardware), p));
     bool good = check_list_good(&p->list);
     check_record(l, AZURE_CHECK_HARDWARE, good ? NULL : "the hardware report does not verify");
-    good = good && check_passed(l, AZURE_CHECK_BINDING) && check_passed(l, AZURE_CHECK_RUNTIME_DATA) &&
+    good = good && check_passed(l, AZURE_CHECK_BINDING) &&
+           check_passed(l, AZURE_CHECK_RUNTIME_DATA) &&
            (s->hcl.hardware != HCL_SNP || check_passed(l, AZURE_CHECK_VMPL));
-    check_record(l, TPM_CHECK_TRUST, good ? NULL : "no hardware report vouches for the vTPM's attestation key");
+    check_record(l, TPM_CHECK_TRUST,
+                 good ? NULL : "no hardware report vouches for the vTPM's attestation key");
     s->tpm->by = good ? TPM_BY_HARDWARE_REPORT : TPM_BY_NOBODY;
     return OK;
 }
@@ -196,7 +206,8 @@ static const char *parts_check(const struct tpm_evidence *e)
 {
     if (e->parts[TPM_PART_AK].len || e->parts[TPM_PART_AK_CERTIFICATE].len)
         return "evidence of an Azure vTPM brings an attestation key of its own";
-    return e->parts[TPM_PART_HCL_REPORT].len ? NULL : "evidence of an Azure vTPM lacks its HCL report";
+    return e->parts[TPM_PART_HCL_REPORT].len ? NULL
+                                             : "evidence of an Azure vTPM lacks its HCL report";
 }
 
 static fallible azure_judge(struct azure_state *s, const struct verify_input *in, struct piece *p)
@@ -234,7 +245,8 @@ static fallible azure_verify(const struct verify_input *in, struct span bytes, s
 static void runtime_claims(const struct azure_state *s, json_t *to)
 {
     const json_t *machine = json_object_get(s->runtime, "vm-configuration");
-    const json_t *id = json_object_get(machine, "vmUniqueId"), *boot = json_object_get(machine, "secure-boot");
+    const json_t *id = json_object_get(machine, "vmUniqueId"),
+                 *boot = json_object_get(machine, "secure-boot");
     const char *user = json_string_value(json_object_get(s->runtime, "user-data"));
     uint8_t bytes[USER_DATA_DIGITS / 2];
 

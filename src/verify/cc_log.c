@@ -6,14 +6,20 @@
 #include "verify/verify_internal.h"
 
 #define RTMRS 4
-#define FIRMWARES_RTMRS 3 /* those that the firmware's log tells wholly; the fourth is the system's own */
+#define FIRMWARES_RTMRS                                                                            \
+    3 /* those that the firmware's log tells wholly; the fourth is the system's own */
 
 enum cc_check { CC_CHECK_FORMAT, CC_CHECK_TD, CC_CHECK_REPLAY, CC_CHECK_COUNT };
 
 static const struct check rows[CC_CHECK_COUNT] = {
-    [CC_CHECK_FORMAT] = { "cc_log_format", CHECK_NOT_CHECKED, "TCG PC Client Platform Firmware Profile, section 10.2; UEFI 2.10, section 38.4", NULL },
-    [CC_CHECK_TD] = { "cc_log_quote", CHECK_NOT_CHECKED, "docs/verification.md, event log of a TD", NULL },
-    [CC_CHECK_REPLAY] = { "cc_log_replay", CHECK_NOT_CHECKED, "UEFI 2.10, section 38.4.1: mapping of registers", NULL },
+    [CC_CHECK_FORMAT] = { "cc_log_format", CHECK_NOT_CHECKED,
+                          "TCG PC Client Platform Firmware Profile, section 10.2; UEFI 2.10, "
+                          "section 38.4",
+                          NULL },
+    [CC_CHECK_TD] = { "cc_log_quote", CHECK_NOT_CHECKED, "docs/verification.md, event log of a TD",
+                      NULL },
+    [CC_CHECK_REPLAY] = { "cc_log_replay", CHECK_NOT_CHECKED,
+                          "UEFI 2.10, section 38.4.1: mapping of registers", NULL },
 };
 static const struct check_table cc_checks = { rows, CC_CHECK_COUNT };
 
@@ -33,7 +39,8 @@ static void cc_done(void *state)
     free(s);
 }
 
-static const char *registers_compare(struct cc_state *s, const struct replay *p, const struct span rtmr[RTMRS])
+static const char *registers_compare(struct cc_state *s, const struct replay *p,
+                                     const struct span rtmr[RTMRS])
 {
     uint32_t mask = 0;
 
@@ -69,11 +76,13 @@ static fallible cc_verify(const struct verify_input *in, struct span bytes, stru
         e = FAIL(INPUT, "the event log of a TD is not in the crypto-agile form");
     check_record(&p->list, CC_CHECK_FORMAT, failed(e) ? e.what : NULL);
     bool td = in->beside && quote_rtmrs(in->beside, rtmr);
-    check_record(&p->list, CC_CHECK_TD, td ? NULL : "there is no TD quote that is genuine beside the event log");
+    check_record(&p->list, CC_CHECK_TD,
+                 td ? NULL : "there is no TD quote that is genuine beside the event log");
     if (failed(e) || !td)
         return OK;
     TRY(replay_cc_log(&s->log, &replay));
-    check_record(&p->list, CC_CHECK_REPLAY, replay.wrong ? replay.wrong : registers_compare(s, &replay, rtmr));
+    check_record(&p->list, CC_CHECK_REPLAY,
+                 replay.wrong ? replay.wrong : registers_compare(s, &replay, rtmr));
     return OK;
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The confidential computing event log (CCEL) of a TD: what its run-time measurement registers were extended with. */
+/* The confidential computing event log (CCEL) of a TD: what its run-time measurement registers were
+ * extended with. */
 #ifndef VERIFY_CC_LOG_H
 #define VERIFY_CC_LOG_H
 

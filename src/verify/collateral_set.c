@@ -29,10 +29,13 @@ static const struct document_words identity_words = { "enclaveIdentity",
 struct crl_words {
     const char *early, *late;
 };
-static const struct crl_words root_crl_words = { "the root CA's CRL is not yet valid", "the root CA's CRL has expired" };
-static const struct crl_words pck_crl_words = { "the PCK CRL is not yet valid", "the PCK CRL has expired" };
+static const struct crl_words root_crl_words = { "the root CA's CRL is not yet valid",
+                                                 "the root CA's CRL has expired" };
+static const struct crl_words pck_crl_words = { "the PCK CRL is not yet valid",
+                                                "the PCK CRL has expired" };
 
-static fallible signer_load(struct span text, const struct root_set *roots, struct signed_part *part)
+static fallible signer_load(struct span text, const struct root_set *roots,
+                            struct signed_part *part)
 {
     static const struct chain_rule rule = { .length = 2, .leaf_cn = "SGX TCB Signing" };
 
@@ -64,8 +67,8 @@ static void signer_share(const struct signed_part *from, struct signed_part *to)
 }
 
 /* *inner stays empty unless the signature is good. */
-static fallible signature_check(struct span text, const struct document_words *words, struct signed_part *part,
-                                struct span *inner)
+static fallible signature_check(struct span text, const struct document_words *words,
+                                struct signed_part *part, struct span *inner)
 {
     struct signed_json split;
     bool good = false;
@@ -83,8 +86,8 @@ static fallible signature_check(struct span text, const struct document_words *w
         part->signature_wrong = e.what;
         return OK;
     }
-    TRY(signature_verify(cert_key(part->chain.certs[0]), SIGNATURE_ECDSA, DIGEST_SHA256, split.inner,
-                         SPAN_OF(split.signature), &good));
+    TRY(signature_verify(cert_key(part->chain.certs[0]), SIGNATURE_ECDSA, DIGEST_SHA256,
+                         split.inner, SPAN_OF(split.signature), &good));
     if (!good)
         part->signature_wrong = words->forged;
     else
@@ -120,11 +123,13 @@ static fallible identity_load(struct span text, struct collateral_set *c)
         return e;
     c->identity_part.format_wrong = failed(e) ? e.what : NULL;
     if (c->qe_identity)
-        c->identity_part.window = (struct window){ c->qe_identity->issue_date, c->qe_identity->next_update };
+        c->identity_part.window =
+            (struct window){ c->qe_identity->issue_date, c->qe_identity->next_update };
     return OK;
 }
 
-/* One root for everything: a configured root must not vouch for parts of a set that rests on the vendor's. */
+/* One root for everything: a configured root must not vouch for parts of a set that rests on the
+ * vendor's. */
 static void roots_agree(struct collateral_set *c)
 {
     size_t roots[] = { c->tcb_part.root, c->identity_part.root, c->crls.issuer_root };
@@ -134,7 +139,8 @@ static void roots_agree(struct collateral_set *c)
         c->root = roots[i];
     if (c->tcb_part.root != ROOT_NONE && c->tcb_part.root != c->root && !c->tcb_part.chain_wrong)
         c->tcb_part.chain_wrong = ANOTHER_ROOT;
-    if (c->identity_part.root != ROOT_NONE && c->identity_part.root != c->root && !c->identity_part.chain_wrong)
+    if (c->identity_part.root != ROOT_NONE && c->identity_part.root != c->root &&
+        !c->identity_part.chain_wrong)
         c->identity_part.chain_wrong = ANOTHER_ROOT;
     if (c->crls.issuer_root != ROOT_NONE && c->crls.issuer_root != c->root && !c->crls.pck.wrong)
         c->crls.pck.wrong = ANOTHER_ROOT;
@@ -174,14 +180,17 @@ static fallible text_keep(struct span text, struct buf *out)
     return buf_check(out);
 }
 
-static fallible set_fill(const struct verifier *v, const struct collateral_raw *raw, struct collateral_set *c)
+static fallible set_fill(const struct verifier *v, const struct collateral_raw *raw,
+                         struct collateral_set *c)
 {
-    bool own_signer = raw->qe_identity_chain.len && !span_equal(raw->qe_identity_chain, raw->tcb_signing_chain);
+    bool own_signer =
+        raw->qe_identity_chain.len && !span_equal(raw->qe_identity_chain, raw->tcb_signing_chain);
 
     for (size_t i = 0; i < COLLATERAL_PARTS; i++)
         if (collateral_part_of(raw, i).len > COLLATERAL_PART_MAX)
             return FAIL(LIMIT, "a part of the collateral is longer than 2 MiB");
-    c->for_intel = raw->tcb_info.len || raw->qe_identity.len || raw->tcb_signing_chain.len || raw->pck_crl.len;
+    c->for_intel =
+        raw->tcb_info.len || raw->qe_identity.len || raw->tcb_signing_chain.len || raw->pck_crl.len;
     TRY(text_keep(raw->pck_cert_chain, &c->pck_chain));
     TRY(text_keep(raw->pck_crl_issuer_chain, &c->pck_issuers));
     TRY(signer_load(raw->tcb_signing_chain, &v->roots, &c->tcb_part));
@@ -189,7 +198,8 @@ static fallible set_fill(const struct verifier *v, const struct collateral_raw *
         TRY(signer_load(raw->qe_identity_chain, &v->roots, &c->identity_part));
     else
         signer_share(&c->tcb_part, &c->identity_part);
-    TRY(crl_set_load(raw->root_ca_crl, raw->pck_crl, raw->pck_crl_issuer_chain, &v->roots, &c->crls));
+    TRY(crl_set_load(raw->root_ca_crl, raw->pck_crl, raw->pck_crl_issuer_chain, &v->roots,
+                     &c->crls));
     roots_agree(c);
     TRY(crl_set_authenticate_root(&c->crls, c->root == ROOT_NONE ? NULL : v->roots.certs[c->root]));
     TRY(tcb_info_load(raw->tcb_info, c));
@@ -198,7 +208,8 @@ static fallible set_fill(const struct verifier *v, const struct collateral_raw *
     return amd_collateral_load(&((struct verifier *)v)->platforms, &v->amd_roots, raw, &c->amd);
 }
 
-fallible collateral_set_load_undigested(const struct verifier *v, const struct collateral_raw *raw, struct collateral_set **out)
+fallible collateral_set_load_undigested(const struct verifier *v, const struct collateral_raw *raw,
+                                        struct collateral_set **out)
 {
     struct collateral_set *c owned(collateral_set_free) = calloc(1, sizeof(*c));
 
@@ -211,7 +222,8 @@ fallible collateral_set_load_undigested(const struct verifier *v, const struct c
     return OK;
 }
 
-fallible collateral_set_load(const struct verifier *v, const struct collateral_raw *raw, struct collateral_set **out)
+fallible collateral_set_load(const struct verifier *v, const struct collateral_raw *raw,
+                             struct collateral_set **out)
 {
     struct collateral_set *c owned(collateral_set_free) = NULL;
 
@@ -290,20 +302,22 @@ struct span collateral_set_digest(const struct collateral_set *c)
     return SPAN_OF(c->digest);
 }
 
-static void crl_check(const struct crl_item *item, const struct crl_words *words, enum check_id authentic,
-                      struct window issuer, int64_t at, struct check_list *l)
+static void crl_check(const struct crl_item *item, const struct crl_words *words,
+                      enum check_id authentic, struct window issuer, int64_t at,
+                      struct check_list *l)
 {
     check_record(l, authentic, item->wrong);
     if (!item->crl)
         return;
     const char *wrong = window_check(item->window, at, words->early, words->late);
     if (!wrong)
-        wrong = window_check(issuer, at, "the issuer of the PCK CRL is not yet valid", "the issuer of the PCK CRL has expired");
+        wrong = window_check(issuer, at, "the issuer of the PCK CRL is not yet valid",
+                             "the issuer of the PCK CRL has expired");
     check_record(l, authentic + 1, wrong);
 }
 
-static void document_check(const struct signed_part *part, const struct document_words *words, bool parsed,
-                           enum check_id signature, int64_t at, struct check_list *l)
+static void document_check(const struct signed_part *part, const struct document_words *words,
+                           bool parsed, enum check_id signature, int64_t at, struct check_list *l)
 {
     enum check_id format = signature + 1, validity = signature + 2;
 
@@ -326,7 +340,8 @@ static void signer_check(const struct collateral_set *c, struct check_list *l)
 
     if (c->tcb_part.chain_wrong || c->identity_part.chain_wrong || c->crls.root.wrong)
         return;
-    if (crl_lists(crl, cert_serial(c->tcb_part.chain.certs[0])) || crl_lists(crl, cert_serial(c->identity_part.chain.certs[0])))
+    if (crl_lists(crl, cert_serial(c->tcb_part.chain.certs[0])) ||
+        crl_lists(crl, cert_serial(c->identity_part.chain.certs[0])))
         wrong = "the signer of TCB info or QE identity is revoked";
     check_record(l, CHECK_TCB_SIGNER_REVOCATION, wrong);
 }
@@ -336,6 +351,7 @@ void collateral_set_check(const struct collateral_set *c, int64_t at, struct che
     crl_check(&c->crls.root, &root_crl_words, CHECK_ROOT_CRL, WINDOW_ALWAYS, at, l);
     crl_check(&c->crls.pck, &pck_crl_words, CHECK_PCK_CRL, chain_window(&c->crls.issuer), at, l);
     document_check(&c->tcb_part, &tcb_words, c->tcb_info, CHECK_TCB_INFO_SIGNATURE, at, l);
-    document_check(&c->identity_part, &identity_words, c->qe_identity, CHECK_QE_IDENTITY_SIGNATURE, at, l);
+    document_check(&c->identity_part, &identity_words, c->qe_identity, CHECK_QE_IDENTITY_SIGNATURE,
+                   at, l);
     signer_check(c, l);
 }

@@ -45,7 +45,8 @@ fallible compound_add_piece(struct compound *c, const struct piece *p)
 }
 
 /* Of all values that the parts have for this claim, the one that `worse` prefers. */
-static json_t *choose(const struct compound *c, const char *name, bool (*worse)(const json_t *a, const json_t *b))
+static json_t *choose(const struct compound *c, const char *name,
+                      bool (*worse)(const json_t *a, const json_t *b))
 {
     json_t *chosen = NULL;
 
@@ -106,7 +107,8 @@ static void prefixed_write(const char *prefix, const json_t *claims, json_t *to)
     const char *name;
     json_t *value;
 
-    json_object_foreach((json_t *)claims, name, value) {
+    json_object_foreach((json_t *)claims, name, value)
+    {
         char whole[NAME_MAX_LEN];
         snprintf(whole, sizeof(whole), "%s.%s", prefix, name);
         json_object_set(to, whole, value);
@@ -119,8 +121,12 @@ void compound_write(const struct compound *c, json_t *to)
         const char *name;
         bool (*worse)(const json_t *a, const json_t *b);
     } whole[] = {
-        { "root", worse_root },         { "debug", worse_debug }, { "tcb_status", worse_status },
-        { "tcb_date", earlier },        { "collateral_expires", earlier }, { "collateral_issued", later },
+        { "root", worse_root },
+        { "debug", worse_debug },
+        { "tcb_status", worse_status },
+        { "tcb_date", earlier },
+        { "collateral_expires", earlier },
+        { "collateral_issued", later },
         { "collateral_oldest", earlier },
         { "report_data", earlier },
     };

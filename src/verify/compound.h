@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Claims of evidence that consists of several pieces. Each claim of a piece keeps its name with the piece's kind before
- * it, "tdx.mrtd"; labels are the sender's choice and say nothing. What every policy asks is also said of the whole:
- * root, debug, tcb_status, advisory_ids and the dates, each as the worst of the pieces has it.
+ * Claims of evidence that consists of several pieces. Each claim of a piece keeps its name with the
+ * piece's kind before it, "tdx.mrtd"; labels are the sender's choice and say nothing. What every
+ * policy asks is also said of the whole: root, debug, tcb_status, advisory_ids and the dates, each
+ * as the worst of the pieces has it.
  */
 #ifndef VERIFY_COMPOUND_H
 #define VERIFY_COMPOUND_H

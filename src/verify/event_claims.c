@@ -22,7 +22,8 @@ static bool explains(struct explained x, const struct event *e)
     return e->type != EV_NO_ACTION && e->index < EVENT_REGISTERS && x.mask & 1U << e->index;
 }
 
-static json_t *events_make(const struct event_log *log, struct explained x, const struct register_plan *plan)
+static json_t *events_make(const struct event_log *log, struct explained x,
+                           const struct register_plan *plan)
 {
     struct event_cursor c = event_log_events(log);
     json_t *list = json_array();
@@ -41,7 +42,8 @@ static json_t *events_make(const struct event_log *log, struct explained x, cons
 }
 
 /* The digests of what the firmware started: boot loader, kernel. */
-static json_t *applications_make(const struct event_log *log, struct explained x, const struct register_plan *plan)
+static json_t *applications_make(const struct event_log *log, struct explained x,
+                                 const struct register_plan *plan)
 {
     struct event_cursor c = event_log_events(log);
     json_t *list = json_array();
@@ -60,7 +62,8 @@ static json_t *applications_make(const struct event_log *log, struct explained x
 enum told { TOLD_NOTHING, TOLD_OFF, TOLD_ON, TOLD_BOTH };
 
 /* Before the separator only: what comes after was written by whatever was booted. */
-static fallible secure_boot_find(const struct event_log *log, struct explained x, const struct register_plan *plan, enum told *out)
+static fallible secure_boot_find(const struct event_log *log, struct explained x,
+                                 const struct register_plan *plan, enum told *out)
 {
     static const struct span name = SPAN("S\0e\0c\0u\0r\0e\0B\0o\0o\0t\0");
     struct event_cursor c = event_log_events(log);
@@ -86,7 +89,8 @@ static fallible secure_boot_find(const struct event_log *log, struct explained x
     return OK;
 }
 
-fallible event_claims(const struct event_log *log, struct explained x, const struct register_plan *plan, json_t *to)
+fallible event_claims(const struct event_log *log, struct explained x,
+                      const struct register_plan *plan, json_t *to)
 {
     json_t *events owned(json_free) = events_make(log, x, plan);
     json_t *applications owned(json_free) = applications_make(log, x, plan);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Claims of the events of a replayed log, docs/claims.md: of those registers whose values are vouched for. */
+/* Claims of the events of a replayed log, docs/claims.md: of those registers whose values are
+ * vouched for. */
 #ifndef VERIFY_EVENT_CLAIMS_H
 #define VERIFY_EVENT_CLAIMS_H
 
@@ -17,13 +18,14 @@ struct explained {
 
 /* What registers a log's numbers mean. */
 struct register_plan {
-    uint32_t first;        /* the number of register 0 */
-    uint32_t boot;         /* where the firmware measures what it starts */
-    uint32_t secure_boot;  /* where it measures its configuration of secure boot */
+    uint32_t first;       /* the number of register 0 */
+    uint32_t boot;        /* where the firmware measures what it starts */
+    uint32_t secure_boot; /* where it measures its configuration of secure boot */
 };
 extern const struct register_plan plan_tpm; /* PCRs */
 extern const struct register_plan plan_td;  /* RTMRs */
 
-fallible event_claims(const struct event_log *log, struct explained x, const struct register_plan *plan, json_t *to);
+fallible event_claims(const struct event_log *log, struct explained x,
+                      const struct register_plan *plan, json_t *to);
 
 #endif

@@ -126,7 +126,8 @@ fallible replay_cc_log(const struct event_log *log, struct replay *out)
     return OK;
 }
 
-fallible ima_template_hash(const struct ima_entry *e, enum digest_kind kind, uint8_t out[DIGEST_MAX])
+fallible ima_template_hash(const struct ima_entry *e, enum digest_kind kind,
+                           uint8_t out[DIGEST_MAX])
 {
     struct buf data owned(buf_done) = buf_of(2 * IMA_LINE_MAX);
 
@@ -173,14 +174,22 @@ fallible replay_ima_log(struct span text, struct replay *on)
     return OK;
 }
 
-/* Types whose digest is over the event's data (PC Client Platform Firmware Profile, section 10.4.1). A variable's event
- * (driver configuration, boot variables, authority) covers its whole EFI_VARIABLE_DATA in the firmware of today; in
- * older firmware that of boot variables covers the value alone, and then proves nothing here. */
+/* Types whose digest is over the event's data (PC Client Platform Firmware Profile,
+ * section 10.4.1). A variable's event (driver configuration, boot variables, authority) covers its
+ * whole EFI_VARIABLE_DATA in the firmware of today; in older firmware that of boot variables covers
+ * the value alone, and then proves nothing here. */
 static bool digest_covers_data(uint32_t type)
 {
     static const uint32_t types[] = {
-        EV_SEPARATOR, 0x08 /* S_CRTM_VERSION */, 0x05 /* ACTION */, EV_EFI_VARIABLE_DRIVER_CONFIG, 0x80000002 /* VARIABLE_BOOT */,
-        0x80000006 /* GPT */, 0x80000007 /* EFI_ACTION */, 0x8000000c /* VARIABLE_BOOT2 */, 0x800000e0 /* VARIABLE_AUTHORITY */,
+        EV_SEPARATOR,
+        0x08 /* S_CRTM_VERSION */,
+        0x05 /* ACTION */,
+        EV_EFI_VARIABLE_DRIVER_CONFIG,
+        0x80000002 /* VARIABLE_BOOT */,
+        0x80000006 /* GPT */,
+        0x80000007 /* EFI_ACTION */,
+        0x8000000c /* VARIABLE_BOOT2 */,
+        0x800000e0 /* VARIABLE_AUTHORITY */,
     };
 
     for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++)

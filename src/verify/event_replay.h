@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What the registers must hold when a log tells the truth: each event's digest extended into its register, in order,
- * without EV_NO_ACTION, which no TPM ever extends. Only the digests are authenticated by this; what an event says in
- * its data counts only where its digest is that of the data (event_data_hashed).
+ * What the registers must hold when a log tells the truth: each event's digest extended into its
+ * register, in order, without EV_NO_ACTION, which no TPM ever extends. Only the digests are
+ * authenticated by this; what an event says in its data counts only where its digest is that of the
+ * data (event_data_hashed).
  */
 #ifndef VERIFY_EVENT_REPLAY_H
 #define VERIFY_EVENT_REPLAY_H
@@ -23,7 +24,8 @@ struct replay {
 enum digest_kind digest_of_tpm(uint16_t alg, bool *known);
 const char *tpm_hash_name(uint16_t alg); /* "sha256"; NULL when not known here */
 
-/* A TPM's start values: zeros; FF for the dynamic PCRs 17 to 22. FAIL_INPUT: a hash that is not known here. */
+/* A TPM's start values: zeros; FF for the dynamic PCRs 17 to 22. FAIL_INPUT: a hash that is not
+ * known here. */
 fallible replay_begin(uint16_t alg, struct replay *out);
 /* From the start values, and for PCR 0 from what StartupLocality says. */
 fallible replay_event_log(const struct event_log *log, uint16_t alg, struct replay *out);
@@ -33,9 +35,12 @@ fallible replay_cc_log(const struct event_log *log, struct replay *out);
 fallible replay_ima_entry(const struct ima_entry *e, struct replay *on);
 fallible replay_ima_log(struct span text, struct replay *on);
 
-/* The digest of bank `alg` is that of the event's data, for a type of which the specification says so. */
+/* The digest of bank `alg` is that of the event's data, for a type of which the specification says
+ * so. */
 fallible event_data_hashed(const struct event *e, uint16_t alg, bool *hashed);
-/* The template hash of an entry in bank `alg` is what its fields give. FAIL_INPUT when they give none. */
-fallible ima_template_hash(const struct ima_entry *e, enum digest_kind kind, uint8_t out[DIGEST_MAX]);
+/* The template hash of an entry in bank `alg` is what its fields give. FAIL_INPUT when they give
+ * none. */
+fallible ima_template_hash(const struct ima_entry *e, enum digest_kind kind,
+                           uint8_t out[DIGEST_MAX]);
 
 #endif

@@ -63,7 +63,8 @@ static uint32_t chain_hash(struct span bytes)
     return h;
 }
 
-static struct platform *map_find(struct platform_map *m, uint32_t hash, enum platform_vendor vendor, struct span bytes)
+static struct platform *map_find(struct platform_map *m, uint32_t hash, enum platform_vendor vendor,
+                                 struct span bytes)
 {
     struct platform *found = NULL;
 
@@ -106,11 +107,13 @@ static fallible issuer_read(struct platform *p)
         return e;
     p->ca = failed(e) ? PCK_CA_UNKNOWN : pck_ca_of(buf_span(&cn));
     if (p->ca == PCK_CA_UNKNOWN)
-        p->chain_wrong = "the PCK certificate's issuer is neither the processor nor the platform CA";
+        p->chain_wrong =
+            "the PCK certificate's issuer is neither the processor nor the platform CA";
     return OK;
 }
 
-static fallible chain_verify(struct platform *p, const struct root_set *roots, const struct crl_set *issuers)
+static fallible chain_verify(struct platform *p, const struct root_set *roots,
+                             const struct crl_set *issuers)
 {
     static const struct chain_rule rule = { .length = 3, .leaf_cn = "SGX PCK Certificate" };
     const struct cert *verified = NULL;
@@ -127,7 +130,8 @@ static fallible chain_verify(struct platform *p, const struct root_set *roots, c
 static fallible platform_fill(struct platform *p, const struct platform_reader *by)
 {
     const struct chain *known = by->issuers ? &by->issuers->issuer : NULL;
-    struct err e = chain_from_pem_sharing(buf_span(&p->bytes), known ? known->certs : NULL, known ? known->count : 0, &p->chain);
+    struct err e = chain_from_pem_sharing(buf_span(&p->bytes), known ? known->certs : NULL,
+                                          known ? known->count : 0, &p->chain);
     if (e.kind == FAIL_SYSTEM)
         return e;
     if (failed(e)) {
@@ -143,7 +147,8 @@ static fallible platform_fill(struct platform *p, const struct platform_reader *
     return OK;
 }
 
-fallible platform_recall(struct platform_map *m, struct span bytes, const struct platform_reader *by, struct platform **out)
+fallible platform_recall(struct platform_map *m, struct span bytes,
+                         const struct platform_reader *by, struct platform **out)
 {
     uint32_t hash = chain_hash(bytes);
     struct platform *known = map_find(m, hash, by->vendor, bytes);
@@ -169,8 +174,8 @@ fallible platform_recall(struct platform_map *m, struct span bytes, const struct
     return OK;
 }
 
-fallible platform_of(struct platform_map *m, struct span pem, const struct root_set *roots, const struct crl_set *issuers,
-                     struct platform **out)
+fallible platform_of(struct platform_map *m, struct span pem, const struct root_set *roots,
+                     const struct crl_set *issuers, struct platform **out)
 {
     const struct platform_reader by = { PLATFORM_INTEL, platform_fill, roots, issuers, NULL };
     return platform_recall(m, pem, &by, out);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A platform as its certificate shows it, a PCK's (SGX, TDX) or a VCEK's or VLEK's (SNP): the chain checked
- * against the trusted roots and the extensions read. That holds for ever, so platforms whose chain is
- * authentic are remembered, by the bytes of the chain; dates and revocation are looked at each time.
+ * A platform as its certificate shows it, a PCK's (SGX, TDX) or a VCEK's or VLEK's (SNP): the chain
+ * checked against the trusted roots and the extensions read. That holds for ever, so platforms
+ * whose chain is authentic are remembered, by the bytes of the chain; dates and revocation are
+ * looked at each time.
  */
 #ifndef VERIFY_PLATFORM_H
 #define VERIFY_PLATFORM_H
@@ -21,10 +22,10 @@ struct platform {
     atomic_uint refs;
     enum platform_vendor vendor;
     uint32_t hash;
-    struct buf bytes;           /* the chain as it came: PEM; AMD: its three certificates, DER */
-    struct buf pem;             /* AMD: the same in PEM */
-    struct chain chain;         /* leaf, intermediate, root */
-    const char *chain_wrong;    /* NULL: authentic */
+    struct buf bytes;        /* the chain as it came: PEM; AMD: its three certificates, DER */
+    struct buf pem;          /* AMD: the same in PEM */
+    struct chain chain;      /* leaf, intermediate, root */
+    const char *chain_wrong; /* NULL: authentic */
     const char *extension_wrong;
     struct pck_extension extension; /* Intel */
     enum pck_ca ca;                 /* Intel */
@@ -42,12 +43,14 @@ struct platform_map {
 void platform_map_init(struct platform_map *m);
 void platform_map_done(struct platform_map *m);
 
-/* The platform of a chain in PEM: remembered, or read and checked now, and remembered when it is authentic.
- * `issuers` may be NULL: CRLs whose issuing CA need not be verified a second time. Free what comes out. */
-fallible platform_of(struct platform_map *m, struct span pem, const struct root_set *roots, const struct crl_set *issuers,
-                     struct platform **out);
+/* The platform of a chain in PEM: remembered, or read and checked now, and remembered when it is
+ * authentic. `issuers` may be NULL: CRLs whose issuing CA need not be verified a second time. Free
+ * what comes out. */
+fallible platform_of(struct platform_map *m, struct span pem, const struct root_set *roots,
+                     const struct crl_set *issuers, struct platform **out);
 /* `ders`: VCEK or VLEK, its intermediate, root. */
-fallible platform_of_amd(struct platform_map *m, const struct span ders[3], const struct root_set *roots, struct platform **out);
+fallible platform_of_amd(struct platform_map *m, const struct span ders[3],
+                         const struct root_set *roots, struct platform **out);
 
 /* For the two above: a known platform, or a new one that `fill` reads from its bytes. */
 struct platform_reader {
@@ -57,13 +60,15 @@ struct platform_reader {
     const struct crl_set *issuers;
     const struct span *ders;
 };
-fallible platform_recall(struct platform_map *m, struct span bytes, const struct platform_reader *by, struct platform **out);
+fallible platform_recall(struct platform_map *m, struct span bytes,
+                         const struct platform_reader *by, struct platform **out);
 struct platform *platform_ref(struct platform *p);
 void platform_free(struct platform *p);
 OWNED_TYPE(struct platform, platform_free)
 
 struct span platform_pem(const struct platform *p);
 bool platform_authentic(const struct platform *p);
-const struct cert *platform_leaf(const struct platform *p); /* NULL when the chain could not be read */
+const struct cert *
+platform_leaf(const struct platform *p); /* NULL when the chain could not be read */
 
 #endif

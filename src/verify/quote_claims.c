@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Claims of a quote, under the names and in the canonical forms of docs/claims.md. Only from what is
- * authenticated: a quote's body once every signature down to it is good, a platform's values once
- * its chain is, a status once every check before it has passed.
+ * Claims of a quote, under the names and in the canonical forms of docs/claims.md. Only from what
+ * is authenticated: a quote's body once every signature down to it is good, a platform's values
+ * once its chain is, a status once every check before it has passed.
  */
 #include "base/clock.h"
 #include "verify/verify_internal.h"
@@ -103,7 +103,8 @@ static void td_attribute_claims(json_t *j, const struct td_report *td)
 /* TD 1.0 knows no service TDs, which says that none is bound. */
 static void service_td_claims(json_t *j, const struct td_report *td)
 {
-    bool bound = !span_is_zero(td->mrservicetd) || !span_is_zero(td->service_td_initial) || !span_is_zero(td->service_td_current);
+    bool bound = !span_is_zero(td->mrservicetd) || !span_is_zero(td->service_td_initial) ||
+                 !span_is_zero(td->service_td_current);
 
     json_set_bool(j, "service_td", bound);
     if (td->mrservicetd.len) {
@@ -164,7 +165,8 @@ bool quote_rtmrs(const struct piece *p, struct span rtmr[4])
     const struct quote_state *r = p->state;
     struct td_report td;
 
-    if (!r || !r->genuine || r->tee != QUOTE_TDX || failed(td_report_parse(span_from(r->body, r->body_len), &td)))
+    if (!r || !r->genuine || r->tee != QUOTE_TDX ||
+        failed(td_report_parse(span_from(r->body, r->body_len), &td)))
         return false;
     for (size_t i = 0; i < 4; i++)
         rtmr[i] = td.rtmr[i];

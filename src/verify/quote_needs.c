@@ -54,7 +54,8 @@ fallible evidence_pck_query(struct span evidence, struct pck_query *out)
     return pck_query_of(quote, out);
 }
 
-fallible evidence_needs_with(struct span evidence, struct span pck_certificate, struct collateral_key *out)
+fallible evidence_needs_with(struct span evidence, struct span pck_certificate,
+                             struct collateral_key *out)
 {
     struct bundle b owned(bundle_done) = { 0 };
     struct span quote;

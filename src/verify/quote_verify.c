@@ -12,15 +12,16 @@ struct subject {
     int64_t at;
     struct span pck_chain; /* for a quote that carries none; empty: the collateral's */
     struct quote quote;
-    struct sgx_report qe;     /* the quoting enclave's report */
+    struct sgx_report qe;      /* the quoting enclave's report */
     struct sgx_report enclave; /* SGX: the body */
     struct td_report td;       /* TDX: the body */
     struct quote_state *r;
     struct check_list *list;
 };
 
-/* Types 1 to 3 only name the platform: the chain is another's to supply. What they say is not signed and decides
- * nothing; that the chain is the right one shows by the signature of the quoting enclave's report. */
+/* Types 1 to 3 only name the platform: the chain is another's to supply. What they say is not
+ * signed and decides nothing; that the chain is the right one shows by the signature of the quoting
+ * enclave's report. */
 static const char *chain_supplied(const struct subject *s, const char *missing, struct span *pem)
 {
     const struct collateral_set *c = s->collateral;
@@ -35,19 +36,22 @@ static const char *chain_supplied(const struct subject *s, const char *missing, 
 }
 
 /* Type 4: the certificates above the leaf are those that issue the PCK CRL. */
-static const char *chain_joined(const struct quote *q, const struct collateral_set *c, struct buf *room, struct span *pem)
+static const char *chain_joined(const struct quote *q, const struct collateral_set *c,
+                                struct buf *room, struct span *pem)
 {
     struct span leaf = q->certification_data;
 
     if (!c || !c->pck_issuers.len)
-        return "certification data is of type 4 (PCK certificate alone): it carries no chain, and the collateral has none";
+        return "certification data is of type 4 (PCK certificate alone): it carries no chain, and "
+               "the collateral has none";
     while (leaf.len && !leaf.at[leaf.len - 1])
         leaf.len--;
     buf_add(room, leaf);
     buf_add_u8(room, '\n');
     buf_add(room, buf_span(&c->pck_issuers));
     *pem = buf_span(room);
-    return room->failed ? "certification data is of type 4 (PCK certificate alone) and too long" : NULL;
+    return room->failed ? "certification data is of type 4 (PCK certificate alone) and too long"
+                        : NULL;
 }
 
 /* Where the PCK certificate chain is, by the type of certification data; or why there is none. */
@@ -60,18 +64,28 @@ static const char *chain_choose(const struct subject *s, struct buf *room, struc
         *pem = q->certification_data;
         return NULL;
     case QUOTE_CERT_PPID_PLAIN:
-        return chain_supplied(s, "certification data is of type 1 (plain PPID): it carries no PCK certificate chain, "
-                                 "and the collateral has none", pem);
+        return chain_supplied(
+            s,
+            "certification data is of type 1 (plain PPID): it carries no PCK certificate chain, "
+            "and the collateral has none",
+            pem);
     case QUOTE_CERT_PPID_RSA2048:
-        return chain_supplied(s, "certification data is of type 2 (encrypted PPID, RSA-2048): it carries no PCK "
-                                 "certificate chain, and the collateral has none", pem);
+        return chain_supplied(
+            s,
+            "certification data is of type 2 (encrypted PPID, RSA-2048): it carries no PCK "
+            "certificate chain, and the collateral has none",
+            pem);
     case QUOTE_CERT_PPID_RSA3072:
-        return chain_supplied(s, "certification data is of type 3 (encrypted PPID, RSA-3072): it carries no PCK "
-                                 "certificate chain, and the collateral has none", pem);
+        return chain_supplied(
+            s,
+            "certification data is of type 3 (encrypted PPID, RSA-3072): it carries no PCK "
+            "certificate chain, and the collateral has none",
+            pem);
     case QUOTE_CERT_PCK_LEAF:
         return chain_joined(q, s->collateral, room, pem);
     case QUOTE_CERT_PLATFORM_MANIFEST:
-        return "certification data is of type 7 (platform manifest): it is for registration, not for verification";
+        return "certification data is of type 7 (platform manifest): it is for registration, not "
+               "for verification";
     default:
         return "certification data is of an unknown type";
     }
@@ -80,7 +94,8 @@ static const char *chain_choose(const struct subject *s, struct buf *room, struc
 static fallible bodies_parse(struct subject *s)
 {
     TRY(sgx_report_parse(s->quote.qe_report, &s->qe));
-    return s->quote.tee == QUOTE_SGX ? sgx_report_parse(s->quote.body, &s->enclave) : td_report_parse(s->quote.body, &s->td);
+    return s->quote.tee == QUOTE_SGX ? sgx_report_parse(s->quote.body, &s->enclave)
+                                     : td_report_parse(s->quote.body, &s->td);
 }
 
 static void platform_check(struct subject *s)
@@ -108,7 +123,8 @@ static const char *crl_fits(const struct subject *s)
         return "the PCK certificate rests on another root of trust than the collateral";
     if (!span_equal(cert_issuer(chain->certs[0]), crl_issuer(crls->pck.crl)))
         return "the PCK CRL is of another CA than the PCK certificate's";
-    if (!cert_equal(ca, chain->certs[1]) && !key_same_public(cert_key(ca), cert_key(chain->certs[1])))
+    if (!cert_equal(ca, chain->certs[1]) &&
+        !key_same_public(cert_key(ca), cert_key(chain->certs[1])))
         return "the PCK CRL is by another key than the PCK certificate's";
     return NULL;
 }
@@ -117,7 +133,8 @@ static void revocation_check(struct subject *s)
 {
     struct check_list *l = s->list;
 
-    if (!check_passed(l, CHECK_PCK_CHAIN) || !check_passed(l, CHECK_ROOT_CRL) || !check_passed(l, CHECK_PCK_CRL))
+    if (!check_passed(l, CHECK_PCK_CHAIN) || !check_passed(l, CHECK_ROOT_CRL) ||
+        !check_passed(l, CHECK_PCK_CRL))
         return;
     const struct crl_set *crls = &s->collateral->crls;
     const struct chain *chain = &s->r->platform->chain;
@@ -158,7 +175,8 @@ static fallible qe_signature_check(struct subject *s)
     if (key_kind_of(cert_key(leaf)) == KEY_P256)
         TRY(signature_verify(cert_key(leaf), SIGNATURE_ECDSA, DIGEST_SHA256, s->quote.qe_report,
                              s->quote.qe_report_signature, &good));
-    check_record(s->list, CHECK_QE_REPORT_SIGNATURE, good ? NULL : "the quoting enclave's report has a wrong signature");
+    check_record(s->list, CHECK_QE_REPORT_SIGNATURE,
+                 good ? NULL : "the quoting enclave's report has a wrong signature");
     return OK;
 }
 
@@ -189,7 +207,8 @@ static bool masked_equal(struct span have, struct span mask, struct span want)
     return !h.failed && !m.failed;
 }
 
-static const char *identity_compare(const struct qe_identity *id, const struct sgx_report *qe, enum quote_tee tee)
+static const char *identity_compare(const struct qe_identity *id, const struct sgx_report *qe,
+                                    enum quote_tee tee)
 {
     if (id->id != (tee == QUOTE_SGX ? ENCLAVE_QE : ENCLAVE_TD_QE))
         return "the enclave identity is not that of the quoting enclave of this TEE";
@@ -228,7 +247,8 @@ static fallible quote_signature_check(struct subject *s)
     if (failed(e))
         wrong = "the attestation key is not a point of the curve";
     else
-        TRY(signature_verify(key, SIGNATURE_ECDSA, DIGEST_SHA256, s->quote.signed_bytes, s->quote.signature, &good));
+        TRY(signature_verify(key, SIGNATURE_ECDSA, DIGEST_SHA256, s->quote.signed_bytes,
+                             s->quote.signature, &good));
     if (!good && !wrong)
         wrong = "the quote has a wrong signature";
     check_record(s->list, CHECK_QUOTE_SIGNATURE, wrong);
@@ -252,7 +272,8 @@ static void tcb_check(struct subject *s)
     tcb_evaluate(info, &r->platform->extension, tdx ? &s->td : NULL, &r->tcb, &wrong);
     check_record(s->list, CHECK_TCB_LEVEL, wrong);
     if (!wrong)
-        check_record(s->list, CHECK_TCB_STATUS, r->tcb.status == TCB_REVOKED ? "the platform's TCB is revoked" : NULL);
+        check_record(s->list, CHECK_TCB_STATUS,
+                     r->tcb.status == TCB_REVOKED ? "the platform's TCB is revoked" : NULL);
 }
 
 static void report_data_check(struct subject *s, struct span expected)
@@ -263,7 +284,8 @@ static void report_data_check(struct subject *s, struct span expected)
         check_make_optional(s->list, CHECK_REPORT_DATA);
     else
         check_record(s->list, CHECK_REPORT_DATA,
-                     span_equal(have, expected) ? NULL : "the report data is not what was expected");
+                     span_equal(have, expected) ? NULL
+                                                : "the report data is not what was expected");
 }
 
 static fallible certification_check(struct subject *s)
@@ -284,7 +306,8 @@ static fallible certification_check(struct subject *s)
 /* What the collateral says of this platform and this quote. */
 static void collateral_check(struct subject *s)
 {
-    check_record(s->list, CHECK_COLLATERAL, s->collateral ? NULL : "there is no collateral for this platform");
+    check_record(s->list, CHECK_COLLATERAL,
+                 s->collateral ? NULL : "there is no collateral for this platform");
     if (!s->collateral)
         return;
     collateral_set_check(s->collateral, s->at, s->list);
@@ -334,9 +357,10 @@ static struct span state_platform(const struct piece *p)
 
 static bool signatures_good(const struct check_list *l)
 {
-    static const enum check_id needed[] = { CHECK_QUOTE_FORMAT,        CHECK_QUOTE_VENDOR,     CHECK_PCK_CHAIN,
-                                            CHECK_PCK_EXTENSION,       CHECK_QE_REPORT_DATA,   CHECK_QE_REPORT_SIGNATURE,
-                                            CHECK_QE_IDENTITY_MATCH,   CHECK_QUOTE_SIGNATURE };
+    static const enum check_id needed[] = { CHECK_QUOTE_FORMAT,      CHECK_QUOTE_VENDOR,
+                                            CHECK_PCK_CHAIN,         CHECK_PCK_EXTENSION,
+                                            CHECK_QE_REPORT_DATA,    CHECK_QE_REPORT_SIGNATURE,
+                                            CHECK_QE_IDENTITY_MATCH, CHECK_QUOTE_SIGNATURE };
 
     for (size_t i = 0; i < sizeof(needed) / sizeof(*needed); i++)
         if (!check_passed(l, needed[i]))
@@ -353,8 +377,11 @@ static const char *type_agrees(const struct piece *p, enum quote_tee tee)
 
 static fallible quote_verify(const struct verify_input *in, struct span bytes, struct piece *p)
 {
-    struct subject s = { .verifier = in->verifier, .collateral = in->collateral, .at = in->at,
-                         .pck_chain = in->pck_chain, .list = &p->list };
+    struct subject s = { .verifier = in->verifier,
+                         .collateral = in->collateral,
+                         .at = in->at,
+                         .pck_chain = in->pck_chain,
+                         .list = &p->list };
     struct err e = quote_parse(bytes, &s.quote);
 
     if (!failed(e))
@@ -364,7 +391,8 @@ static fallible quote_verify(const struct verify_input *in, struct span bytes, s
         return OK;
     TRY(state_make(&s, p));
     bool intel = span_equal(s.quote.vendor_id, SPAN_OF(intel_vendor));
-    check_record(s.list, CHECK_QUOTE_VENDOR, intel ? NULL : "the quoting enclave is not Intel's by its vendor id");
+    check_record(s.list, CHECK_QUOTE_VENDOR,
+                 intel ? NULL : "the quoting enclave is not Intel's by its vendor id");
     TRY(certification_check(&s));
     TRY(qe_binding_check(&s));
     TRY(quote_signature_check(&s));
@@ -380,10 +408,10 @@ static fallible quote_verify(const struct verify_input *in, struct span bytes, s
     return OK;
 }
 
-#define QUOTE_ROW(piece_kind)                                                                                            \
-    {                                                                                                                    \
-        .kind = piece_kind, .checks = &quote_checks, .needs = quote_needs, .verify = quote_verify,                       \
-        .claims = quote_claims, .platform = state_platform, .done = state_done                                           \
+#define QUOTE_ROW(piece_kind)                                                                      \
+    {                                                                                              \
+        .kind = piece_kind, .checks = &quote_checks, .needs = quote_needs, .verify = quote_verify, \
+        .claims = quote_claims, .platform = state_platform, .done = state_done                     \
     }
 
 const struct evidence_type quote_evidence[3] = {

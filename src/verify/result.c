@@ -170,9 +170,7 @@ fallible verify_evidence_supplied(struct verifier *v, struct span evidence, stru
                                   const struct collateral_set *collateral, int64_t at,
                                   struct span report_data, struct verify_result **out)
 {
-    const struct verify_input in = {
-        v, collateral, at, report_data, .pck_chain = pck_chain
-    };
+    const struct verify_input in = { v, collateral, at, report_data, .pck_chain = pck_chain };
 
     if (report_data.len && report_data.len != REPORT_DATA_SIZE)
         return FAIL(INPUT, "expected report data is not 64 bytes");

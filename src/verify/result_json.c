@@ -37,7 +37,9 @@ fallible verify_result_json(const struct verify_result *r, json_t **out)
 
     json_set_str(j, "verdict", r->verified ? "verified" : "refused");
     json_set_str(j, "type", verify_result_type(r));
-    json_object_set_new(j, "version", r->count && r->pieces[0].name ? json_integer(r->pieces[0].version) : json_null());
+    json_object_set_new(j, "version",
+                        r->count && r->pieces[0].name ? json_integer(r->pieces[0].version)
+                                                      : json_null());
     json_set_str(j, "tcb_status", verify_result_status(r));
     json_object_set_new(j, "advisory_ids", advisories ? json_incref(advisories) : json_array());
     json_object_set(j, "claims", (json_t *)claims);

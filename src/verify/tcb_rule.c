@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "verify/tcb_rule.h"
 
-/* TEE_TCB_SVN: [0] the TDX module's security version, [1] its major version, [2] and on the rest. */
+/* TEE_TCB_SVN: [0] the TDX module's security version, [1] its major version, [2] and on the rest.
+ */
 static void svn_read(struct span tee_tcb_svn, uint8_t out[TCB_COMPONENTS])
 {
     struct reader r = reader_of(tee_tcb_svn);
@@ -16,7 +17,8 @@ static bool components_reach(const uint8_t *have, const uint8_t *need, size_t fr
     return true;
 }
 
-static const struct tcb_level *level_select(const struct tcb_info *info, const struct pck_extension *pck, const uint8_t *tdx)
+static const struct tcb_level *level_select(const struct tcb_info *info,
+                                            const struct pck_extension *pck, const uint8_t *tdx)
 {
     /* With a module identity the first two TDX components are judged by it. */
     size_t from = tdx && tdx[1] > 0 ? 2 : 0;
@@ -30,7 +32,8 @@ static const struct tcb_level *level_select(const struct tcb_info *info, const s
     return NULL;
 }
 
-static const char *module_select(const struct tcb_info *info, const uint8_t *tdx, struct tcb_result *out)
+static const char *module_select(const struct tcb_info *info, const uint8_t *tdx,
+                                 struct tcb_result *out)
 {
     out->module_level = NULL;
     out->module = TCB_UNRECOGNIZED;
@@ -43,12 +46,13 @@ static const char *module_select(const struct tcb_info *info, const uint8_t *tdx
     if (!out->module_level)
         return "the TDX module reaches none of its TCB levels";
     out->module = out->module_level->facts.status;
-    return tcb_status_fits_module(out->module) ? NULL : "the TDX module's TCB level has an unknown status";
+    return tcb_status_fits_module(out->module) ? NULL
+                                               : "the TDX module's TCB level has an unknown status";
 }
 
 /* `tdx` NULL: SGX. */
-static const char *evaluate_once(const struct tcb_info *info, const struct pck_extension *pck, const uint8_t *tdx,
-                                 struct tcb_result *out)
+static const char *evaluate_once(const struct tcb_info *info, const struct pck_extension *pck,
+                                 const uint8_t *tdx, struct tcb_result *out)
 {
     out->platform_level = level_select(info, pck, tdx);
     if (!out->platform_level)
@@ -73,7 +77,8 @@ static int64_t earliest_date(const struct tcb_result *r)
     return date;
 }
 
-void tcb_select_qe(const struct qe_identity *identity, uint16_t isvsvn, struct tcb_result *out, const char **wrong)
+void tcb_select_qe(const struct qe_identity *identity, uint16_t isvsvn, struct tcb_result *out,
+                   const char **wrong)
 {
     const struct isv_level *level = isv_levels_select(&identity->levels, isvsvn);
 
@@ -88,8 +93,8 @@ void tcb_select_qe(const struct qe_identity *identity, uint16_t isvsvn, struct t
     out->qe = level->facts.status;
 }
 
-void tcb_evaluate(const struct tcb_info *info, const struct pck_extension *pck, const struct td_report *td,
-                  struct tcb_result *out, const char **wrong)
+void tcb_evaluate(const struct tcb_info *info, const struct pck_extension *pck,
+                  const struct td_report *td, struct tcb_result *out, const char **wrong)
 {
     uint8_t launch[TCB_COMPONENTS], current[TCB_COMPONENTS];
     struct tcb_result result = *out;
@@ -174,12 +179,14 @@ enum tcb_status tcb_relaunch(enum tcb_status launch, enum tcb_status current)
     if (current == TCB_REVOKED)
         return TCB_REVOKED;
     bool behind = launch == TCB_OUT_OF_DATE || launch == TCB_OUT_OF_DATE_CONFIGURATION_NEEDED;
-    bool fine = current == TCB_UP_TO_DATE || current == TCB_SW_HARDENING_NEEDED || current == TCB_CONFIGURATION_NEEDED ||
+    bool fine = current == TCB_UP_TO_DATE || current == TCB_SW_HARDENING_NEEDED ||
+                current == TCB_CONFIGURATION_NEEDED ||
                 current == TCB_CONFIGURATION_AND_SW_HARDENING_NEEDED;
     if (!behind || !fine)
         return launch;
-    return needs_configuration(launch) || needs_configuration(current) ? TCB_TD_RELAUNCH_ADVISED_CONFIGURATION_NEEDED
-                                                                       : TCB_TD_RELAUNCH_ADVISED;
+    return needs_configuration(launch) || needs_configuration(current)
+               ? TCB_TD_RELAUNCH_ADVISED_CONFIGURATION_NEEDED
+               : TCB_TD_RELAUNCH_ADVISED;
 }
 
 static size_t advisories_add(const struct advisories *list, const char **out, size_t count)

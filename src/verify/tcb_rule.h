@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Intel's evaluation of a platform's TCB: which level it reaches, component by component, and how the
- * statuses of platform, quoting enclave and TDX module converge. Pure functions of parsed collateral.
+ * Intel's evaluation of a platform's TCB: which level it reaches, component by component, and how
+ * the statuses of platform, quoting enclave and TDX module converge. Pure functions of parsed
+ * collateral.
  */
 #ifndef VERIFY_TCB_RULE_H
 #define VERIFY_TCB_RULE_H
@@ -13,18 +14,19 @@
 #include "evidence/td_report.h"
 
 struct tcb_result {
-    enum tcb_status status;                /* converged; after relaunch advice */
-    enum tcb_status platform, qe, module;  /* module: TCB_UNRECOGNIZED where it has no levels */
+    enum tcb_status status;               /* converged; after relaunch advice */
+    enum tcb_status platform, qe, module; /* module: TCB_UNRECOGNIZED where it has no levels */
     const struct tcb_level *platform_level;
     const struct isv_level *qe_level, *module_level; /* module: NULL where it has none */
     int64_t date;
 };
 
 /* Each: `*wrong` NULL, or why no status can be given. */
-void tcb_select_qe(const struct qe_identity *identity, uint16_t isvsvn, struct tcb_result *out, const char **wrong);
+void tcb_select_qe(const struct qe_identity *identity, uint16_t isvsvn, struct tcb_result *out,
+                   const char **wrong);
 /* `td` NULL: SGX. Needs the QE's part of the result; launch and, for TD 1.5, current state. */
-void tcb_evaluate(const struct tcb_info *info, const struct pck_extension *pck, const struct td_report *td,
-                  struct tcb_result *out, const char **wrong);
+void tcb_evaluate(const struct tcb_info *info, const struct pck_extension *pck,
+                  const struct td_report *td, struct tcb_result *out, const char **wrong);
 /* Measurement of the TDX module against what TCB info says of it. */
 const char *tdx_module_check(const struct tcb_info *info, const struct td_report *td);
 

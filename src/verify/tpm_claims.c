@@ -32,7 +32,8 @@ static fallible ima_row_add(const struct ima_entry *e, struct explained x, json_
     struct err bad = ima_template_hash(e, kind, hash);
     if (bad.kind == FAIL_SYSTEM)
         return bad;
-    bool same = !failed(bad) && (e->hash_len != digest_size(kind) || memcmp(hash, e->hash, e->hash_len) == 0);
+    bool same = !failed(bad) &&
+                (e->hash_len != digest_size(kind) || memcmp(hash, e->hash, e->hash_len) == 0);
     if (!same || failed(ima_file_parse(e, &f)))
         return OK;
     json_t *row = json_object();

@@ -10,7 +10,8 @@
 #define BLOB_VERSION 1
 #define ALG_AES 0x0006U
 #define ALG_CFB 0x0043U
-#define EK_MUST (TPM_FIXED_TPM | TPM_FIXED_PARENT | TPM_SENSITIVE_DATA_ORIGIN | TPM_RESTRICTED | TPM_DECRYPT)
+#define EK_MUST                                                                                    \
+    (TPM_FIXED_TPM | TPM_FIXED_PARENT | TPM_SENSITIVE_DATA_ORIGIN | TPM_RESTRICTED | TPM_DECRYPT)
 
 /* Without the length of a TPM2B_PUBLIC, where there is one. */
 static struct span area_of(struct span public)
@@ -21,7 +22,8 @@ static struct span area_of(struct span public)
     return !r.failed && len == r.rest.len ? r.rest : public;
 }
 
-fallible tpm_enrolment_name(struct span ak_public, uint8_t name[TPM_NAME_MAX], size_t *len, const char **wrong)
+fallible tpm_enrolment_name(struct span ak_public, uint8_t name[TPM_NAME_MAX], size_t *len,
+                            const char **wrong)
 {
     struct key *key owned(key_free) = NULL;
     struct tpm_public p;
@@ -42,7 +44,8 @@ static const char *ek_check(const struct tpm_public *p, struct tpm_credential_ke
     bool known;
 
     if ((p->attributes & EK_MUST) != EK_MUST || p->attributes & TPM_SIGN)
-        return "the endorsement key is not a restricted decryption key that was made in its TPM and never leaves it";
+        return "the endorsement key is not a restricted decryption key that was made in its TPM "
+               "and never leaves it";
     if (p->symmetric != ALG_AES || p->symmetric_mode != ALG_CFB)
         return "the endorsement key's symmetric algorithm is not AES in CFB mode";
     k->name_alg = digest_of_tpm(p->name_alg, &known);
@@ -61,8 +64,9 @@ static fallible chain_read(struct span text, struct chain *out)
     return OK;
 }
 
-static fallible certificate_check(const struct tpm_trust *t, struct span certificates, const struct key *ek, int64_t at,
-                                  struct tpm_enrolment *out, const char **wrong)
+static fallible certificate_check(const struct tpm_trust *t, struct span certificates,
+                                  const struct key *ek, int64_t at, struct tpm_enrolment *out,
+                                  const char **wrong)
 {
     struct chain chain owned(chain_done) = { 0 };
     struct err e = chain_read(certificates, &chain);
@@ -87,9 +91,11 @@ static void sized_add(struct buf *out, struct span s)
     buf_add(out, s);
 }
 
-static fallible challenge_make(const struct tpm_credential_key *k, struct tpm_enrolment *e, struct buf *blob)
+static fallible challenge_make(const struct tpm_credential_key *k, struct tpm_enrolment *e,
+                               struct buf *blob)
 {
-    struct buf id owned(buf_done) = buf_of(TPM_CREDENTIAL_BLOB_MAX), seed owned(buf_done) = buf_of(TPM_CREDENTIAL_BLOB_MAX);
+    struct buf id owned(buf_done) = buf_of(TPM_CREDENTIAL_BLOB_MAX),
+                  seed owned(buf_done) = buf_of(TPM_CREDENTIAL_BLOB_MAX);
     uint8_t secret[TPM_ENROLMENT_SECRET];
 
     TRY(random_fill(secret, sizeof(secret)));
@@ -103,8 +109,9 @@ static fallible challenge_make(const struct tpm_credential_key *k, struct tpm_en
     return buf_check(blob);
 }
 
-fallible tpm_enrolment_begin(const struct tpm_trust *t, const struct tpm_enrolment_request *q, int64_t at,
-                             struct tpm_enrolment *out, struct buf *blob, const char **wrong)
+fallible tpm_enrolment_begin(const struct tpm_trust *t, const struct tpm_enrolment_request *q,
+                             int64_t at, struct tpm_enrolment *out, struct buf *blob,
+                             const char **wrong)
 {
     struct key *ek owned(key_free) = NULL;
     struct tpm_enrolment made = { .name_len = 0 };

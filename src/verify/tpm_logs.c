@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Logs against the quoted registers: each register that a log speaks of and that was quoted must have the value that the
- * log's replay gives. What is not quoted is not explained, and gives no claims. */
+/* Logs against the quoted registers: each register that a log speaks of and that was quoted must
+ * have the value that the log's replay gives. What is not quoted is not explained, and gives no
+ * claims. */
 #include "verify/tpm_quote.h"
 
 static bool log_has(const struct event_log *log, uint16_t alg)
@@ -46,7 +47,8 @@ static fallible ima_registers(struct span text, uint32_t *out)
     return OK;
 }
 
-static fallible boot_bank_judge(struct tpm_state *s, size_t bank, uint32_t others, const char **wrong)
+static fallible boot_bank_judge(struct tpm_state *s, size_t bank, uint32_t others,
+                                const char **wrong)
 {
     uint16_t alg = s->quote.selection.banks[bank].alg;
     struct replay p;
@@ -78,7 +80,8 @@ fallible tpm_event_log_judge(struct tpm_state *s, struct check_list *l)
     struct err e = event_log_parse(bytes, &s->log);
     if (failed(e))
         wrong = e.what;
-    if (s->evidence.parts[TPM_PART_IMA_LOG].len && failed(ima_registers(s->evidence.parts[TPM_PART_IMA_LOG], &others)))
+    if (s->evidence.parts[TPM_PART_IMA_LOG].len &&
+        failed(ima_registers(s->evidence.parts[TPM_PART_IMA_LOG], &others)))
         others = 0;
     for (size_t i = 0; i < s->quote.selection.count && !wrong; i++)
         TRY(boot_bank_judge(s, i, others, &wrong));
@@ -90,8 +93,10 @@ fallible tpm_event_log_judge(struct tpm_state *s, struct check_list *l)
     return OK;
 }
 
-/* How many entries lead to the quoted values; the list may have grown since the quote. 0: none do. */
-static fallible entries_reaching(const struct tpm_state *s, struct replay *p, uint32_t mask, size_t *count)
+/* How many entries lead to the quoted values; the list may have grown since the quote. 0: none do.
+ */
+static fallible entries_reaching(const struct tpm_state *s, struct replay *p, uint32_t mask,
+                                 size_t *count)
 {
     struct ima_cursor c;
     bool end = false;
@@ -112,7 +117,8 @@ static fallible entries_reaching(const struct tpm_state *s, struct replay *p, ui
     return OK;
 }
 
-static fallible ima_bank_judge(struct tpm_state *s, size_t bank, uint32_t touched, const char **wrong)
+static fallible ima_bank_judge(struct tpm_state *s, size_t bank, uint32_t touched,
+                               const char **wrong)
 {
     uint16_t alg = s->quote.selection.banks[bank].alg;
     uint32_t mask = touched & s->quote.selection.banks[bank].mask;

@@ -87,12 +87,15 @@ static fallible signature_check(const struct tpm_state *s, bool *good)
         TRY(buf_check(&raw));
         signature = buf_span(&raw);
     } else {
-        scheme = s->signature.scheme == TPM_ALG_RSAPSS ? SIGNATURE_RSA_PSS_ANY_SALT : SIGNATURE_RSA_PKCS1;
+        scheme = s->signature.scheme == TPM_ALG_RSAPSS ? SIGNATURE_RSA_PSS_ANY_SALT
+                                                       : SIGNATURE_RSA_PKCS1;
     }
-    return signature_verify(s->key, scheme, hash, s->evidence.parts[TPM_PART_QUOTE], signature, good);
+    return signature_verify(s->key, scheme, hash, s->evidence.parts[TPM_PART_QUOTE], signature,
+                            good);
 }
 
-/* The size of all values that the selection names; 0: a bank is of a hash that is not known here. */
+/* The size of all values that the selection names; 0: a bank is of a hash that is not known here.
+ */
 static size_t values_size(const struct tpm_selection *sel)
 {
     size_t size = 0;
@@ -143,7 +146,8 @@ static fallible values_check(const struct tpm_state *s, const char **wrong)
     return OK;
 }
 
-static fallible report_data_check(const struct tpm_state *s, struct span expected, struct check_list *l)
+static fallible report_data_check(const struct tpm_state *s, struct span expected,
+                                  struct check_list *l)
 {
     uint8_t hash[SHA256_SIZE];
 
@@ -152,7 +156,9 @@ static fallible report_data_check(const struct tpm_state *s, struct span expecte
         return OK;
     TRY(sha256(expected, hash));
     check_record(l, TPM_CHECK_REPORT_DATA,
-                 span_equal(s->quote.extra, SPAN_OF(hash)) ? NULL : "the qualifying data is not the hash of the report data");
+                 span_equal(s->quote.extra, SPAN_OF(hash))
+                     ? NULL
+                     : "the qualifying data is not the hash of the report data");
     return OK;
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A TPM's quote under verification, whatever vouches for its key: of a TPM by itself (tpm_verify.c) and of a confidential
- * VM whose hardware report names the key (azure_verify.c). The state owns a copy of the evidence, into which
- * everything parsed points, and lives as long as the result.
+ * A TPM's quote under verification, whatever vouches for its key: of a TPM by itself (tpm_verify.c)
+ * and of a confidential VM whose hardware report names the key (azure_verify.c). The state owns a
+ * copy of the evidence, into which everything parsed points, and lives as long as the result.
  */
 #ifndef VERIFY_TPM_QUOTE_H
 #define VERIFY_TPM_QUOTE_H
@@ -14,7 +14,13 @@
 #include "verify/tpm_checks.h"
 #include "verify/tpm_trust.h"
 
-enum tpm_trusted_by { TPM_BY_NOBODY, TPM_BY_ENROLMENT, TPM_BY_EK_CERTIFICATE, TPM_BY_AK_CERTIFICATE, TPM_BY_HARDWARE_REPORT };
+enum tpm_trusted_by {
+    TPM_BY_NOBODY,
+    TPM_BY_ENROLMENT,
+    TPM_BY_EK_CERTIFICATE,
+    TPM_BY_AK_CERTIFICATE,
+    TPM_BY_HARDWARE_REPORT
+};
 const char *tpm_trusted_by_name(enum tpm_trusted_by by); /* the claim `ak_trust` */
 
 struct tpm_state {
@@ -22,7 +28,7 @@ struct tpm_state {
     struct tpm_evidence evidence;
     struct tpm_quote quote;
     struct tpm_signature signature;
-    struct key *key; /* of the attestation key */
+    struct key *key;            /* of the attestation key */
     uint8_t name[TPM_NAME_MAX]; /* its TPM name; name_len 0: its public area is not known */
     size_t name_len;
     enum tpm_trusted_by by;
@@ -39,7 +45,8 @@ struct tpm_state {
 fallible tpm_state_new(struct span bytes, struct tpm_state **out, const char **wrong);
 void tpm_state_free(void *state);
 
-/* Everything from the signing scheme on, once the key is there. The ids are those of enum tpm_check. */
+/* Everything from the signing scheme on, once the key is there. The ids are those of enum
+ * tpm_check. */
 fallible tpm_quote_judge(struct tpm_state *s, const struct verify_input *in, struct check_list *l);
 
 /* The value of a quoted PCR; empty: it was not quoted. */

@@ -53,7 +53,8 @@ static fallible label_take(const json_t *row, struct tpm_key *k)
 
 static fallible key_parse(const json_t *row, struct tpm_key *out)
 {
-    static const char *const members[] = { "name", "label", "by", "ek_certificate", "enrolled_at", NULL };
+    static const char *const members[] = { "name",           "label",       "by",
+                                           "ek_certificate", "enrolled_at", NULL };
     struct span name, by;
     struct tpm_key k = { .name_len = 0 };
 
@@ -108,7 +109,8 @@ static fallible keys_parse(struct span text, struct tpm_trust *t)
     return OK;
 }
 
-fallible tpm_trust_init(struct tpm_trust *t, const struct span *roots, size_t count, struct span enrolled)
+fallible tpm_trust_init(struct tpm_trust *t, const struct span *roots, size_t count,
+                        struct span enrolled)
 {
     struct tpm_trust made = { .root_count = 0 };
     struct err e = OK;
@@ -157,7 +159,8 @@ static bool has_purpose(const struct cert *c, struct span purpose)
 static fallible issued_by(const struct cert *subject, const struct cert *issuer, bool *good)
 {
     *good = false;
-    if (!span_equal(cert_issuer(subject), cert_subject(issuer)) || !cert_is_ca(issuer) || !cert_may_sign_certs(issuer))
+    if (!span_equal(cert_issuer(subject), cert_subject(issuer)) || !cert_is_ca(issuer) ||
+        !cert_may_sign_certs(issuer))
         return OK;
     return cert_signed_by(subject, cert_key(issuer), good);
 }
@@ -174,7 +177,8 @@ static bool high_enough(const struct cert *root, size_t count)
 }
 
 /* The root at which the chain's last certificate ends, or NULL. */
-static fallible root_find(const struct tpm_trust *t, const struct chain *c, int64_t at, const struct cert **out)
+static fallible root_find(const struct tpm_trust *t, const struct chain *c, int64_t at,
+                          const struct cert **out)
 {
     const struct cert *last = c->certs[c->count - 1];
 
@@ -202,10 +206,12 @@ static const char *places_check(const struct chain *c, struct span purpose, int6
     }
     if (cert_is_ca(c->certs[0]))
         return "the TPM's certificate is that of a CA";
-    return has_purpose(c->certs[0], purpose) ? NULL : "the TPM's certificate is for another purpose";
+    return has_purpose(c->certs[0], purpose) ? NULL
+                                             : "the TPM's certificate is for another purpose";
 }
 
-fallible tpm_chain_check(const struct tpm_trust *t, const struct chain *c, struct span purpose, int64_t at, const char **wrong)
+fallible tpm_chain_check(const struct tpm_trust *t, const struct chain *c, struct span purpose,
+                         int64_t at, const char **wrong)
 {
     const struct cert *root;
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Whose attestation keys of TPMs are believed. There is no pinned root for TPMs: what is trusted is what the
- * configuration names, that is roots under which a key's certificate stands, and keys that were enrolled (by the
- * operator's word, or after credential activation under a certified endorsement key; `warder tpm`).
+ * Whose attestation keys of TPMs are believed. There is no pinned root for TPMs: what is trusted is
+ * what the configuration names, that is roots under which a key's certificate stands, and keys that
+ * were enrolled (by the operator's word, or after credential activation under a certified
+ * endorsement key; `warder tpm`).
  */
 #ifndef VERIFY_TPM_TRUST_H
 #define VERIFY_TPM_TRUST_H
@@ -11,7 +12,8 @@
 #include "collateral/chain_rule.h"
 #include "crypto/x509.h"
 
-/* The file of enrolled keys: {"version":1,"keys":[{"name":"<hex>","label":"<text>","by":"operator"|"ek_certificate",
+/* The file of enrolled keys:
+ * {"version":1,"keys":[{"name":"<hex>","label":"<text>","by":"operator"|"ek_certificate",
  * "ek_certificate":"sha256:..."?,"enrolled_at":time?}]}. */
 struct tpm_key {
     uint8_t name[TPM_NAME_MAX]; /* of TPM 2.0: algorithm and digest of the public area */
@@ -27,7 +29,8 @@ struct tpm_trust {
     size_t key_count;
 };
 
-fallible tpm_trust_init(struct tpm_trust *t, const struct span *roots, size_t count, struct span enrolled);
+fallible tpm_trust_init(struct tpm_trust *t, const struct span *roots, size_t count,
+                        struct span enrolled);
 void tpm_trust_done(struct tpm_trust *t);
 
 /* NULL: not enrolled. */
@@ -37,9 +40,10 @@ const struct tpm_key *tpm_trust_key(const struct tpm_trust *t, struct span name)
 extern const struct span tpm_purpose_ek; /* 2.23.133.8.1 */
 extern const struct span tpm_purpose_ak; /* 2.23.133.8.3 */
 
-/* The chain's certificates follow one another, the last stands under (or is) a configured root, the first is no CA
- * and has this purpose. `*wrong` NULL: good. Revocation is the operator's: nothing here asks for CRLs. */
-fallible tpm_chain_check(const struct tpm_trust *t, const struct chain *c, struct span purpose, int64_t at,
-                         const char **wrong);
+/* The chain's certificates follow one another, the last stands under (or is) a configured root, the
+ * first is no CA and has this purpose. `*wrong` NULL: good. Revocation is the operator's: nothing
+ * here asks for CRLs. */
+fallible tpm_chain_check(const struct tpm_trust *t, const struct chain *c, struct span purpose,
+                         int64_t at, const char **wrong);
 
 #endif

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A TPM by itself: its attestation key is believed because it was enrolled, or by its certificate. */
+/* A TPM by itself: its attestation key is believed because it was enrolled, or by its certificate.
+ */
 #include "verify/tpm_verify.h"
 
 #include "verify/verify_internal.h"
 
-#define KEY_MUST (TPM_FIXED_TPM | TPM_FIXED_PARENT | TPM_SENSITIVE_DATA_ORIGIN | TPM_RESTRICTED | TPM_SIGN)
+#define KEY_MUST                                                                                   \
+    (TPM_FIXED_TPM | TPM_FIXED_PARENT | TPM_SENSITIVE_DATA_ORIGIN | TPM_RESTRICTED | TPM_SIGN)
 
 static const struct {
     uint16_t curve; /* TPM_ECC_CURVE */
@@ -34,13 +36,15 @@ static fallible ecc_key(const struct tpm_public *p, struct key **out)
 
 fallible tpm_public_key(const struct tpm_public *p, struct key **out)
 {
-    const uint8_t exponent[] = { (uint8_t)(p->exponent >> 24), (uint8_t)(p->exponent >> 16), (uint8_t)(p->exponent >> 8),
-                                 (uint8_t)p->exponent };
+    const uint8_t exponent[] = { (uint8_t)(p->exponent >> 24), (uint8_t)(p->exponent >> 16),
+                                 (uint8_t)(p->exponent >> 8), (uint8_t)p->exponent };
 
-    return p->type == TPM_ALG_RSA ? key_from_rsa_public(p->modulus, SPAN_OF(exponent), out) : ecc_key(p, out);
+    return p->type == TPM_ALG_RSA ? key_from_rsa_public(p->modulus, SPAN_OF(exponent), out)
+                                  : ecc_key(p, out);
 }
 
-fallible tpm_public_name(struct span public_area, uint16_t name_alg, uint8_t out[TPM_NAME_MAX], size_t *len)
+fallible tpm_public_name(struct span public_area, uint16_t name_alg, uint8_t out[TPM_NAME_MAX],
+                         size_t *len)
 {
     bool known;
     enum digest_kind kind = digest_of_tpm(name_alg, &known);
@@ -57,7 +61,8 @@ fallible tpm_public_name(struct span public_area, uint16_t name_alg, uint8_t out
 const char *tpm_attestation_key_check(const struct tpm_public *p)
 {
     if ((p->attributes & KEY_MUST) != KEY_MUST || p->attributes & TPM_DECRYPT)
-        return "the key is not a restricted signing key that was made in its TPM and never leaves it";
+        return "the key is not a restricted signing key that was made in its TPM and never leaves "
+               "it";
     return p->scheme == TPM_ALG_NULL ? "the restricted key has no signing scheme of its own" : NULL;
 }
 
@@ -67,7 +72,8 @@ static fallible key_load_part(struct tpm_state *s, struct check_list *l)
     struct span area = s->evidence.parts[TPM_PART_AK];
     struct tpm_public p;
 
-    struct err e = area.len ? tpm_public_parse(area, &p) : FAIL(INPUT, "evidence of a TPM lacks the public area of its key");
+    struct err e = area.len ? tpm_public_parse(area, &p)
+                            : FAIL(INPUT, "evidence of a TPM lacks the public area of its key");
     if (!failed(e))
         e = tpm_public_key(&p, &s->key);
     if (!failed(e))
@@ -81,7 +87,8 @@ static fallible key_load_part(struct tpm_state *s, struct check_list *l)
     return OK;
 }
 
-static fallible certificate_check(const struct tpm_trust *t, const struct tpm_state *s, int64_t at, const char **wrong)
+static fallible certificate_check(const struct tpm_trust *t, const struct tpm_state *s, int64_t at,
+                                  const char **wrong)
 {
     struct chain chain owned(chain_done) = { 0 };
     struct err e = chain_from_pem(s->evidence.parts[TPM_PART_AK_CERTIFICATE], &chain);
@@ -99,10 +106,12 @@ static fallible certificate_check(const struct tpm_trust *t, const struct tpm_st
     return tpm_chain_check(t, &chain, tpm_purpose_ak, at, wrong);
 }
 
-static fallible trust_check(const struct tpm_trust *t, struct tpm_state *s, int64_t at, struct check_list *l)
+static fallible trust_check(const struct tpm_trust *t, struct tpm_state *s, int64_t at,
+                            struct check_list *l)
 {
     const struct tpm_key *enrolled = tpm_trust_key(t, span_from(s->name, s->name_len));
-    const char *wrong = "the TPM's attestation key is neither enrolled nor certified under a configured root";
+    const char *wrong =
+        "the TPM's attestation key is neither enrolled nor certified under a configured root";
 
     if (enrolled) {
         s->by = enrolled->by_ek_certificate ? TPM_BY_EK_CERTIFICATE : TPM_BY_ENROLMENT;

@@ -7,7 +7,8 @@
 
 fallible tpm_public_key(const struct tpm_public *p, struct key **out);
 /* Algorithm and digest of the public area; SHA-1 is refused. */
-fallible tpm_public_name(struct span public_area, uint16_t name_alg, uint8_t out[TPM_NAME_MAX], size_t *len);
+fallible tpm_public_name(struct span public_area, uint16_t name_alg, uint8_t out[TPM_NAME_MAX],
+                         size_t *len);
 /* NULL: a restricted signing key, made in its TPM, which it never leaves. */
 const char *tpm_attestation_key_check(const struct tpm_public *p);
 

@@ -37,7 +37,8 @@ static fallible remember_amd(struct verifier *v, struct span pem, struct platfor
 
     if (failed(e) || chain.count != 3)
         return e.kind == FAIL_SYSTEM ? e : FAIL(DENIED, "platform is not three certificates");
-    const struct span ders[3] = { cert_der(chain.certs[0]), cert_der(chain.certs[1]), cert_der(chain.certs[2]) };
+    const struct span ders[3] = { cert_der(chain.certs[0]), cert_der(chain.certs[1]),
+                                  cert_der(chain.certs[2]) };
     return platform_of_amd(&v->platforms, ders, &v->amd_roots, out);
 }
 
@@ -49,10 +50,12 @@ fallible verifier_remember(struct verifier *v, struct span pck_chain)
     if (platform_authentic(p))
         return OK;
     TRY(remember_amd(v, pck_chain, &amd));
-    return platform_authentic(amd) ? OK : FAIL(DENIED, "the platform's certificates are not authentic");
+    return platform_authentic(amd) ? OK
+                                   : FAIL(DENIED, "the platform's certificates are not authentic");
 }
 
-fallible verifier_trust_tpms(struct verifier *v, const struct span *roots, size_t count, struct span enrolled)
+fallible verifier_trust_tpms(struct verifier *v, const struct span *roots, size_t count,
+                             struct span enrolled)
 {
     struct tpm_trust t;
 

@@ -21,8 +21,8 @@ struct verifier {
     struct tpm_trust tpm;
 };
 
-/* A signed JSON document: what is wrong with its signature or its content, or NULL. The content is not read
- * before the signature is good. */
+/* A signed JSON document: what is wrong with its signature or its content, or NULL. The content is
+ * not read before the signature is good. */
 struct signed_part {
     const char *signature_wrong, *format_wrong;
     const char *chain_wrong;
@@ -43,7 +43,8 @@ struct collateral_set {
     struct window window; /* of everything */
     bool for_intel;       /* any part of it is */
     struct amd_collateral amd;
-    struct buf pck_chain, pck_issuers; /* PEM, unverified: for quotes that carry no chain, or the leaf alone */
+    struct buf pck_chain,
+        pck_issuers; /* PEM, unverified: for quotes that carry no chain, or the leaf alone */
 };
 struct collateral_set *collateral_set_ref(const struct collateral_set *c);
 /* The checks that rest on the collateral alone. */

@@ -128,7 +128,8 @@ static void sets_load(const char *root, int depth)
 
     for (int i = 0; i < count; i++) {
         char path[PATH_SIZE];
-        snprintf(path, sizeof(path), "%s/%s", root, entries[i]->d_name);
+        if (snprintf(path, sizeof(path), "%s/%s", root, entries[i]->d_name) >= (int)sizeof(path))
+            abort();
         if (entries[i]->d_name[0] != '.' && depth)
             sets_load(path, depth - 1);
         else if (entries[i]->d_name[0] != '.')

@@ -21,7 +21,8 @@ static fallible exchange(const char *path, struct span request, struct buf *answ
 
     TRY(ipc_connect(path, &fd));
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &deadline, sizeof deadline);
-    if (send(fd, request.at, request.len, MSG_NOSIGNAL) != (ssize_t)request.len || shutdown(fd, SHUT_WR) != 0)
+    if (send(fd, request.at, request.len, MSG_NOSIGNAL) != (ssize_t)request.len ||
+        shutdown(fd, SHUT_WR) != 0)
         return FAIL(UPSTREAM, "the simulator does not listen");
     while ((got = recv(fd, chunk, sizeof chunk, 0)) != 0) {
         if (got < 0 && errno != EINTR)
@@ -55,9 +56,12 @@ static int ask(const char *verb, const char *path, struct span request)
 }
 
 /* --control PATH and one operand. False: *status is the exit status. */
-static bool parse(int argc, char **argv, const struct command_help *help, const char **control, const char **operand, int *status)
+static bool parse(int argc, char **argv, const struct command_help *help, const char **control,
+                  const char **operand, int *status)
 {
-    const struct option_row rows[] = { { "control", 0, OPTION_TEXT, "PATH", "the simulator's control socket", control }, { 0 } };
+    const struct option_row rows[] = {
+        { "control", 0, OPTION_TEXT, "PATH", "the simulator's control socket", control }, { 0 }
+    };
     int rest = 0;
 
     enum options_result result = options_parse(argc, argv, rows, help, &rest);
@@ -75,7 +79,8 @@ static bool parse(int argc, char **argv, const struct command_help *help, const 
 int verb_scenario(int argc, char **argv)
 {
     static const struct command_help help = { "teesim scenario", "--control PATH LIST",
-                                              "Change what is wrong with a running platform.", NULL };
+                                              "Change what is wrong with a running platform.",
+                                              NULL };
     const char *control = NULL, *list = NULL;
     json_t *request owned(json_free) = NULL;
     char *text owned(free) = NULL;
@@ -91,10 +96,12 @@ int verb_scenario(int argc, char **argv)
 
 int verb_control(int argc, char **argv)
 {
-    static const struct command_help help = { "teesim control", "--control PATH JSON",
-                                              "Send an object to a running simulator; {} tells its state.",
-                                              "Members: scenario, measurement, collateral {issued_ago, lifetime, evaluation_number}, "
-                                              "pcs {status, delay_ms}.\n" };
+    static const struct command_help help = {
+        "teesim control", "--control PATH JSON",
+        "Send an object to a running simulator; {} tells its state.",
+        "Members: scenario, measurement, collateral {issued_ago, lifetime, evaluation_number}, "
+        "pcs {status, delay_ms}.\n"
+    };
     const char *control = NULL, *object = NULL;
     int status;
 

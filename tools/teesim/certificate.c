@@ -180,8 +180,8 @@ static void add_sgx_extension(struct buf *b, struct span content)
     close_extension(b, marks);
 }
 
-static void add_extensions(struct buf *b, const struct forge_certificate *f, const uint8_t *subject_id,
-                           const uint8_t *authority_id)
+static void add_extensions(struct buf *b, const struct forge_certificate *f,
+                           const uint8_t *subject_id, const uint8_t *authority_id)
 {
     size_t explicit3 = forge_der_open(b, DER_CONTEXT + 3), marks[2];
     size_t list = forge_der_open(b, DER_SEQUENCE);
@@ -205,9 +205,11 @@ static void add_extensions(struct buf *b, const struct forge_certificate *f, con
 }
 
 /* The outer SEQUENCE of certificates and CRLs: what is signed, the algorithm, the signature. */
-static fallible sign_and_wrap(struct span tbs, const struct key *signer, bool broken, struct buf *der)
+static fallible sign_and_wrap(struct span tbs, const struct key *signer, bool broken,
+                              struct buf *der)
 {
-    struct buf raw owned(buf_done) = buf_of(SIGNATURE_MAX), sig owned(buf_done) = buf_of(SIGNATURE_MAX);
+    struct buf raw owned(buf_done) = buf_of(SIGNATURE_MAX),
+                   sig owned(buf_done) = buf_of(SIGNATURE_MAX);
 
     bool rsa = key_kind_of(signer) == KEY_RSA;
     enum digest_kind digest = key_kind_of(signer) == KEY_P256 ? DIGEST_SHA256 : DIGEST_SHA384;
@@ -280,7 +282,8 @@ static void add_revoked(struct buf *b, const struct forge_crl *f)
     forge_der_close(b, list);
 }
 
-static void add_crl_extensions(struct buf *b, const struct forge_crl *f, const uint8_t *authority_id)
+static void add_crl_extensions(struct buf *b, const struct forge_crl *f,
+                               const uint8_t *authority_id)
 {
     size_t explicit0 = forge_der_open(b, DER_CONTEXT), marks[2];
     size_t list = forge_der_open(b, DER_SEQUENCE);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Certificates and CRLs of the simulator's own PKI in the form of the vendors': P-256 with SHA-256 (Intel's),
- * RSA with PSS and SHA-384 (AMD's), by the signer's key.
- * The structs are forms to be filled: a test takes a good one and changes the field under test.
+ * Certificates and CRLs of the simulator's own PKI in the form of the vendors': P-256 with SHA-256
+ * (Intel's), RSA with PSS and SHA-384 (AMD's), by the signer's key. The structs are forms to be
+ * filled: a test takes a good one and changes the field under test.
  */
 #ifndef TEESIM_CERTIFICATE_H
 #define TEESIM_CERTIFICATE_H
@@ -13,8 +13,8 @@
 #define FORGE_CERT_MAX (16U << 10)
 #define FORGE_KEY_ID_SIZE 20
 
-#define FORGE_USAGE_SIGN 0xc0 /* digitalSignature, nonRepudiation */
-#define FORGE_USAGE_CA 0x06   /* keyCertSign, cRLSign */
+#define FORGE_USAGE_SIGN 0xc0         /* digitalSignature, nonRepudiation */
+#define FORGE_USAGE_CA 0x06           /* keyCertSign, cRLSign */
 #define FORGE_USAGE_CERTIFICATES 0x04 /* keyCertSign */
 
 struct forge_certificate {
@@ -25,8 +25,8 @@ struct forge_certificate {
     struct span serial;                /* empty: the subject's key identifier */
     int64_t not_before, not_after;
     bool no_constraints, ca;
-    int path_len; /* -1: none */
-    uint8_t key_usage; /* 0: no such extension */
+    int path_len;              /* -1: none */
+    uint8_t key_usage;         /* 0: no such extension */
     struct span sgx_extension; /* content; empty: none */
     struct span extra;         /* whole extensions, written as they are */
     bool sgx_extension_twice;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The control socket: one JSON object a line, any of these members, all applied or an {"error"} answered;
- * the answer is the state afterwards.
+ * The control socket: one JSON object a line, any of these members, all applied or an {"error"}
+ * answered; the answer is the state afterwards.
  *
  *     {"scenario":"debug,out-of-date"}     {"measurement":"<hex>"}
  *     {"collateral":{"issued_ago":3600,"lifetime":2592000,"evaluation_number":21}}    seconds

@@ -17,7 +17,9 @@ struct export_options {
 
 static fallible open_platform(const struct export_options *o, struct platform **out)
 {
-    struct platform_config config = { .dir = o->dir, .measurement = o->measurement, .scenario = o->scenario };
+    struct platform_config config = { .dir = o->dir,
+                                      .measurement = o->measurement,
+                                      .scenario = o->scenario };
 
     TRY(crypto_start(CRYPTO_MEMORY_PLAIN));
     TRY(platform_tee_parse(span_str(o->tee), &config));
@@ -63,7 +65,8 @@ int verb_quote(int argc, char **argv)
         { "output", 'o', OPTION_TEXT, "FILE", "where the quote goes", &o.out },
         { 0 },
     };
-    const struct command_help help = { "teesim quote", "--dir DIR -o FILE", "Write one quote.", NULL };
+    const struct command_help help = { "teesim quote", "--dir DIR -o FILE", "Write one quote.",
+                                       NULL };
     int rest = 0;
 
     enum options_result result = options_parse(argc, argv, rows, &help, &rest);
@@ -145,8 +148,10 @@ int verb_collateral(int argc, char **argv)
         { "output", 'o', OPTION_TEXT, "OUTDIR", "folder for the files", &o.out },
         { 0 },
     };
-    const struct command_help help = { "teesim collateral", "--dir DIR -o OUTDIR",
-                                       "Write the collateral of a platform, for warder verify --collateral.", NULL };
+    const struct command_help help = {
+        "teesim collateral", "--dir DIR -o OUTDIR",
+        "Write the collateral of a platform, for warder verify --collateral.", NULL
+    };
     int rest = 0;
 
     enum options_result result = options_parse(argc, argv, rows, &help, &rest);
@@ -160,9 +165,11 @@ int verb_collateral(int argc, char **argv)
 int verb_measurement(int argc, char **argv)
 {
     const char *name = "tdx4";
-    const struct option_row rows[] = { { "tee", 0, OPTION_TEXT, "TEE", "tdx4 (default), tdx5, sgx3, snp, ...", &name }, { 0 } };
-    const struct command_help help = { "teesim measurement", "", "Print the default measurement (MRTD or MRENCLAVE).",
-                                       NULL };
+    const struct option_row rows[] = {
+        { "tee", 0, OPTION_TEXT, "TEE", "tdx4 (default), tdx5, sgx3, snp, ...", &name }, { 0 }
+    };
+    const struct command_help help = { "teesim measurement", "",
+                                       "Print the default measurement (MRTD or MRENCLAVE).", NULL };
     uint8_t measurement[48];
     char text[97];
     struct platform_config config = { 0 };

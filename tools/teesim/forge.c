@@ -46,7 +46,8 @@ void forge_use_ca(struct forge_knobs *k, const struct forge_pki *pki, enum forge
     k->pck_crl = forge_pki_pck_crl(pki, ca, k->root_crl.this_update, k->root_crl.next_update);
 }
 
-fallible forge_defaults(const struct forge_pki *pki, enum forge_tee tee, int64_t now, struct forge_knobs *k)
+fallible forge_defaults(const struct forge_pki *pki, enum forge_tee tee, int64_t now,
+                        struct forge_knobs *k)
 {
     int64_t issued = now - FORGE_ISSUED_AGO, next = issued + FORGE_LIFETIME;
     bool tdx = forge_tee_is_tdx(tee);
@@ -80,8 +81,14 @@ void forge_set_init(struct forge_set *s)
 
 void forge_set_done(struct forge_set *s)
 {
-    struct buf *all[] = { &s->quote,   &s->tcb_info,    &s->qe_identity, &s->tcb_signing_chain, &s->pck_crl_issuer_chain,
-                          &s->root_ca, &s->root_ca_crl, &s->pck_crl };
+    struct buf *all[] = { &s->quote,
+                          &s->tcb_info,
+                          &s->qe_identity,
+                          &s->tcb_signing_chain,
+                          &s->pck_crl_issuer_chain,
+                          &s->root_ca,
+                          &s->root_ca_crl,
+                          &s->pck_crl };
 
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         buf_done(all[i]);
@@ -94,7 +101,8 @@ static fallible edit_all(struct buf *text, const struct forge_edit edits[FORGE_E
     return OK;
 }
 
-static fallible finish_document(const char *member, struct buf *inner, const struct forge_document *d, struct buf *out)
+static fallible finish_document(const char *member, struct buf *inner,
+                                const struct forge_document *d, struct buf *out)
 {
     TRY(edit_all(inner, d->edits));
     TRY(forge_document_sign(member, buf_span(inner), d->signer, d->broken_signature, out));
@@ -136,7 +144,8 @@ fallible forge_make_chain(const struct forge_chain *chain, struct buf *pem)
 
 fallible forge_make_pck_chain(struct forge_knobs *k, struct buf *pem)
 {
-    struct buf extension owned(buf_done) = buf_of(FORGE_CERT_MAX), der owned(buf_done) = buf_of(FORGE_CERT_MAX);
+    struct buf extension owned(buf_done) = buf_of(FORGE_CERT_MAX),
+                         der owned(buf_done) = buf_of(FORGE_CERT_MAX);
     struct forge_certificate leaf = k->leaf;
     struct forge_chain chain = k->pck_chain;
 

@@ -79,7 +79,8 @@ static void *serve(void *at)
 {
     struct connection *c = at;
     struct line_server *s = c->server;
-    struct buf line owned(buf_done) = buf_of(LINE_MAX_BYTES), answer owned(buf_done) = buf_of(4 * LINE_MAX_BYTES);
+    struct buf line owned(buf_done) = buf_of(LINE_MAX_BYTES),
+                    answer owned(buf_done) = buf_of(4 * LINE_MAX_BYTES);
 
     if (read_line(c, &line)) {
         s->handler(buf_span(&line), &answer, s->context);
@@ -139,7 +140,8 @@ static void *accept_all(void *at)
     return NULL;
 }
 
-fallible line_server_start(const char *path, line_handler *handler, void *context, struct line_server **out)
+fallible line_server_start(const char *path, line_handler *handler, void *context,
+                           struct line_server **out)
 {
     struct line_server *s = calloc(1, sizeof *s);
 
@@ -150,7 +152,8 @@ fallible line_server_start(const char *path, line_handler *handler, void *contex
     pthread_cond_init(&s->idle, NULL);
     s->path = strdup(path);
     s->stop = eventfd(0, EFD_CLOEXEC);
-    struct err e = s->path && s->stop >= 0 ? ipc_listen(path, 0666, &s->listener) : FAIL(SYSTEM, "memory exhausted");
+    struct err e = s->path && s->stop >= 0 ? ipc_listen(path, 0666, &s->listener)
+                                           : FAIL(SYSTEM, "memory exhausted");
     if (!failed(e) && pthread_create(&s->acceptor, NULL, accept_all, s) != 0)
         e = FAIL(SYSTEM, "cannot start a thread");
     if (failed(e)) {

@@ -12,7 +12,8 @@ struct line_server;
 /* Appends the answer, without the newline. */
 typedef void line_handler(struct span line, struct buf *answer, void *context);
 
-fallible line_server_start(const char *path, line_handler *handler, void *context, struct line_server **out);
+fallible line_server_start(const char *path, line_handler *handler, void *context,
+                           struct line_server **out);
 /* Ends open connections, removes the socket. NULL is fine. */
 void line_server_stop(struct line_server *s);
 OWNED_TYPE(struct line_server, line_server_stop)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * teesim: a TEE platform and its vendor, simulated: genuine formats, its own root of trust. For development and
- * tests; in no product package, and no product code knows of it but through configuration.
+ * teesim: a TEE platform and its vendor, simulated: genuine formats, its own root of trust. For
+ * development and tests; in no product package, and no product code knows of it but through
+ * configuration.
  */
 #include <stdio.h>
 #include <stdlib.h>

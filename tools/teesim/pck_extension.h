@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The SGX extension 1.2.840.113741.1.13.1 of a PCK certificate: what the vendor says of a platform. */
+/* The SGX extension 1.2.840.113741.1.13.1 of a PCK certificate: what the vendor says of a platform.
+ */
 #ifndef TEESIM_PCK_EXTENSION_H
 #define TEESIM_PCK_EXTENSION_H
 

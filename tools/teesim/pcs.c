@@ -62,7 +62,8 @@ static void add_chain_header(struct http_exchange *x, const char *name, struct s
 
     for (size_t i = 0; i < pem.len; i++) {
         uint8_t c = pem.at[i];
-        bool plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-';
+        bool plain =
+            (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-';
         buf_addf(&text, plain ? "%c" : "%%%02X", c);
     }
     http_answer_header(x, name, buf_str(&text));
@@ -76,7 +77,8 @@ static void answer(struct http_exchange *x, struct err e, const char *type, cons
         http_answer(x, 200, type, buf_span(body));
 }
 
-static void answer_signed(struct http_exchange *x, struct pcs *s, struct err e, const char *header, const struct buf *body)
+static void answer_signed(struct http_exchange *x, struct pcs *s, struct err e, const char *header,
+                          const struct buf *body)
 {
     struct buf chain owned(buf_done) = buf_of(PEM_MAX);
 
@@ -151,8 +153,9 @@ static void pck_crl(struct http_exchange *x, void *context)
 
     if (!admit(x, s, PCK_CRL))
         return;
-    struct err e = platform || span_equal_str(ca, "processor") ? platform_pck_crl(s->platform, kind, &der)
-                                                               : FAIL(INPUT, "ca is processor or platform");
+    struct err e = platform || span_equal_str(ca, "processor")
+                       ? platform_pck_crl(s->platform, kind, &der)
+                       : FAIL(INPUT, "ca is processor or platform");
     if (!failed(e))
         e = platform_crl_chain(s->platform, kind, &chain);
     if (!failed(e))
@@ -270,9 +273,12 @@ fallible pcs_start(struct platform *platform, uint16_t port, struct pcs **out)
     if (!s)
         return FAIL(SYSTEM, "memory exhausted");
     s->platform = platform;
-    struct http_server_config config = {
-        .address = "127.0.0.1", .port = port, .plain = true, .workers = 4, .routes = routes, .context = s
-    };
+    struct http_server_config config = { .address = "127.0.0.1",
+                                         .port = port,
+                                         .plain = true,
+                                         .workers = 4,
+                                         .routes = routes,
+                                         .context = s };
     TRY(http_server_start(&config, &s->server));
     *out = TAKE(s);
     return OK;

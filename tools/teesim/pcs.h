@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The vendor's provisioning certification service (PCS v4) for the simulator's platform, HTTP on
- * loopback: TCB info, identities, CRLs with their issuer chains, the PCK certificate; of an SNP guest's also AMD's key
- * distribution service (KDS), at the same port. It counts requests and can
+ * loopback: TCB info, identities, CRLs with their issuer chains, the PCK certificate; of an SNP
+ * guest's also AMD's key distribution service (KDS), at the same port. It counts requests and can
  * be slow or down, for tests of whoever caches it.
  */
 #ifndef TEESIM_PCS_H

@@ -11,7 +11,8 @@
 static fallible path_of(const char *dir, const char *name, const char *suffix, char out[PATH_ROOM])
 {
     int len = snprintf(out, PATH_ROOM, "%s/%s%s", dir, name, suffix);
-    return len > 0 && len < PATH_ROOM ? OK : FAIL(LIMIT, "path of the simulator's folder is too long");
+    return len > 0 && len < PATH_ROOM ? OK
+                                      : FAIL(LIMIT, "path of the simulator's folder is too long");
 }
 
 static fallible make_key(enum key_kind kind, struct key **out)
@@ -32,7 +33,8 @@ fallible forge_key_open(const char *dir, const char *name, enum key_kind kind, s
     return key_save(path, *out);
 }
 
-fallible forge_certificate_open(const char *dir, const char *name, const struct forge_certificate *form, struct buf *der)
+fallible forge_certificate_open(const char *dir, const char *name,
+                                const struct forge_certificate *form, struct buf *der)
 {
     char path[PATH_ROOM];
 
@@ -92,7 +94,8 @@ struct forge_certificate forge_pki_leaf_form(const struct forge_pki *pki, enum f
     return form_of(&leaf, forge_pki_ca(pki, ca));
 }
 
-static struct forge_crl crl_of(const struct forge_authority *issuer, int64_t this_update, int64_t next_update)
+static struct forge_crl crl_of(const struct forge_authority *issuer, int64_t this_update,
+                               int64_t next_update)
 {
     return (struct forge_crl){ .issuer = issuer->name,
                                .signer = issuer->key,
@@ -101,13 +104,14 @@ static struct forge_crl crl_of(const struct forge_authority *issuer, int64_t thi
                                .number = 1 };
 }
 
-struct forge_crl forge_pki_root_crl(const struct forge_pki *pki, int64_t this_update, int64_t next_update)
+struct forge_crl forge_pki_root_crl(const struct forge_pki *pki, int64_t this_update,
+                                    int64_t next_update)
 {
     return crl_of(&pki->root, this_update, next_update);
 }
 
-struct forge_crl forge_pki_pck_crl(const struct forge_pki *pki, enum forge_ca ca, int64_t this_update,
-                                   int64_t next_update)
+struct forge_crl forge_pki_pck_crl(const struct forge_pki *pki, enum forge_ca ca,
+                                   int64_t this_update, int64_t next_update)
 {
     return crl_of(forge_pki_ca(pki, ca), this_update, next_update);
 }
@@ -117,8 +121,12 @@ static fallible open_all(const char *dir, struct forge_pki *p)
     const struct {
         const char *name;
         struct key **key;
-    } keys[] = { { "root", &p->root.key },     { "processor", &p->processor.key }, { "platform", &p->platform.key },
-                 { "signer", &p->signer.key }, { "pck", &p->pck },                 { "attestation", &p->attestation } };
+    } keys[] = { { "root", &p->root.key },
+                 { "processor", &p->processor.key },
+                 { "platform", &p->platform.key },
+                 { "signer", &p->signer.key },
+                 { "pck", &p->pck },
+                 { "attestation", &p->attestation } };
 
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
         TRY(forge_key_open(dir, keys[i].name, KEY_P256, keys[i].key));
@@ -162,7 +170,8 @@ static struct forge_authority authority(const char *name)
 fallible forge_pki_open(const char *dir, struct forge_pki *out)
 {
     struct forge_pki p owned(forge_pki_done) = { .root = authority("Intel SGX Root CA"),
-                                                 .processor = authority("Intel SGX PCK Processor CA"),
+                                                 .processor =
+                                                     authority("Intel SGX PCK Processor CA"),
                                                  .platform = authority("Intel SGX PCK Platform CA"),
                                                  .signer = authority("Intel SGX TCB Signing") };
     int lock owned(fd_close) = -1;

@@ -48,7 +48,8 @@ static int64_t issue_date(struct platform *p)
     int64_t now = clock_now();
 
     if (p->validity.issued_ago >= 0 && p->validity.lifetime > p->validity.issued_ago &&
-        now > p->issued + p->validity.issued_ago + (p->validity.lifetime - p->validity.issued_ago) / 2)
+        now > p->issued + p->validity.issued_ago +
+                  (p->validity.lifetime - p->validity.issued_ago) / 2)
         p->issued = now - p->validity.issued_ago;
     return p->issued;
 }
@@ -63,7 +64,8 @@ static fallible prepare(struct platform *p, struct span scenario, struct span me
 {
     if (p->snp)
         return snp_platform_set(p->snp, scenario, measurement);
-    struct buf pem owned(buf_done) = buf_of(PEM_MAX), tail owned(buf_done) = buf_of(FORGE_QUOTE_MAX);
+    struct buf pem owned(buf_done) = buf_of(PEM_MAX),
+                   tail owned(buf_done) = buf_of(FORGE_QUOTE_MAX);
     struct forge_knobs k;
     struct scenario_scene scene = {
         .knobs = &k, .issuer = &p->pki, .stranger = &p->stranger, .ca = FORGE_CA_PLATFORM
@@ -125,7 +127,8 @@ fallible platform_tee_parse(struct span name, struct platform_config *config)
     for (size_t i = 0; i < SNP_NAMES; i++) {
         if (!span_equal_str(name, snp_names[i].name))
             continue;
-        config->tee = FORGE_TDX4; /* what its measurement and the Intel side of the vendor are like */
+        config->tee =
+            FORGE_TDX4; /* what its measurement and the Intel side of the vendor are like */
         config->snp = snp_names[i].product;
         return OK;
     }
@@ -148,7 +151,8 @@ fallible platform_open(const struct platform_config *config, struct platform **o
     else
         forge_default_measurement(p->tee, p->measurement);
     TRY(open_pki(config, p));
-    p->name = config->snp == SNP_PRODUCT_UNKNOWN ? forge_tee_name(config->tee) : snp_names[config->snp - SNP_MILAN].name;
+    p->name = config->snp == SNP_PRODUCT_UNKNOWN ? forge_tee_name(config->tee)
+                                                 : snp_names[config->snp - SNP_MILAN].name;
     TRY(platform_set_scenario(p, span_str(config->scenario ? config->scenario : "ok")));
     *out = TAKE(p);
     return OK;
@@ -217,7 +221,8 @@ void platform_describe(struct platform *p, char scenario[SCENARIO_TEXT_MAX], cha
     hex_str(measurement_of(p), measurement);
 }
 
-fallible platform_quote(struct platform *p, const uint8_t report_data[FORGE_REPORT_DATA_SIZE], struct buf *out)
+fallible platform_quote(struct platform *p, const uint8_t report_data[FORGE_REPORT_DATA_SIZE],
+                        struct buf *out)
 {
     GUARDED(p);
     uint8_t data[FORGE_REPORT_DATA_SIZE];
@@ -308,7 +313,8 @@ fallible platform_pck_crl(struct platform *p, enum forge_ca ca, struct buf *der)
     struct forge_knobs k;
 
     TRY(vendor_knobs(p, false, &k));
-    struct forge_crl crl = forge_pki_pck_crl(&p->pki, ca, k.root_crl.this_update, k.root_crl.next_update);
+    struct forge_crl crl =
+        forge_pki_pck_crl(&p->pki, ca, k.root_crl.this_update, k.root_crl.next_update);
     crl.serials = &revoked;
     crl.count = 1;
     return forge_crl_write(&crl, der);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A platform that quotes, and the vendor that vouches for it. All keys and the constant part of a quote
- * stay in memory, so a quote costs one signature. Safe for threads.
+ * A platform that quotes, and the vendor that vouches for it. All keys and the constant part of a
+ * quote stay in memory, so a quote costs one signature. Safe for threads.
  */
 #ifndef TEESIM_PLATFORM_H
 #define TEESIM_PLATFORM_H
@@ -14,7 +14,7 @@ struct platform;
 struct platform_config {
     const char *dir; /* its PKI is in dir/pki; NULL: in memory */
     enum forge_tee tee;
-    enum snp_product snp; /* SNP_PRODUCT_UNKNOWN: not an SNP guest's but `tee` */
+    enum snp_product snp;    /* SNP_PRODUCT_UNKNOWN: not an SNP guest's but `tee` */
     const char *measurement; /* hex, or a file that holds hex; NULL: the default */
     const char *scenario;    /* comma list; NULL: ok */
 };
@@ -35,10 +35,12 @@ fallible platform_set_measurement(struct platform *p, struct span hex);
 void platform_describe(struct platform *p, char scenario[SCENARIO_TEXT_MAX], char measurement[97]);
 
 /* A quote, or an SNP report; and what the host adds to a report (else nothing). */
-fallible platform_quote(struct platform *p, const uint8_t report_data[FORGE_REPORT_DATA_SIZE], struct buf *out);
+fallible platform_quote(struct platform *p, const uint8_t report_data[FORGE_REPORT_DATA_SIZE],
+                        struct buf *out);
 fallible platform_auxiliary(struct platform *p, struct buf *out);
 
-/* The vendor's side. Dates: issued so long ago, valid for so long; they move on by themselves at half time. */
+/* The vendor's side. Dates: issued so long ago, valid for so long; they move on by themselves at
+ * half time. */
 struct platform_validity {
     int64_t issued_ago, lifetime;
     uint32_t evaluation_number;
@@ -57,7 +59,8 @@ fallible platform_root_crl(struct platform *p, struct buf *der);
 fallible platform_snp_crl(struct platform *p, struct span product, struct buf *der);
 fallible platform_signing_chain(struct platform *p, struct buf *pem);
 fallible platform_crl_chain(struct platform *p, enum forge_ca ca, struct buf *pem);
-/* Leaf, CA, root: the chain in its quotes; and the leaf's TCB as PCS gives it: CPUSVN, PCESVN, hex. */
+/* Leaf, CA, root: the chain in its quotes; and the leaf's TCB as PCS gives it: CPUSVN, PCESVN, hex.
+ */
 fallible platform_pck_chain(struct platform *p, struct buf *pem, char tcbm[37]);
 
 #endif

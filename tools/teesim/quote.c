@@ -139,7 +139,8 @@ void forge_quote_default(enum forge_tee tee, struct forge_quote *q)
 
 void forge_quote_set_report_data(struct forge_quote *q, const uint8_t data[FORGE_REPORT_DATA_SIZE])
 {
-    memcpy(q->body + (q->tee_type == TEE_TDX ? AT_TD_REPORT_DATA : AT_SGX_REPORT_DATA), data, FORGE_REPORT_DATA_SIZE);
+    memcpy(q->body + (q->tee_type == TEE_TDX ? AT_TD_REPORT_DATA : AT_SGX_REPORT_DATA), data,
+           FORGE_REPORT_DATA_SIZE);
 }
 
 void forge_quote_set_measurement(struct forge_quote *q, struct span m)
@@ -162,7 +163,8 @@ static fallible attestation_point(const struct forge_quote *q, uint8_t xy[XY_SIZ
     return OK;
 }
 
-static fallible add_signature(const struct key *k, struct span message, bool broken, struct buf *out)
+static fallible add_signature(const struct key *k, struct span message, bool broken,
+                              struct buf *out)
 {
     size_t start = out->len;
 
@@ -172,7 +174,8 @@ static fallible add_signature(const struct key *k, struct span message, bool bro
     return OK;
 }
 
-/* QE report, its signature by the PCK, QE auth data, certification data: what versions have in common. */
+/* QE report, its signature by the PCK, QE auth data, certification data: what versions have in
+ * common. */
 static fallible add_certification(const struct forge_quote *q, struct buf *b)
 {
     uint8_t report[FORGE_SGX_BODY_SIZE], bound[XY_SIZE + FORGE_QE_AUTH_MAX];

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Quotes in the genuine format: SGX v3, TDX v4, v5 with body types 1 to 4. A form holds every field;
- * the body and the QE report are bytes at the offsets below. The two signatures are made last, over
- * whatever the form says.
+ * Quotes in the genuine format: SGX v3, TDX v4, v5 with body types 1 to 4. A form holds every
+ * field; the body and the QE report are bytes at the offsets below. The two signatures are made
+ * last, over whatever the form says.
  */
 #ifndef TEESIM_QUOTE_H
 #define TEESIM_QUOTE_H
@@ -50,9 +50,9 @@ enum forge_tee {
     FORGE_SGX3,
     FORGE_TDX4,
     FORGE_TDX5_TD10,
-    FORGE_TDX5,       /* TD 1.5 */
+    FORGE_TDX5, /* TD 1.5 */
     FORGE_TDX5_TD15EX,
-    FORGE_SGX4,       /* an SGX body in the newer frames */
+    FORGE_SGX4, /* an SGX body in the newer frames */
     FORGE_SGX5
 };
 /* "sgx3", "tdx4", "tdx5-td10", "tdx5", "tdx5-td15ex", "sgx4", "sgx5". */
@@ -78,20 +78,23 @@ struct forge_quote {
     const struct key *pck, *attestation; /* private */
     struct span attestation_xy;          /* written in place of the attestation key's point */
     bool broken_signature, broken_qe_signature;
-    int64_t auth_size_lie, outer_size_lie, qe_auth_size_lie, cert_size_lie; /* added to what is written */
-    struct span inside_outer, inside_auth, after; /* extra bytes: at the end of the outer data, of the auth data, of all */
+    int64_t auth_size_lie, outer_size_lie, qe_auth_size_lie,
+        cert_size_lie; /* added to what is written */
+    struct span inside_outer, inside_auth,
+        after; /* extra bytes: at the end of the outer data, of the auth data, of all */
 };
 /* Everything but keys and certification data. */
 void forge_quote_default(enum forge_tee tee, struct forge_quote *out);
 /* Of the body: 64 bytes; MRTD or MRENCLAVE. */
-void forge_quote_set_report_data(struct forge_quote *form, const uint8_t data[FORGE_REPORT_DATA_SIZE]);
+void forge_quote_set_report_data(struct forge_quote *form,
+                                 const uint8_t data[FORGE_REPORT_DATA_SIZE]);
 void forge_quote_set_measurement(struct forge_quote *form, struct span measurement);
 size_t forge_measurement_size(enum forge_tee tee);
 void forge_default_measurement(enum forge_tee tee, uint8_t *out);
 
 fallible forge_quote_write(const struct forge_quote *form, struct buf *out);
-/* The same in two steps. The tail, from the QE report on, does not depend on the body: a platform makes it
- * once and needs one signature a quote. */
+/* The same in two steps. The tail, from the QE report on, does not depend on the body: a platform
+ * makes it once and needs one signature a quote. */
 fallible forge_quote_tail(const struct forge_quote *form, struct buf *tail);
 fallible forge_quote_finish(const struct forge_quote *form, struct span tail, struct buf *out);
 

@@ -41,7 +41,9 @@ static void interfaces_stopp(struct interfaces *i)
 
 static fallible start(const struct run_options *o, struct interfaces *i)
 {
-    struct platform_config config = { .dir = o->dir, .measurement = o->measurement, .scenario = o->scenario };
+    struct platform_config config = { .dir = o->dir,
+                                      .measurement = o->measurement,
+                                      .scenario = o->scenario };
 
     TRY(crypto_start(CRYPTO_MEMORY_PLAIN));
     json_start();
@@ -67,7 +69,8 @@ static void announce(const struct run_options *o, const struct interfaces *i)
     char url[64], path[4096];
 
     json_set_str(ready, "tee", o->tee);
-    snprintf(path, sizeof path, "%s/pki/%s.pem", o->dir, platform_snp(i->platform) ? "snp_root_ca" : "root_ca");
+    snprintf(path, sizeof path, "%s/pki/%s.pem", o->dir,
+             platform_snp(i->platform) ? "snp_root_ca" : "root_ca");
     json_set_str(ready, "root", path);
     if (i->pcs) {
         snprintf(url, sizeof url, "http://127.0.0.1:%u", pcs_port(i->pcs));
@@ -118,31 +121,41 @@ int verb_run(int argc, char **argv)
     struct buf details owned(buf_done) = buf_of(8192);
     const struct option_row rows[] = {
         { "dir", 0, OPTION_TEXT, "DIR", "folder of the simulator; its PKI is in DIR/pki", &o.dir },
-        { "tee", 0, OPTION_TEXT, "TEE", "tdx4 (default), tdx5, tdx5-td10, tdx5-td15ex, sgx3, sgx4, sgx5, snp, snp-genoa, snp-turin", &o.tee },
-        { "mount", 0, OPTION_TEXT, "PATH", "configfs-tsm as a FUSE file system: PATH/report", &o.mount },
+        { "tee", 0, OPTION_TEXT, "TEE",
+          "tdx4 (default), tdx5, tdx5-td10, tdx5-td15ex, sgx3, sgx4, sgx5, snp, snp-genoa, "
+          "snp-turin",
+          &o.tee },
+        { "mount", 0, OPTION_TEXT, "PATH", "configfs-tsm as a FUSE file system: PATH/report",
+          &o.mount },
         { "socket", 0, OPTION_TEXT, "PATH", "evidence socket", &o.socket },
         { "control", 0, OPTION_TEXT, "PATH", "control socket", &o.control },
-        { "pcs-port", 0, OPTION_NUMBER, "N", "port of the PCS on loopback; default: any", &o.pcs_port },
+        { "pcs-port", 0, OPTION_NUMBER, "N", "port of the PCS on loopback; default: any",
+          &o.pcs_port },
         { "no-pcs", 0, OPTION_FLAG, NULL, "no PCS", &o.no_pcs },
-        { "measurement", 0, OPTION_TEXT, "FILE|HEX", "MRTD, MRENCLAVE, launch measurement", &o.measurement },
-        { "scenario", 0, OPTION_TEXT, "LIST", "what is wrong with the platform, see below", &o.scenario },
+        { "measurement", 0, OPTION_TEXT, "FILE|HEX", "MRTD, MRENCLAVE, launch measurement",
+          &o.measurement },
+        { "scenario", 0, OPTION_TEXT, "LIST", "what is wrong with the platform, see below",
+          &o.scenario },
         { "with-parent", 0, OPTION_FLAG, NULL, "end when the parent process ends", &o.with_parent },
         { 0 },
     };
     int rest = 0;
 
-    buf_add_str(&details, "Prints READY and a JSON object when all interfaces are up; SIGTERM ends it.\n\nScenarios:\n");
+    buf_add_str(&details, "Prints READY and a JSON object when all interfaces are up; SIGTERM ends "
+                          "it.\n\nScenarios:\n");
     scenario_list(&details);
     buf_add_str(&details, "\nScenarios of snp:\n");
     snp_scenario_list(&details);
-    const struct command_help help = { "teesim run", "--dir DIR",
-                                       "Simulate a TEE platform and its vendor, for development and tests.",
-                                       buf_str(&details) };
+    const struct command_help help = {
+        "teesim run", "--dir DIR",
+        "Simulate a TEE platform and its vendor, for development and tests.", buf_str(&details)
+    };
     enum options_result result = options_parse(argc, argv, rows, &help, &rest);
     if (result != OPTIONS_GO)
         return result == OPTIONS_DONE ? EXIT_SUCCESS : EXIT_USAGE;
     if (!o.dir || o.pcs_port > PORT_MAX) {
-        fprintf(stderr, "teesim run: --dir is missing or --pcs-port is no port; see teesim run --help\n");
+        fprintf(stderr,
+                "teesim run: --dir is missing or --pcs-port is no port; see teesim run --help\n");
         return EXIT_USAGE;
     }
     return serve(&o);

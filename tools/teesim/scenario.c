@@ -2,7 +2,9 @@
 #include "teesim/scenario.h"
 
 const uint8_t scenario_expired_fmspc[6] = { 'E', 'X', 'P', 'I', 'R', 'E' };
-const uint8_t scenario_revoked_serial[FORGE_KEY_ID_SIZE] = { 0x66, 'r', 'e', 'v', 'o', 'k', 'e', 'd' };
+const uint8_t scenario_revoked_serial[FORGE_KEY_ID_SIZE] = {
+    0x66, 'r', 'e', 'v', 'o', 'k', 'e', 'd'
+};
 
 static void ok(struct scenario_scene *s)
 {
@@ -24,7 +26,8 @@ static void wrong_measurement(struct scenario_scene *s)
     uint8_t other[48];
 
     memset(other, 0xbd, sizeof other);
-    forge_quote_set_measurement(&s->knobs->quote, span_from(other, forge_measurement_size(s->knobs->tee)));
+    forge_quote_set_measurement(&s->knobs->quote,
+                                span_from(other, forge_measurement_size(s->knobs->tee)));
 }
 
 static void wrong_mrsigner(struct scenario_scene *s)
@@ -106,7 +109,8 @@ static void module_out_of_date(struct scenario_scene *s)
 
 static void relaunch_advised(struct scenario_scene *s)
 {
-    s->knobs->quote.body[AT_TD_TEE_TCB_SVN] = 6; /* launched with an old module; the current one is good */
+    s->knobs->quote.body[AT_TD_TEE_TCB_SVN] =
+        6; /* launched with an old module; the current one is good */
 }
 
 static void qe_out_of_date(struct scenario_scene *s)
@@ -146,9 +150,11 @@ static const struct scenario_row {
     { "revoked", ANY, revoked, "the PCK certificate is in the CRL" },
     { "wrong-signer", ANY, wrong_signer, "certificates of another root" },
     { "processor-ca", ANY, processor_ca, "PCK certificate by the processor CA" },
-    { "expired-collateral", ANY, expired_collateral, "the TCB info of this platform's family has expired" },
+    { "expired-collateral", ANY, expired_collateral,
+      "the TCB info of this platform's family has expired" },
     { "module-out-of-date", TDX_ONLY, module_out_of_date, "TDX module level OutOfDate" },
-    { "relaunch-advised", TD15_ONLY, relaunch_advised, "launched with an old TDX module, updated since" },
+    { "relaunch-advised", TD15_ONLY, relaunch_advised,
+      "launched with an old TDX module, updated since" },
     { "qe-out-of-date", ANY, qe_out_of_date, "quoting enclave level OutOfDate" },
     { "forged-signature", ANY, forged_signature, "the quote's signature is wrong" },
     { "wrong-report-data", ANY, wrong_report_data, "quotes other report data than asked for" },

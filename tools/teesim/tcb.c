@@ -11,7 +11,8 @@
 #define PCE_SVN 11
 #define PCE_SVN_REVOKED 5
 
-/* Rungs differ in components 0, 1 and 4, so that each is matched by no better level than its own. */
+/* Rungs differ in components 0, 1 and 4, so that each is matched by no better level than its own.
+ */
 static const struct {
     const char *status, *date;
     uint8_t microcode, bios;
@@ -20,12 +21,40 @@ static const struct {
     const char *advisories[FORGE_ADVISORIES_MAX];
 } rungs[] = {
     [RUNG_UP_TO_DATE] = { "UpToDate", DATE_NEW, 4, 4, PCE_SVN, 4, { NULL } },
-    [RUNG_SW_HARDENING_NEEDED] = { "SWHardeningNeeded", DATE_NEW, 4, 3, PCE_SVN, 4, { "INTEL-SA-00615" } },
-    [RUNG_CONFIGURATION_NEEDED] = { "ConfigurationNeeded", DATE_NEW, 4, 2, PCE_SVN, 4, { "INTEL-SA-00289" } },
-    [RUNG_CONFIGURATION_AND_SW_HARDENING_NEEDED] = { "ConfigurationAndSWHardeningNeeded", DATE_NEW, 4, 1, PCE_SVN, 4,
+    [RUNG_SW_HARDENING_NEEDED] = { "SWHardeningNeeded",
+                                   DATE_NEW,
+                                   4,
+                                   3,
+                                   PCE_SVN,
+                                   4,
+                                   { "INTEL-SA-00615" } },
+    [RUNG_CONFIGURATION_NEEDED] = { "ConfigurationNeeded",
+                                    DATE_NEW,
+                                    4,
+                                    2,
+                                    PCE_SVN,
+                                    4,
+                                    { "INTEL-SA-00289" } },
+    [RUNG_CONFIGURATION_AND_SW_HARDENING_NEEDED] = { "ConfigurationAndSWHardeningNeeded",
+                                                     DATE_NEW,
+                                                     4,
+                                                     1,
+                                                     PCE_SVN,
+                                                     4,
                                                      { "INTEL-SA-00289", "INTEL-SA-00615" } },
-    [RUNG_OUT_OF_DATE] = { "OutOfDate", DATE_OLD, 3, 1, PCE_SVN, 3, { "INTEL-SA-00828", "INTEL-SA-00837" } },
-    [RUNG_OUT_OF_DATE_CONFIGURATION_NEEDED] = { "OutOfDateConfigurationNeeded", DATE_OLD, 2, 1, PCE_SVN, 2,
+    [RUNG_OUT_OF_DATE] = { "OutOfDate",
+                           DATE_OLD,
+                           3,
+                           1,
+                           PCE_SVN,
+                           3,
+                           { "INTEL-SA-00828", "INTEL-SA-00837" } },
+    [RUNG_OUT_OF_DATE_CONFIGURATION_NEEDED] = { "OutOfDateConfigurationNeeded",
+                                                DATE_OLD,
+                                                2,
+                                                1,
+                                                PCE_SVN,
+                                                2,
                                                 { "INTEL-SA-00289", "INTEL-SA-00828" } },
     [RUNG_REVOKED] = { "Revoked", DATE_OLDEST, 1, 1, PCE_SVN_REVOKED, 1, { "INTEL-SA-00614" } },
     [RUNG_NONE] = { NULL, NULL, 0, 0, 0, 0, { NULL } },
@@ -61,7 +90,8 @@ static const struct forge_module module_01 = {
 static const struct forge_module module_03 = {
     .id = "TDX_03",
     .mask = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff },
-    .levels = { { 5, "UpToDate", DATE_NEW, { NULL } }, { 3, "OutOfDate", DATE_OLD, { "INTEL-SA-01245" } } },
+    .levels = { { 5, "UpToDate", DATE_NEW, { NULL } },
+                { 3, "OutOfDate", DATE_OLD, { "INTEL-SA-01245" } } },
     .count = 2,
 };
 
@@ -77,7 +107,8 @@ void forge_tcb_info_default(bool tdx, const uint8_t fmspc[6], int64_t issued, in
                                     .count = FORGE_RUNGS };
     memcpy(out->fmspc, fmspc, sizeof out->fmspc);
     if (tdx) {
-        out->module = (struct forge_module){ .mask = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff } };
+        out->module =
+            (struct forge_module){ .mask = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff } };
         out->modules[0] = module_03;
         out->modules[1] = module_01;
         out->module_count = 2;
@@ -98,10 +129,12 @@ static void add_dates(struct buf *b, int64_t issued, int64_t next_update)
 {
     char from[CLOCK_TEXT_MAX], to[CLOCK_TEXT_MAX];
 
-    buf_addf(b, "\"issueDate\":\"%s\",\"nextUpdate\":\"%s\"", clock_format(issued, from), clock_format(next_update, to));
+    buf_addf(b, "\"issueDate\":\"%s\",\"nextUpdate\":\"%s\"", clock_format(issued, from),
+             clock_format(next_update, to));
 }
 
-static void add_status(struct buf *b, const char *date, const char *status, const char *const *advisories)
+static void add_status(struct buf *b, const char *date, const char *status,
+                       const char *const *advisories)
 {
     buf_addf(b, ",\"tcbDate\":\"%s\",\"tcbStatus\":\"%s\"", date, status);
     for (size_t i = 0; i < FORGE_ADVISORIES_MAX && advisories[i]; i++)
@@ -181,7 +214,8 @@ fallible forge_tcb_info_text(const struct forge_tcb_info *f, struct buf *b)
     add_hex(b, "fmspc", SPAN_OF(f->fmspc));
     buf_add_str(b, ",");
     add_hex(b, "pceId", SPAN_OF(f->pce_id));
-    buf_addf(b, ",\"tcbType\":%u,\"tcbEvaluationDataNumber\":%u,", f->tcb_type, f->evaluation_number);
+    buf_addf(b, ",\"tcbType\":%u,\"tcbEvaluationDataNumber\":%u,", f->tcb_type,
+             f->evaluation_number);
     if (f->tdx)
         add_modules(b, f);
     buf_add_str(b, "\"tcbLevels\":[");
@@ -193,21 +227,23 @@ fallible forge_tcb_info_text(const struct forge_tcb_info *f, struct buf *b)
     return buf_check(b);
 }
 
-void forge_identity_default(bool tdx, int64_t issued, int64_t next_update, struct forge_identity *out)
+void forge_identity_default(bool tdx, int64_t issued, int64_t next_update,
+                            struct forge_identity *out)
 {
     static const uint8_t mask[16] = { 0xfb, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
 
-    *out = (struct forge_identity){ .id = tdx ? "TD_QE" : "QE",
-                                    .version = 2,
-                                    .issued = issued,
-                                    .next_update = next_update,
-                                    .evaluation_number = 21,
-                                    .attributes = { 0x11 },
-                                    .isv_prod_id = tdx ? 2 : 1,
-                                    .levels = { { 8, "UpToDate", DATE_NEW, { NULL } },
-                                                { 4, "OutOfDate", DATE_OLD, { "INTEL-SA-00477" } },
-                                                { 1, "Revoked", DATE_OLDEST, { "INTEL-SA-00202" } } },
-                                    .count = 3 };
+    *out =
+        (struct forge_identity){ .id = tdx ? "TD_QE" : "QE",
+                                 .version = 2,
+                                 .issued = issued,
+                                 .next_update = next_update,
+                                 .evaluation_number = 21,
+                                 .attributes = { 0x11 },
+                                 .isv_prod_id = tdx ? 2 : 1,
+                                 .levels = { { 8, "UpToDate", DATE_NEW, { NULL } },
+                                             { 4, "OutOfDate", DATE_OLD, { "INTEL-SA-00477" } },
+                                             { 1, "Revoked", DATE_OLDEST, { "INTEL-SA-00202" } } },
+                                 .count = 3 };
     memset(out->miscselect_mask, 0xff, sizeof out->miscselect_mask);
     memcpy(out->attributes_mask, mask, sizeof mask);
     memset(out->mrsigner, tdx ? 0xd0 : 0xe0, sizeof out->mrsigner);
@@ -236,8 +272,8 @@ fallible forge_identity_text(const struct forge_identity *f, struct buf *b)
     return buf_check(b);
 }
 
-fallible forge_document_sign(const char *member, struct span inner, const struct key *signer, bool broken,
-                             struct buf *out)
+fallible forge_document_sign(const char *member, struct span inner, const struct key *signer,
+                             bool broken, struct buf *out)
 {
     struct buf raw owned(buf_done) = buf_of(SIGNATURE_MAX);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * TCB info and quoting enclave identities: the vendor's signed JSON (PCS API v4). A form is written as
- * the inner object's text, which a test may edit; then its raw bytes are signed.
+ * TCB info and quoting enclave identities: the vendor's signed JSON (PCS API v4). A form is written
+ * as the inner object's text, which a test may edit; then its raw bytes are signed.
  */
 #ifndef TEESIM_TCB_H
 #define TEESIM_TCB_H
@@ -14,7 +14,8 @@
 #define FORGE_ADVISORIES_MAX 4
 #define FORGE_MODULES_MAX 4
 
-/* TCB levels that the default documents have, best first: a platform stands on one of these rungs. */
+/* TCB levels that the default documents have, best first: a platform stands on one of these rungs.
+ */
 enum forge_rung {
     RUNG_UP_TO_DATE,
     RUNG_SW_HARDENING_NEEDED,
@@ -56,7 +57,7 @@ struct forge_tcb_info {
     int64_t issued, next_update;
     uint8_t fmspc[6], pce_id[2];
     uint32_t evaluation_number;
-    bool tdx; /* has tdxModule, identities, components */
+    bool tdx;                   /* has tdxModule, identities, components */
     struct forge_module module; /* tdxModule: for major version 0 */
     struct forge_module modules[FORGE_MODULES_MAX];
     size_t module_count;
@@ -78,12 +79,13 @@ struct forge_identity {
     struct forge_svn_level levels[FORGE_LEVELS_MAX];
     size_t count;
 };
-void forge_identity_default(bool tdx, int64_t issued, int64_t next_update, struct forge_identity *out);
+void forge_identity_default(bool tdx, int64_t issued, int64_t next_update,
+                            struct forge_identity *out);
 fallible forge_identity_text(const struct forge_identity *form, struct buf *inner);
 
 /* {"member":inner,"signature":"..."}: the signature is over the raw bytes of `inner`. */
-fallible forge_document_sign(const char *member, struct span inner, const struct key *signer, bool broken,
-                             struct buf *out);
+fallible forge_document_sign(const char *member, struct span inner, const struct key *signer,
+                             bool broken, struct buf *out);
 /* Replaces the first `from`; FAIL_ABSENT where it is not there. */
 fallible forge_text_edit(struct buf *text, const char *from, const char *to);
 

@@ -69,8 +69,11 @@ static int fs_getattr(const char *path, struct stat *st, struct fuse_file_info *
     struct where w = locate(path);
 
     (void)info;
-    *st = (struct stat){ .st_mode = S_IFDIR | 0755, .st_nlink = 2, .st_uid = geteuid(), .st_gid = getegid() };
-    if (w.place == PLACE_NONE || (w.place >= PLACE_REQUEST && !tsm_request_exists(requests(), w.name)))
+    *st = (struct stat){
+        .st_mode = S_IFDIR | 0755, .st_nlink = 2, .st_uid = geteuid(), .st_gid = getegid()
+    };
+    if (w.place == PLACE_NONE ||
+        (w.place >= PLACE_REQUEST && !tsm_request_exists(requests(), w.name)))
         return -ENOENT;
     if (w.place != PLACE_ATTRIBUTE)
         return 0;
@@ -91,8 +94,8 @@ static void list_name(const char *name, void *context)
     l->fill(l->buffer, name, NULL, 0, 0);
 }
 
-static int fs_readdir(const char *path, void *buffer, fuse_fill_dir_t fill, off_t offset, struct fuse_file_info *info,
-                      enum fuse_readdir_flags flags)
+static int fs_readdir(const char *path, void *buffer, fuse_fill_dir_t fill, off_t offset,
+                      struct fuse_file_info *info, enum fuse_readdir_flags flags)
 {
     struct where w = locate(path);
     struct listing l = { buffer, fill };
@@ -150,7 +153,8 @@ static int fs_open(const char *path, struct fuse_file_info *info)
     return 0;
 }
 
-static int fs_read(const char *path, char *to, size_t size, off_t offset, struct fuse_file_info *info)
+static int fs_read(const char *path, char *to, size_t size, off_t offset,
+                   struct fuse_file_info *info)
 {
     struct where w = locate(path);
     struct open_file *file = (struct open_file *)(uintptr_t)info->fh;
@@ -167,12 +171,14 @@ static int fs_read(const char *path, char *to, size_t size, off_t offset, struct
     return (int)part.len;
 }
 
-static int fs_write(const char *path, const char *from, size_t size, off_t offset, struct fuse_file_info *info)
+static int fs_write(const char *path, const char *from, size_t size, off_t offset,
+                    struct fuse_file_info *info)
 {
     struct where w = locate(path);
 
     (void)info;
-    int e = tsm_request_write(requests(), w.name, w.attribute, span_from(from, size), (size_t)offset);
+    int e =
+        tsm_request_write(requests(), w.name, w.attribute, span_from(from, size), (size_t)offset);
     return e ? -e : (int)size;
 }
 
@@ -196,7 +202,8 @@ static int fs_truncate(const char *path, off_t size, struct fuse_file_info *info
 static void *fs_init(struct fuse_conn_info *connection, struct fuse_config *config)
 {
     (void)connection;
-    config->attr_timeout = config->entry_timeout = config->negative_timeout = 0; /* folders come and go */
+    config->attr_timeout = config->entry_timeout = config->negative_timeout =
+        0; /* folders come and go */
     return fuse_get_context()->private_data;
 }
 
@@ -244,7 +251,8 @@ static void remove_stale_mount(const char *path)
 fallible tsm_fs_start(struct platform *platform, const char *path, struct tsm_fs **out)
 {
     if (!forge_tee_is_tdx(platform_tee(platform)))
-        return FAIL(INPUT, "--mount: configfs-tsm is for TDX and SNP; SGX evidence comes over --socket");
+        return FAIL(INPUT,
+                    "--mount: configfs-tsm is for TDX and SNP; SGX evidence comes over --socket");
     if (access("/dev/fuse", R_OK | W_OK) != 0)
         return FAIL(UPSTREAM, "--mount: no access to /dev/fuse here: use --socket");
     remove_stale_mount(path);
@@ -274,7 +282,8 @@ static void wake(int signal)
     (void)signal;
 }
 
-/* The loop sleeps in read(2); a signal that comes just before it sleeps is lost, so again until it ends. */
+/* The loop sleeps in read(2); a signal that comes just before it sleeps is lost, so again until it
+ * ends. */
 static void end_loop(struct tsm_fs *fs)
 {
     struct sigaction action = { .sa_handler = wake };
@@ -294,7 +303,8 @@ void tsm_fs_stop(struct tsm_fs *fs)
 {
     if (!fs)
         return;
-    end_loop(fs); /* first: where a client's folder is in the mount, unmounting alone would not wake it */
+    end_loop(fs); /* first: where a client's folder is in the mount, unmounting alone would not wake
+                     it */
     fuse_unmount(fs->fuse);
     fuse_destroy(fs->fuse);
     tsm_requests_free(fs->requests);

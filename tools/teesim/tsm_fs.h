@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The configfs-tsm tree of Linux (Documentation/ABI/testing/configfs-tsm) as a FUSE file system: what
- * /sys/kernel/config/tsm is on a TDX guest, PATH is here: mkdir PATH/report/NAME, 64 bytes into inblob,
- * the quote out of outblob. TDX platforms only.
+ * The configfs-tsm tree of Linux (Documentation/ABI/testing/configfs-tsm) as a FUSE file system:
+ * what /sys/kernel/config/tsm is on a TDX guest, PATH is here: mkdir PATH/report/NAME, 64 bytes
+ * into inblob, the quote out of outblob. TDX platforms only.
  */
 #ifndef TEESIM_TSM_FS_H
 #define TEESIM_TSM_FS_H

@@ -7,8 +7,8 @@
 #define PRIVLEVEL_MAX 3
 
 const struct tsm_attribute_row tsm_attribute_rows[TSM_ATTRIBUTES] = {
-    [TSM_INBLOB] = { "inblob", 0200 },      [TSM_OUTBLOB] = { "outblob", 0444 },
-    [TSM_AUXBLOB] = { "auxblob", 0444 },    [TSM_PROVIDER] = { "provider", 0444 },
+    [TSM_INBLOB] = { "inblob", 0200 },         [TSM_OUTBLOB] = { "outblob", 0444 },
+    [TSM_AUXBLOB] = { "auxblob", 0444 },       [TSM_PROVIDER] = { "provider", 0444 },
     [TSM_GENERATION] = { "generation", 0444 }, [TSM_PRIVLEVEL] = { "privlevel", 0200 },
 };
 
@@ -97,7 +97,8 @@ bool tsm_request_exists(struct tsm_requests *all, const char *name)
     return there;
 }
 
-void tsm_requests_each(struct tsm_requests *all, void (*each)(const char *name, void *context), void *context)
+void tsm_requests_each(struct tsm_requests *all, void (*each)(const char *name, void *context),
+                       void *context)
 {
     pthread_mutex_lock(&all->lock);
     for (size_t i = 0; i < TSM_REQUESTS_MAX; i++)
@@ -125,7 +126,8 @@ static int write_privlevel(struct request *r, struct span text)
     return 0;
 }
 
-static int write_one(struct tsm_requests *all, const char *name, enum tsm_attribute a, struct span bytes, size_t offset)
+static int write_one(struct tsm_requests *all, const char *name, enum tsm_attribute a,
+                     struct span bytes, size_t offset)
 {
     struct request *r = find(all, name);
 
@@ -136,7 +138,8 @@ static int write_one(struct tsm_requests *all, const char *name, enum tsm_attrib
     return a == TSM_PRIVLEVEL ? write_privlevel(r, bytes) : EACCES;
 }
 
-int tsm_request_write(struct tsm_requests *all, const char *name, enum tsm_attribute a, struct span bytes, size_t offset)
+int tsm_request_write(struct tsm_requests *all, const char *name, enum tsm_attribute a,
+                      struct span bytes, size_t offset)
 {
     pthread_mutex_lock(&all->lock);
     int e = write_one(all, name, a, bytes, offset);
@@ -156,7 +159,8 @@ static int refresh(struct tsm_requests *all, struct request *r)
     return 0;
 }
 
-static int read_one(struct tsm_requests *all, const char *name, enum tsm_attribute a, struct buf *out)
+static int read_one(struct tsm_requests *all, const char *name, enum tsm_attribute a,
+                    struct buf *out)
 {
     struct request *r = find(all, name);
     int e = 0;
@@ -189,7 +193,8 @@ static int read_one(struct tsm_requests *all, const char *name, enum tsm_attribu
     return out->failed ? ENOMEM : e;
 }
 
-int tsm_request_read(struct tsm_requests *all, const char *name, enum tsm_attribute a, struct buf *out)
+int tsm_request_read(struct tsm_requests *all, const char *name, enum tsm_attribute a,
+                     struct buf *out)
 {
     pthread_mutex_lock(&all->lock);
     int e = read_one(all, name, a, out);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Evidence from the platform: 64 bytes of report data in, a quote or report out. Each interface of a platform
- * is one file and one row of the table in attester.c. The agent never looks into a quote: to it
- * evidence is opaque bytes with a type.
+ * Evidence from the platform: 64 bytes of report data in, a quote or report out. Each interface of
+ * a platform is one file and one row of the table in attester.c. The agent never looks into a
+ * quote: to it evidence is opaque bytes with a type.
  */
 #ifndef CLIENT_ATTESTER_H
 #define CLIENT_ATTESTER_H

@@ -23,9 +23,11 @@ static fallible handle_parse(struct span word, uint32_t *out)
     if (!span_starts(word, SPAN("0x")))
         return FAIL(INPUT, "the handle of a TPM's key is not 0x81...");
     TRY(hex_parse_exact(span_tail(word, 2), bytes, sizeof(bytes)));
-    uint32_t handle = (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+    uint32_t handle =
+        (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
     if (handle < PERSISTENT_FIRST || handle > PERSISTENT_LAST)
-        return FAIL(INPUT, "the handle of a TPM's key is not a persistent one: 0x81000000 to 0x81ffffff");
+        return FAIL(INPUT,
+                    "the handle of a TPM's key is not a persistent one: 0x81000000 to 0x81ffffff");
     *out = handle;
     return OK;
 }

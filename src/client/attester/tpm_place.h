@@ -13,8 +13,8 @@ struct tpm_place {
     struct span event_log, ima_log; /* paths; empty: none is sent */
 };
 
-/* "TCTI HANDLE [PCRS [EVENT-LOG [IMA-LIST]]]", words between single spaces; PCRS "0,1,4" (default 0 to 7), "-" for no
- * path. */
+/* "TCTI HANDLE [PCRS [EVENT-LOG [IMA-LIST]]]", words between single spaces; PCRS "0,1,4" (default 0
+ * to 7), "-" for no path. */
 fallible tpm_place_parse(struct span text, struct tpm_place *out);
 
 #endif

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A TPM 2.0 through tpm2-tss: a quote by the attestation key at its handle, over the SHA-256 bank, with the SHA-256 of
- * the report data as qualifying data; the values of the quoted PCRs and, where they are named, the logs. The form is
- * that of docs/protocol.md, "Evidence of a TPM".
+ * A TPM 2.0 through tpm2-tss: a quote by the attestation key at its handle, over the SHA-256 bank,
+ * with the SHA-256 of the report data as qualifying data; the values of the quoted PCRs and, where
+ * they are named, the logs. The form is that of docs/protocol.md, "Evidence of a TPM".
  */
 #include <tss2/tss2_esys.h>
 #include <tss2/tss2_mu.h>
@@ -19,7 +19,14 @@
 #define PART_MAX 4096
 #define VERSION_1 "WTPM\x01"
 
-enum part { PART_QUOTE = 1, PART_SIGNATURE = 2, PART_AK = 3, PART_PCRS = 4, PART_EVENT_LOG = 6, PART_IMA_LOG = 7 };
+enum part {
+    PART_QUOTE = 1,
+    PART_SIGNATURE = 2,
+    PART_AK = 3,
+    PART_PCRS = 4,
+    PART_EVENT_LOG = 6,
+    PART_IMA_LOG = 7
+};
 
 struct tpm {
     TSS2_TCTI_CONTEXT *tcti;
@@ -48,7 +55,8 @@ static fallible tpm_open(const struct tpm_place *at, struct tpm *t)
         return FAIL(SYSTEM, "out of memory");
     if (Tss2_TctiLdr_Initialize(tcti, &t->tcti) || Esys_Initialize(&t->esys, t->tcti, NULL))
         return FAIL(UPSTREAM, "cannot reach the TPM");
-    if (Esys_TR_FromTPMPublic(t->esys, at->handle, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &t->key))
+    if (Esys_TR_FromTPMPublic(t->esys, at->handle, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
+                              &t->key))
         return FAIL(UPSTREAM, "the TPM has no attestation key at the configured handle");
     return OK;
 }
@@ -73,7 +81,8 @@ static fallible values_read(struct tpm *t, uint32_t mask, struct buf *out)
         UINT32 counter;
         if (!(mask & 1U << n))
             continue;
-        if (Esys_PCR_Read(t->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &one, &counter, NULL, &values) ||
+        if (Esys_PCR_Read(t->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &one, &counter, NULL,
+                          &values) ||
             values->count != 1 || values->digests[0].size != VALUE_SIZE)
             return FAIL(UPSTREAM, "the TPM gives no value of a PCR in its SHA-256 bank");
         buf_add(out, span_from(values->digests[0].buffer, VALUE_SIZE));
@@ -98,15 +107,16 @@ static void quoted_donep(struct quoted *q)
     Esys_Free(q->signature);
 }
 
-static fallible quote_make(struct tpm *t, uint32_t mask, struct span report_data, struct quoted *out)
+static fallible quote_make(struct tpm *t, uint32_t mask, struct span report_data,
+                           struct quoted *out)
 {
     TPML_PCR_SELECTION selection = selection_of(mask);
     const TPMT_SIG_SCHEME scheme = { .scheme = TPM2_ALG_NULL };
     TPM2B_DATA qualifying = { .size = SHA256_SIZE };
 
     TRY(sha256(report_data, qualifying.buffer));
-    if (Esys_Quote(t->esys, t->key, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &qualifying, &scheme, &selection, &out->attest,
-                   &out->signature))
+    if (Esys_Quote(t->esys, t->key, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &qualifying,
+                   &scheme, &selection, &out->attest, &out->signature))
         return FAIL(UPSTREAM, "the TPM gives no quote");
     return OK;
 }
@@ -120,9 +130,13 @@ static bool values_quoted(const struct quoted *q, struct span values)
 
     if (Tss2_MU_TPMS_ATTEST_Unmarshal(q->attest->attestationData, q->attest->size, &at, &attest))
         return false;
-    struct span digest = span_from(attest.attested.quote.pcrDigest.buffer, attest.attested.quote.pcrDigest.size);
-    enum digest_kind kind = digest.len == SHA384_SIZE ? DIGEST_SHA384 : digest.len == SHA512_SIZE ? DIGEST_SHA512 : DIGEST_SHA256;
-    return !failed(digest_of(kind, values, hash)) && span_equal(digest, span_from(hash, digest_size(kind)));
+    struct span digest =
+        span_from(attest.attested.quote.pcrDigest.buffer, attest.attested.quote.pcrDigest.size);
+    enum digest_kind kind = digest.len == SHA384_SIZE   ? DIGEST_SHA384
+                            : digest.len == SHA512_SIZE ? DIGEST_SHA512
+                                                        : DIGEST_SHA256;
+    return !failed(digest_of(kind, values, hash)) &&
+           span_equal(digest, span_from(hash, digest_size(kind)));
 }
 
 static fallible key_add(struct tpm *t, struct buf *out)
@@ -132,7 +146,8 @@ static fallible key_add(struct tpm *t, struct buf *out)
     uint8_t bytes[PART_MAX];
     size_t len = 0;
 
-    if (Esys_ReadPublic(t->esys, t->key, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &public, &name, &qualified) ||
+    if (Esys_ReadPublic(t->esys, t->key, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &public, &name,
+                        &qualified) ||
         Tss2_MU_TPMT_PUBLIC_Marshal(&public->publicArea, bytes, sizeof(bytes), &len))
         return FAIL(UPSTREAM, "the TPM does not show its attestation key");
     part_add(out, PART_AK, span_from(bytes, len));
@@ -153,7 +168,8 @@ static fallible log_add(struct span path, enum part tag, struct buf *out)
     return OK;
 }
 
-static fallible evidence_write(struct tpm *t, const struct tpm_place *at, const struct quoted *q, struct span values, struct buf *out)
+static fallible evidence_write(struct tpm *t, const struct tpm_place *at, const struct quoted *q,
+                               struct span values, struct buf *out)
 {
     uint8_t signature[PART_MAX];
     size_t len = 0;
@@ -166,11 +182,13 @@ static fallible evidence_write(struct tpm *t, const struct tpm_place *at, const 
     TRY(key_add(t, out));
     part_add(out, PART_PCRS, values);
     TRY(log_add(at->event_log, PART_EVENT_LOG, out));
-    TRY(log_add(at->ima_log, PART_IMA_LOG, out)); /* after the quote: it may have grown, and not be short */
+    TRY(log_add(at->ima_log, PART_IMA_LOG,
+                out)); /* after the quote: it may have grown, and not be short */
     return buf_check(out);
 }
 
-fallible tpm_quote(const char *place, struct span report_data, enum evidence_type *type, struct buf *evidence)
+fallible tpm_quote(const char *place, struct span report_data, enum evidence_type *type,
+                   struct buf *evidence)
 {
     struct tpm t owned(tpm_close) = { .key = ESYS_TR_NONE };
     struct tpm_place at;

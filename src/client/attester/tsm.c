@@ -2,9 +2,9 @@
 /*
  * Linux configfs-tsm (Documentation/ABI/testing/configfs-tsm): a folder made for one request,
  * report data into `inblob`, the quote out of `outblob`; of an SNP guest the report, and the host's
- * table of certificates out of `auxblob`, which follows it. `generation` counts writes to the request:
- * another value after reading than before means that the quote may answer to someone else's report
- * data.
+ * table of certificates out of `auxblob`, which follows it. `generation` counts writes to the
+ * request: another value after reading than before means that the quote may answer to someone
+ * else's report data.
  */
 #include <errno.h>
 #include <fcntl.h>
