@@ -603,6 +603,7 @@ static void a_policy_that_the_service_lacks_is_on_record(void **state)
     assert_string_equal(text_of(record, "decision"), "refused");
     assert_string_equal(text_of(record, "code"), "policy_not_found");
     assert_string_equal(text_of(record, "key_id"), key_id);
+    client_done(&c);
     /* It releases nothing, with no token and with a good one. */
     client_start(&c);
     char *token owned(free) = token_for(&c, as_key, "tdx");
