@@ -60,13 +60,13 @@ int main(int argc, char **argv)
     if (show || check)
         return 0;
     log_start("attestd", LOG_INFO);
+    /* They end at once: what runs at exit (a leak checker traces its own process) is not allowed
+     * in a sandbox. */
     if (child_of(argv[0]) == CHILD_FRONT) {
         prctl(PR_SET_PDEATHSIG, SIGTERM);
-        /* At once: what runs at exit (a leak checker traces its own process) is not allowed in the
-         * sandbox. */
         _exit(front_main(&c));
     }
     if (failed(harden_process()))
         return 1;
-    return supervise(&c);
+    _exit(supervise(&c));
 }
