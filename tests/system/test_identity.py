@@ -574,7 +574,7 @@ def test_another_key_of_aasd_is_followed(tmp_path):
 
 
 def test_short_lock_out_ends(tmp_path):
-    s = Identity(tmp_path / "a", login={"attempts": 2, "lockout_seconds": 1})
+    s = Identity(tmp_path / "a", login={"attempts": 2, "lockout_seconds": 3})
     s.aasd.start()
     try:
         for _ in range(2):
