@@ -23,6 +23,10 @@ struct vault {
     _Atomic int64_t gave_up_at; /* monotonic microseconds */
 };
 
+/* The functions of the interface (vault.c), without a server yet. */
+extern const struct keystore vault_face;
+void vault_close(struct keystore *self);
+
 /* Where a secret is: a path below the mount, and the field in it (empty: a usual one, or the only
  * one). Keys of ours carry TENANT/ID/VERSION inside too, so that one moved to another path does not
  * pass for that one. */
