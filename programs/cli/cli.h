@@ -51,7 +51,9 @@ int cli_token(int argc, char **argv);
  *   const struct option_row rows[] = { SESSION_OPTIONS(s), ..., { 0 } }; */
 struct session_options {
     const char *config, *output;
+    unsigned wait_ms; /* for an answer; 0: SESSION_WAIT_MS */
 };
+#define SESSION_WAIT_MS 30000
 #define SESSION_OPTIONS(s)                                                                         \
     { "config",                                                                                    \
       0,                                                                                           \

@@ -71,7 +71,9 @@ int session_open(const struct session_options *options, struct session *out)
     int rc = load(buf_str(&path), out);
     if (rc)
         return rc;
-    struct http_client_config config = { .ca_file = out->ca_file, .timeout_ms = 30000 };
+    struct http_client_config config = { .ca_file = out->ca_file,
+                                         .timeout_ms = options->wait_ms ? options->wait_ms
+                                                                        : SESSION_WAIT_MS };
     e = http_client_new(&config, &out->http);
     return failed(e) ? print_failure(e, "TLS set-up", "check [tls] ca in the configuration file")
                      : EXIT_OK;

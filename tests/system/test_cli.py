@@ -4,9 +4,11 @@ import http.server
 import json
 import os
 import resource
+import socket
 import ssl
 import subprocess
 import threading
+import time
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -127,8 +129,8 @@ class Service:
         context.load_cert_chain(chain)
         self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
         threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
-        self.config = folder / "cli.conf"
-        self.write(f"https://localhost:{self.server.server_address[1]}")
+        self.config, self.port = folder / "cli.conf", self.server.server_address[1]
+        self.write(f"https://localhost:{self.port}")
 
     def write(self, url):
         self.config.write_text(f"[services]\nkbs = {url}\naas = {url}\ncms = {url}\n[tls]\nca = {self.ca}\n")
@@ -173,6 +175,29 @@ def test_a_bad_address_is_an_error_and_not_an_outage(service):
     assert "[services]" in warder("key", "list", config=service.config, status=1).stderr
     service.write("https://localhost:1")
     assert "warder status" in warder("key", "list", config=service.config, status=4).stderr
+
+
+def test_status_waits_once_for_all_that_hang(service):
+    """Four services take the connection and never speak; the one that answers and the one that refuses are told apart."""
+    with socket.create_server(("127.0.0.1", 0)) as hung:
+        url = f"https://localhost:{hung.getsockname()[1]}"
+        service.write(url)
+        text = service.config.read_text().replace("[tls]", f"as = {url}\nqvs = https://localhost:1\ntcs = https://localhost:{service.port}\n[tls]")
+        service.config.write_text(text)
+        began = time.monotonic()
+        rows = json.loads(warder("status", "-o", "json", config=service.config, status=4).stdout)
+        took = time.monotonic() - began
+    assert [(row["service"], row["status"]) for row in rows] == [
+        ("kbs", "down"), ("aas", "down"), ("cms", "down"), ("as", "down"), ("qvs", "down"), ("tcs", "unknown")]
+    assert took < 18, "one wait, of five seconds, and not one after the other"
+
+
+def test_status_says_at_once_what_refuses(service):
+    service.write("https://localhost:1")
+    began = time.monotonic()
+    rows = json.loads(warder("status", "-o", "json", config=service.config, status=4).stdout)
+    assert {row["status"] for row in rows} == {"down"} and len(rows) == 3
+    assert time.monotonic() - began < 4.5
 
 
 def test_a_transfer_policy_in_words(tmp_path):
