@@ -43,7 +43,7 @@ struct event {
         uint16_t alg;
         struct span value;
     } digests[EVENT_BANKS_MAX];
-    struct span data; /* not covered by the replay: see event_data_hashed() */
+    struct span data; /* not covered by the replay: see event_hashes() */
 };
 
 /* The whole log is well formed, or FAIL_INPUT; after the last record there may be padding of FF and

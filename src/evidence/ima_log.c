@@ -140,6 +140,8 @@ static fallible digest_field_add(struct span text, struct buf *out)
 
     if (at == text.len)
         return FAIL(INPUT, "a digest of the IMA list names no algorithm");
+    if (!hex_all(span_tail(text, at + 1))) /* the hash is over bytes: one way to write them */
+        return FAIL(INPUT, "a digest of the IMA list is not in lower-case hexadecimal");
     buf_add(&field, span_head(text, at + 1));
     buf_add_u8(&field, 0);
     TRY(hex_parse(span_tail(text, at + 1), &field));
@@ -171,6 +173,8 @@ static fallible legacy_data_add(const struct ima_file *f, struct buf *out)
 {
     uint8_t digest[SHA1_SIZE];
 
+    if (!hex_all(f->digest))
+        return FAIL(INPUT, "a digest of the IMA list is not in lower-case hexadecimal");
     if (f->name.len >= LEGACY_NAME_SIZE)
         return FAIL(INPUT, "a name of the IMA list is too long for its template");
     TRY(hex_parse_exact(f->digest, digest, sizeof(digest)));

@@ -223,8 +223,8 @@ const struct claim_row claim_table[] = {
     { "ima_violations", CLAIM_NUMBER, 16, NULL, "tpm",
       "files among them that changed while they were measured" },
     { "ima_files", CLAIM_EVENT_LIST, 0, "name digest", "tpm",
-      "files that the kernel measured, each once its hash is that of its fields; absent where "
-      "there are more than 512" },
+      "files that the kernel measured; absent where the hash of one is not that of its fields, or "
+      "where there are more than 512" },
 
     { "hardware", CLAIM_TEXT, 0, "snp tdx", "azure-vtpm",
       "what the virtual machine of the vTPM runs in" },

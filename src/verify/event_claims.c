@@ -41,22 +41,55 @@ static json_t *events_make(const struct event_log *log, struct explained x,
     return list;
 }
 
+static bool executable(struct span image)
+{
+    return span_starts(image, SPAN("MZ")) || span_starts(image, SPAN("PE\0\0")) ||
+           span_starts(image, SPAN("VZ"));
+}
+
+/* No register contains an event's type, so none is taken for something else than a program because
+ * the log calls it so: the log must show what was hashed, and that is no program. Of a variable,
+ * older firmware hashes the value alone. */
+static fallible event_starts_program(const struct event *e, struct explained x, bool *starts)
+{
+    struct event_variable v;
+    bool of_data, of_value = false;
+
+    TRY(event_hashes(e, x.alg, e->data, &of_data));
+    if (!of_data && !failed(event_variable_parse(e->data, &v)))
+        TRY(event_hashes(e, x.alg, v.value, &of_value));
+    *starts = !(of_data && !executable(e->data)) && !(of_value && !executable(v.value));
+    return OK;
+}
+
 /* The digests of what the firmware started: boot loader, kernel. */
-static json_t *applications_make(const struct event_log *log, struct explained x,
-                                 const struct register_plan *plan)
+static fallible applications_make(const struct event_log *log, struct explained x,
+                                  const struct register_plan *plan, json_t *list)
 {
     struct event_cursor c = event_log_events(log);
-    json_t *list = json_array();
     struct event e;
 
     while (event_next(&c, &e)) {
         char hex[2 * DIGEST_MAX + 1];
-        if (!explains(x, &e) || e.index != plan->boot || e.type != EV_EFI_BOOT_SERVICES_APPLICATION)
-            continue;
-        hex_str(event_digest_of(&e, x.alg), hex);
-        json_array_append_new(list, json_string(hex));
+        bool starts = false;
+        if (explains(x, &e) && e.index == plan->boot)
+            TRY(event_starts_program(&e, x, &starts));
+        if (starts)
+            json_array_append_new(list, json_string(hex_str(event_digest_of(&e, x.alg), hex)));
     }
-    return list;
+    return OK;
+}
+
+/* By its digest: a log that calls it otherwise cannot hide it. */
+static fallible separator_is(const struct event *e, struct explained x, bool *is)
+{
+    static const struct span values[] = { SPAN("\0\0\0\0"), SPAN("\xff\xff\xff\xff"),
+                                          SPAN("\x01\0\0\0") };
+
+    *is = false;
+    for (size_t i = 0; i < sizeof(values) / sizeof(*values) && !*is; i++)
+        TRY(event_hashes(e, x.alg, values[i], is));
+    return OK;
 }
 
 enum told { TOLD_NOTHING, TOLD_OFF, TOLD_ON, TOLD_BOTH };
@@ -76,11 +109,11 @@ static fallible secure_boot_find(const struct event_log *log, struct explained x
         bool hashed = false;
         if (!explains(x, &e) || e.index != plan->secure_boot)
             continue;
-        separated = e.type == EV_SEPARATOR;
-        if (e.type != EV_EFI_VARIABLE_DRIVER_CONFIG)
+        TRY(separator_is(&e, x, &separated));
+        if (failed(event_variable_parse(e.data, &v)) || !span_equal(v.name, name))
             continue;
-        TRY(event_data_hashed(&e, x.alg, &hashed));
-        if (!hashed || failed(event_variable_parse(e.data, &v)) || !span_equal(v.name, name))
+        TRY(event_hashes(&e, x.alg, e.data, &hashed));
+        if (!hashed)
             continue;
         enum told now = span_equal(v.value, SPAN("\x01")) ? TOLD_ON : TOLD_OFF;
         told = told == TOLD_NOTHING || told == now ? now : TOLD_BOTH;
@@ -93,9 +126,10 @@ fallible event_claims(const struct event_log *log, struct explained x,
                       const struct register_plan *plan, json_t *to)
 {
     json_t *events owned(json_free) = events_make(log, x, plan);
-    json_t *applications owned(json_free) = applications_make(log, x, plan);
+    json_t *applications owned(json_free) = json_array();
     enum told told;
 
+    TRY(applications_make(log, x, plan, applications));
     json_set_str(to, "event_bank", tpm_hash_name(x.alg));
     if (json_array_size(events) <= CLAIM_EVENTS_MAX)
         json_object_set(to, "events", events);

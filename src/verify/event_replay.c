@@ -174,40 +174,16 @@ fallible replay_ima_log(struct span text, struct replay *on)
     return OK;
 }
 
-/* Types whose digest is over the event's data (PC Client Platform Firmware Profile,
- * section 10.4.1). A variable's event (driver configuration, boot variables, authority) covers its
- * whole EFI_VARIABLE_DATA in the firmware of today; in older firmware that of boot variables covers
- * the value alone, and then proves nothing here. */
-static bool digest_covers_data(uint32_t type)
-{
-    static const uint32_t types[] = {
-        EV_SEPARATOR,
-        0x08 /* S_CRTM_VERSION */,
-        0x05 /* ACTION */,
-        EV_EFI_VARIABLE_DRIVER_CONFIG,
-        0x80000002 /* VARIABLE_BOOT */,
-        0x80000006 /* GPT */,
-        0x80000007 /* EFI_ACTION */,
-        0x8000000c /* VARIABLE_BOOT2 */,
-        0x800000e0 /* VARIABLE_AUTHORITY */,
-    };
-
-    for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++)
-        if (types[i] == type)
-            return true;
-    return false;
-}
-
-fallible event_data_hashed(const struct event *e, uint16_t alg, bool *hashed)
+fallible event_hashes(const struct event *e, uint16_t alg, struct span bytes, bool *is)
 {
     uint8_t hash[DIGEST_MAX];
     bool known;
     enum digest_kind kind = digest_of_tpm(alg, &known);
 
-    *hashed = false;
-    if (!known || !digest_covers_data(e->type))
+    *is = false;
+    if (!known)
         return OK;
-    TRY(digest_of(kind, e->data, hash));
-    *hashed = span_equal(event_digest_of(e, alg), span_from(hash, digest_size(kind)));
+    TRY(digest_of(kind, bytes, hash));
+    *is = span_equal(event_digest_of(e, alg), span_from(hash, digest_size(kind)));
     return OK;
 }

@@ -2,8 +2,8 @@
 /*
  * What the registers must hold when a log tells the truth: each event's digest extended into its
  * register, in order, without EV_NO_ACTION, which no TPM ever extends. Only the digests are
- * authenticated by this; what an event says in its data counts only where its digest is that of the
- * data (event_data_hashed).
+ * authenticated by this: not an event's type, and what it says in its data only where its digest is
+ * that of the data (event_hashes).
  */
 #ifndef VERIFY_EVENT_REPLAY_H
 #define VERIFY_EVENT_REPLAY_H
@@ -35,9 +35,8 @@ fallible replay_cc_log(const struct event_log *log, struct replay *out);
 fallible replay_ima_entry(const struct ima_entry *e, struct replay *on);
 fallible replay_ima_log(struct span text, struct replay *on);
 
-/* The digest of bank `alg` is that of the event's data, for a type of which the specification says
- * so. */
-fallible event_data_hashed(const struct event *e, uint16_t alg, bool *hashed);
+/* The event's digest in bank `alg` is that of these bytes: of its data, of a part of it. */
+fallible event_hashes(const struct event *e, uint16_t alg, struct span bytes, bool *is);
 /* The template hash of an entry in bank `alg` is what its fields give. FAIL_INPUT when they give
  * none. */
 fallible ima_template_hash(const struct ima_entry *e, enum digest_kind kind,

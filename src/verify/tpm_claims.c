@@ -22,7 +22,8 @@ static fallible pcr_claims(const struct tpm_state *s, json_t *to)
 }
 
 /* A file's name and digest count only where the template hash that was extended is theirs. */
-static fallible ima_row_add(const struct ima_entry *e, struct explained x, json_t *list)
+static fallible ima_row_add(const struct ima_entry *e, struct explained x, json_t *list,
+                            bool *shown)
 {
     uint8_t hash[DIGEST_MAX];
     bool known;
@@ -34,7 +35,8 @@ static fallible ima_row_add(const struct ima_entry *e, struct explained x, json_
         return bad;
     bool same = !failed(bad) &&
                 (e->hash_len != digest_size(kind) || memcmp(hash, e->hash, e->hash_len) == 0);
-    if (!same || failed(ima_file_parse(e, &f)))
+    *shown = same && !failed(ima_file_parse(e, &f));
+    if (!*shown || json_array_size(list) > CLAIM_EVENTS_MAX)
         return OK;
     json_t *row = json_object();
     json_set_span(row, "name", f.name);
@@ -43,25 +45,28 @@ static fallible ima_row_add(const struct ima_entry *e, struct explained x, json_
     return OK;
 }
 
+/* A list that does not show every file would hide one: it is no claim. */
 static fallible ima_claims(const struct tpm_state *s, json_t *to)
 {
     json_t *list owned(json_free) = json_array();
     struct ima_cursor c;
     size_t violations = 0;
+    bool all = true;
 
     TRY(ima_log_open(s->evidence.parts[TPM_PART_IMA_LOG], &c));
     for (size_t i = 0; i < s->ima_entries; i++) {
         struct ima_entry e;
-        bool end;
+        bool end, shown = true;
         TRY(ima_next(&c, &e, &end));
         if (e.violation)
             violations++;
-        else if (json_array_size(list) <= CLAIM_EVENTS_MAX)
-            TRY(ima_row_add(&e, s->ima, list));
+        else if (all)
+            TRY(ima_row_add(&e, s->ima, list, &shown));
+        all = all && shown;
     }
     json_set_int(to, "ima_entries", (int64_t)s->ima_entries);
     json_set_int(to, "ima_violations", (int64_t)violations);
-    if (json_array_size(list) <= CLAIM_EVENTS_MAX)
+    if (all && json_array_size(list) <= CLAIM_EVENTS_MAX)
         json_object_set(to, "ima_files", list);
     return OK;
 }

@@ -176,8 +176,9 @@ def test_logs_of_what_was_measured(tpm, tmp_path):
     for what in (b"loader", b"kernel"):
         digest = hashlib.sha256(what).digest()
         tpm.extend(4, digest)
+        path = b"/" + what  # of a program, the log has its place, not what was hashed
         log += ((4).to_bytes(4, "little") + (0x80000003).to_bytes(4, "little") + (1).to_bytes(4, "little") + b"\x0b\0" + digest
-                + len(what).to_bytes(4, "little") + what)
+                + len(path).to_bytes(4, "little") + path)
     template = b"sha256:\0" + bytes(32)
     data = len(template).to_bytes(4, "little") + template + (5).to_bytes(4, "little") + b"/bin\0"
     tpm.extend(10, hashlib.sha256(data).digest())

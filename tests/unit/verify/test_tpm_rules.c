@@ -332,7 +332,9 @@ static void secure_boot_is_what_the_firmware_said(void **state)
     (void)state;
     static const struct {
         const char *name;
-        int events[4]; /* 1: on, 0: off, 2: separator, 3: "on" under another digest, -1: none */
+        /* 1: on, 0: off, 2: separator, 3: "on" under another digest, 4: off and 5: separator, called
+         * something else, -1: none */
+        int events[5];
         int claim;     /* -1: absent */
     } rows[] = {
         { "on", { 1, 2, -1 }, 1 },
@@ -342,14 +344,16 @@ static void secure_boot_is_what_the_firmware_said(void **state)
         { "both", { 0, 1, 2, -1 }, 0 },
         { "data that its digest does not cover", { 3, 2, -1 }, -1 },
         { "no separator", { 1, -1 }, -1 },
+        { "off and separator hidden, then on", { 4, 5, 1, 2, -1 }, 0 },
+        { "separator hidden, then on", { 5, 1, 2, -1 }, -1 },
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
         struct tpm_case c owned(tpm_case_done);
         tpm_case_init(&c, KEY_P256);
-        for (size_t k = 0; k < 4 && rows[i].events[k] >= 0; k++) {
+        for (size_t k = 0; k < 5 && rows[i].events[k] >= 0; k++) {
             int what = rows[i].events[k];
-            event_add(&c, 7, what == 2 ? EV_SEPARATOR : EV_EFI_VARIABLE_DRIVER_CONFIG,
-                      what == 2 ? SPAN("\0\0\0\0") : variable(what != 0));
+            uint32_t type = what == 2 ? EV_SEPARATOR : what > 3 ? 6 : EV_EFI_VARIABLE_DRIVER_CONFIG;
+            event_add(&c, 7, type, what == 2 || what == 5 ? SPAN("\0\0\0\0") : variable(what % 2));
             if (what == 3)
                 c.event_log.at[8] ^= 1;
         }
@@ -383,6 +387,38 @@ static void events_of_unquoted_registers_give_no_claims(void **state)
     assert_int_equal(json_array_size(json_object_get(verify_result_claims(r), "boot_applications")), 0);
 }
 
+/* A type is no measured thing: what was started cannot be hidden by calling it something else. */
+static void what_was_started_cannot_be_renamed(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t type;
+        struct span data;
+        bool other; /* the digest is of something else than the data, as of a program it is */
+        bool listed;
+    } rows[] = {
+        { EV_EFI_BOOT_SERVICES_APPLICATION, { (const uint8_t *)"path", 4 }, true, true },
+        { 0x0d, { (const uint8_t *)"path", 4 }, true, true },
+        { EV_SEPARATOR, { (const uint8_t *)"\0\0\0\0", 4 }, true, true },
+        { 0x80000007, { (const uint8_t *)"MZ and the rest of a program", 28 }, false, true },
+        { 0x80000007, { (const uint8_t *)"Calling EFI Application from Boot Option", 40 }, false, false },
+        { EV_EFI_BOOT_SERVICES_APPLICATION, { (const uint8_t *)"\0\0\0\0", 4 }, false, false },
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        struct tpm_case c owned(tpm_case_done);
+        tpm_case_init(&c, KEY_P256);
+        event_add(&c, 4, rows[i].type, rows[i].data);
+        c.event_log.at[8] ^= rows[i].other;
+        sha1_registers_quote(&c);
+        tpm_case_make(&c);
+        struct verify_result *r owned(verify_result_free) = judged(&c, true);
+        assert_string_equal(verify_result_reason(r), "");
+        const json_t *list = json_object_get(verify_result_claims(r), "boot_applications");
+        if (json_array_size(list) != rows[i].listed)
+            fail_msg("row %zu", i);
+    }
+}
+
 /* Facts 23: a log that ends early does not match "so far". */
 static void a_log_that_ends_early_is_refused(void **state)
 {
@@ -403,6 +439,36 @@ static void a_log_that_ends_early_is_refused(void **state)
     assert_int_equal(vector_outcome(cut, "event_log"), CHECK_FAILED);
 }
 
+static void ima_list_grows(const char *const *lines, size_t count, size_t quoted, bool lies)
+{
+    struct tpm_case c owned(tpm_case_done);
+    struct buf part owned(buf_done) = buf_of(4096);
+    struct replay p;
+
+    tpm_case_init(&c, KEY_P256);
+    for (size_t i = 0; i < quoted; i++)
+        buf_add_str(&part, lines[i]);
+    assert_ok(replay_begin(TPM_ALG_SHA1, &p));
+    assert_ok(replay_ima_log(buf_span(&part), &p));
+    c.selection.count = 0;
+    tpm_case_select(&c, TPM_ALG_SHA1, 0x400);
+    tpm_case_values(&c, (const uint8_t(*)[DIGEST_MAX])p.registers);
+    for (size_t i = 0; i < count; i++) {
+        buf_add_str(&c.ima_log, lines[i]);
+        tpm_case_make(&c);
+        struct verify_result *r owned(verify_result_free) = judged(&c, true);
+        assert_int_equal(verify_result_verified(r), i + 1 >= quoted);
+        if (i + 1 < quoted)
+            continue;
+        const json_t *claims = verify_result_claims(r), *files = json_object_get(claims, "ima_files");
+        assert_int_equal(json_integer_value(json_object_get(claims, "ima_entries")), quoted);
+        assert_int_equal(json_integer_value(json_object_get(claims, "ima_violations")), quoted == count);
+        assert_int_equal(!files, lies);
+        if (!lies)
+            assert_int_equal(json_array_size(files), 1);
+    }
+}
+
 static void an_ima_list_may_have_grown_but_not_shrunk(void **state)
 {
     (void)state;
@@ -411,32 +477,10 @@ static void an_ima_list_may_have_grown_but_not_shrunk(void **state)
         "10 edcfbc3299860219161af60b266f8e2fa1fbd0c0 ima-ng sha1:009b0d8ee8fb8d890fa70f9c8e02b3f1eded1509 /data\n",
         "10 0000000000000000000000000000000000000000 ima-ng sha1:009b0d8ee8fb8d890fa70f9c8e02b3f1eded1509 /violated\n",
     };
-    for (size_t quoted = 1; quoted <= 3; quoted++) {
-        struct tpm_case c owned(tpm_case_done);
-        struct buf part owned(buf_done) = buf_of(4096);
-        struct replay p;
-        tpm_case_init(&c, KEY_P256);
-        for (size_t i = 0; i < quoted; i++)
-            buf_add_str(&part, lines[i]);
-        assert_ok(replay_begin(TPM_ALG_SHA1, &p));
-        assert_ok(replay_ima_log(buf_span(&part), &p));
-        c.selection.count = 0;
-        tpm_case_select(&c, TPM_ALG_SHA1, 0x400);
-        tpm_case_values(&c, (const uint8_t(*)[DIGEST_MAX])p.registers);
-        for (size_t i = 0; i < 3; i++) {
-            buf_add_str(&c.ima_log, lines[i]);
-            tpm_case_make(&c);
-            struct verify_result *r owned(verify_result_free) = judged(&c, true);
-            assert_int_equal(verify_result_verified(r), i + 1 >= quoted);
-            if (i + 1 < quoted)
-                continue;
-            const json_t *claims = verify_result_claims(r);
-            assert_int_equal(json_integer_value(json_object_get(claims, "ima_entries")), quoted);
-            assert_int_equal(json_integer_value(json_object_get(claims, "ima_violations")), quoted == 3);
-            /* The first line's hash is not that of its fields, so they count for nothing. */
-            assert_int_equal(json_array_size(json_object_get(claims, "ima_files")), quoted > 1);
-        }
-    }
+    /* The first line's hash is not that of its fields: with it, the list shows not every file. */
+    for (size_t first = 0; first < 2; first++)
+        for (size_t quoted = first + 1; quoted <= 3; quoted++)
+            ima_list_grows(lines + first, 3 - first, quoted - first, first == 0);
 }
 
 /* A PKI of a TPM's maker. */
@@ -563,6 +607,7 @@ int main(void)
         cmocka_unit_test(secure_boot_is_what_the_firmware_said),
         cmocka_unit_test(events_of_unquoted_registers_give_no_claims),
         cmocka_unit_test(a_log_that_ends_early_is_refused),
+        cmocka_unit_test(what_was_started_cannot_be_renamed),
         cmocka_unit_test(an_ima_list_may_have_grown_but_not_shrunk),
         cmocka_unit_test(keys_with_a_certificate),
         cmocka_unit_test(enrolled_keys_that_are_wrong_are_refused),
