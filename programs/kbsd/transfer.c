@@ -11,6 +11,7 @@ static struct broker_request transfer_question(const struct http_exchange *x)
     q.path = http_path(x);
     q.proof = http_header(x, "Warder-Proof");
     q.certificate = http_client_cert_der(x);
+    q.source = span_str(http_peer(x));
     return q;
 }
 

@@ -3,9 +3,9 @@
  * The questions that kbsd may ask keyd, and how a question and its answer are written. None of them
  * answers key bytes.
  *
- * Question: u8 1, then parts: request_id bearer id path body proof certificate attestation refusal
- * options. Answer: u8 1, u8 fail kind, u8 whether the caller is unauthenticated, parts: code,
- * detail, JSON text.
+ * Question: u8 2, then parts: request_id bearer id path body proof certificate attestation refusal
+ * options source. Answer: u8 2, u8 fail kind, u8 whether the caller is unauthenticated, parts:
+ * code, detail, JSON text.
  */
 #ifndef BROKER_QUESTION_H
 #define BROKER_QUESTION_H
@@ -52,6 +52,7 @@ struct broker_request {
         attestation; /* token that the attestation service gave the front end for this evidence */
     struct span refusal; /* or its signed refusal */
     struct span options; /* JSON object of query parameters */
+    struct span source;  /* numeric address of whoever asks the front end */
     int64_t now;
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The main job: decide, wrap, commit, answer; whatever happens is on record before anything leaves.
  */
+#include "base/base64.h"
 #include "base/clock.h"
 #include "broker/audit.h"
 #include "broker/release_internal.h"
@@ -130,6 +131,23 @@ static fallible unchanged(struct store *s, enum row_table table, const struct ro
     return version == r->version ? OK : FAIL(CONFLICT, "the key or its policy changed meanwhile");
 }
 
+/* FAIL_CONFLICT: others were faster, and it has been released as often as it may; the next look
+ * says so. */
+static fallible count(struct transaction *t, struct release *r, json_t *record)
+{
+    const struct secret *integrity = r->b->secrets.integrity;
+    struct span tenant = span_str(r->key.row.tenant), id = span_str(r->key.row.id);
+    struct release_count c;
+
+    TRY(release_count_read(t->store, integrity, tenant, id, &c));
+    if (c.releases >= r->policy.policy->max_releases)
+        return FAIL(CONFLICT, "the key was released meanwhile");
+    json_set_int(record, "release_number", (int64_t)c.releases + 1);
+    TRY(audit_append(t, record, r->q->now));
+    return release_count_add(t->store, integrity, tenant, id, &c,
+                             json_integer_value(json_object_get(record, "seq")));
+}
+
 /* One transaction: what was decided on still stands, the challenge is spent by this release alone,
  * and it is on record. */
 static struct err commit_release(struct transaction *t, void *context)
@@ -145,6 +163,8 @@ static struct err commit_release(struct transaction *t, void *context)
         c->spent_before = true;
         json_set_str(c->record, "decision", "refused");
         json_set_str(c->record, "code", code_word(CODE_CHALLENGE_SPENT));
+    } else if (r->policy.policy->max_releases) {
+        return count(t, r, c->record);
     }
     return audit_append(t, c->record, r->q->now);
 }
@@ -181,6 +201,25 @@ static fallible answer(struct release *r, struct span jwe)
     return outcome_answer(r->o, body);
 }
 
+/* What an HSM has wrapped itself says so in its header. */
+static fallible check_wrapping(struct release *r, struct span jwe)
+{
+    struct buf text owned(buf_done) = buf_of(JOSE_HEADER_MAX);
+    json_t *header owned(json_free) = NULL;
+    enum code code = CODE_OK;
+
+    if (!r->policy.policy->wrappings)
+        return OK;
+    TRY(base64url_parse(span_head(jwe, span_find(jwe, SPAN("."))), &text));
+    TRY(json_parse_object(buf_span(&text), &header));
+    TRY(transfer_policy_check_wrapping(
+        r->policy.policy, json_object_get(header, "inner") ? WRAPPING_IN_HSM : WRAPPING_BY_KEYD,
+        r->checks, &code));
+    return code == CODE_OK
+               ? OK
+               : outcome_refuse(r->o, code, "the key's policy does not allow how it is wrapped");
+}
+
 static fallible wrap(struct release *r, struct buf *jwe)
 {
     json_t *header owned(json_free) = release_header(r);
@@ -198,7 +237,8 @@ static fallible wrap(struct release *r, struct buf *jwe)
     if (e.kind == FAIL_DENIED)
         return outcome_refuse(r->o, CODE_KEY_REFUSED,
                               "the key manager does not let this key leave");
-    return e;
+    TRY(e);
+    return check_wrapping(r, buf_span(jwe));
 }
 
 /* Once through; FAIL_CONFLICT: look again. */

@@ -95,14 +95,17 @@ static fallible check_fetcher(struct release *r)
                   "the token has neither keys:transfer nor the role KBS:KeyTransfer");
 }
 
-static fallible issuer_of(const struct release *r, struct buf *cn)
+/* A name that a certificate does not have matches no list. */
+static fallible names_of(const struct release *r, struct buf *issuer, struct buf *subject)
 {
     struct cert *cert owned(cert_free) = NULL;
 
-    if (!r->q->certificate.len)
+    if (!r->q->certificate.len || failed(cert_from_der(r->q->certificate, &cert)))
         return OK;
-    if (failed(cert_from_der(r->q->certificate, &cert)) || failed(cert_issuer_cn(cert, cn)))
-        buf_clear(cn); /* a certificate that names no issuer matches no list */
+    if (failed(cert_issuer_cn(cert, issuer)))
+        buf_clear(issuer);
+    if (failed(cert_subject_cn(cert, subject)))
+        buf_clear(subject);
     return OK;
 }
 
@@ -147,6 +150,17 @@ static fallible check_who(struct release *r, const struct transfer_claims *c)
                            : refuse(r, code, "the client lacks what the key's policy asks for");
 }
 
+static fallible check_terms(struct release *r, const struct transfer_claims *c)
+{
+    enum code code = CODE_OK;
+
+    TRY(transfer_policy_check_terms(r->policy.policy, c, r->checks, &code));
+    if (code == CODE_OUTSIDE_TIME_WINDOW)
+        return refuse(r, code, "the key's policy does not release it at this time");
+    return code == CODE_OK ? OK
+                           : refuse(r, code, "the key was released as often as its policy allows");
+}
+
 static struct span status_of(const struct attestation *a)
 {
     const json_t *tee = json_object_get(json_object_get(a->all, "submods"), "tee");
@@ -155,7 +169,7 @@ static struct span status_of(const struct attestation *a)
 
 fallible release_decide(struct release *r)
 {
-    struct buf issuer owned(buf_done) = buf_of(512);
+    struct buf issuer owned(buf_done) = buf_of(512), subject owned(buf_done) = buf_of(512);
     struct transfer_claims c = { .now = r->q->now };
 
     json_free(r->checks);
@@ -176,7 +190,7 @@ fallible release_decide(struct release *r)
         TRY(release_check_denied(r));
     if (r->o->code != CODE_OK)
         return OK;
-    TRY(issuer_of(r, &issuer));
+    TRY(names_of(r, &issuer, &subject));
     if (r->attested) {
         c.claims = r->attestation.claims;
         c.applied = r->attestation.policies;
@@ -184,8 +198,13 @@ fallible release_decide(struct release *r)
     }
     c.client = r->has_client ? &r->client : NULL;
     c.certificate_issuer = buf_span(&issuer);
+    c.certificate_subject = buf_span(&subject);
+    c.source = r->q->source;
+    c.releases = r->count.releases;
     TRY(check_tee(r, &c));
     if (noted)
         r->would_refuse = CODE_ATTESTATION_TOKEN_INVALID;
-    return r->o->code == CODE_OK ? check_who(r, &c) : OK;
+    if (r->o->code == CODE_OK)
+        TRY(check_who(r, &c));
+    return r->o->code == CODE_OK ? check_terms(r, &c) : OK;
 }

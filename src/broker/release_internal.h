@@ -8,6 +8,7 @@
 #include "broker/entry.h"
 #include "broker/planned.h"
 #include "broker/record.h"
+#include "broker/release_count.h"
 
 struct release {
     struct broker *b;
@@ -32,6 +33,7 @@ struct release {
     struct key_entry key;
     struct policy_entry policy;
     bool has_key, has_policy;
+    struct release_count count; /* where the policy limits it */
     /* decided */
     json_t *checks;
     enum code would_refuse; /* under `observe`: what enforcement would have said */

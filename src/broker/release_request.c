@@ -184,5 +184,8 @@ fallible release_look_up(struct release *r)
     if (failed(e))
         return look_up_failure(r, e, CODE_POLICY_NOT_FOUND, "the key's transfer policy is gone");
     r->has_policy = true;
-    return OK;
+    if (!r->policy.policy->max_releases)
+        return OK;
+    e = release_count_read(s.store, integrity, span_str(r->challenge.tenant), r->q->id, &r->count);
+    return failed(e) ? look_up_failure(r, e, CODE_KEY_NOT_FOUND, "no such key") : OK;
 }

@@ -29,6 +29,17 @@ const struct migration broker_schema[] = {
     { 3, "CREATE TABLE deny_lists (tenant TEXT NOT NULL, id TEXT NOT NULL, version INTEGER NOT "
          "NULL, link TEXT NOT NULL,"
          " content TEXT NOT NULL, mac BLOB NOT NULL, PRIMARY KEY (tenant, id));" },
+    { 4,
+      "CREATE TABLE release_counts (tenant TEXT NOT NULL, id TEXT NOT NULL, version INTEGER NOT "
+      "NULL, "
+      "link TEXT NOT NULL, content TEXT NOT NULL, mac BLOB NOT NULL, PRIMARY KEY (tenant, id));"
+      "CREATE TABLE pending_changes (tenant TEXT NOT NULL, id TEXT NOT NULL, version INTEGER NOT "
+      "NULL, "
+      "link TEXT NOT NULL, content TEXT NOT NULL, mac BLOB NOT NULL, PRIMARY KEY (tenant, id));"
+      "CREATE TABLE leases (tenant TEXT NOT NULL, id TEXT NOT NULL, version INTEGER NOT NULL, "
+      "link TEXT NOT NULL, content TEXT NOT NULL, mac BLOB NOT NULL, expires_at INTEGER NOT NULL "
+      "DEFAULT 0, PRIMARY KEY (tenant, id));"
+      "CREATE INDEX leases_end ON leases (expires_at);" },
 };
 const size_t broker_schema_count = sizeof broker_schema / sizeof broker_schema[0];
 
@@ -55,6 +66,9 @@ static const struct {
     [ROW_POLICIES] = TABLE("transfer_policies"),
     [ROW_REMOVALS] = TABLE("removals"),
     [ROW_DENY_LISTS] = TABLE("deny_lists"),
+    [ROW_RELEASE_COUNTS] = TABLE("release_counts"),
+    [ROW_PENDING_CHANGES] = TABLE("pending_changes"),
+    [ROW_LEASES] = TABLE("leases"),
 #undef TABLE
 };
 

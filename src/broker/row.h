@@ -17,11 +17,20 @@
 #define ROW_LIST_MAX 1000
 
 /* ROW_REMOVALS: keys that are deleted, until their secrets are. */
-enum row_table { ROW_KEYS, ROW_POLICIES, ROW_REMOVALS, ROW_DENY_LISTS };
+enum row_table {
+    ROW_KEYS,
+    ROW_POLICIES,
+    ROW_REMOVALS,
+    ROW_DENY_LISTS,
+    ROW_RELEASE_COUNTS,
+    ROW_PENDING_CHANGES,
+    ROW_LEASES
+};
 
 struct row {
     char tenant[TENANT_MAX + 1], id[UUID_TEXT_SIZE],
-        link[ROW_LINK_MAX + 1]; /* keys: policy id; policies: name or "" */
+        link[ROW_LINK_MAX + 1]; /* keys: policy id; policies: name or ""; pending changes:
+                                   what they are of; leases: key id */
     uint64_t version;
     struct buf content;       /* canonical JSON */
     uint8_t mac[SHA256_SIZE]; /* of a row that was read */

@@ -2,9 +2,9 @@
 #include "broker/transfer_policy.h"
 
 #include "broker/seed_policy.h"
+#include "broker/transfer_policy_internal.h"
 #include "policy/claim.h"
 
-#define TEXTS_MAX 64
 #define TEXT_MAX 128
 #define POLICY_IDS_MAX 16 /* as many as the attestation service takes at once */
 
@@ -37,7 +37,7 @@ json_t *transfer_policy_default(void)
                      "default");
 }
 
-static fallible bad(char **message, const char *where, const char *why)
+fallible policy_bad(char **message, const char *where, const char *why)
 {
     struct buf text owned(buf_done) = buf_of(512);
     buf_addf(&text, "%s: %s", where, why);
@@ -46,8 +46,7 @@ static fallible bad(char **message, const char *where, const char *why)
     return FAIL(INPUT, "malformed transfer policy");
 }
 
-/* A list of texts, or NULL when the member is absent. */
-static fallible texts(const json_t *native, const char *name, bool may_be_empty, const json_t **out,
+fallible policy_texts(const json_t *native, const char *name, bool may_be_empty, const json_t **out,
                       char **message)
 {
     const json_t *list = json_object_get(native, name), *item;
@@ -55,15 +54,17 @@ static fallible texts(const json_t *native, const char *name, bool may_be_empty,
 
     if (!list)
         return OK;
-    if (!json_is_array(list) || json_array_size(list) > TEXTS_MAX)
-        return bad(message, name, "a list of at most 64 texts is needed");
+    if (!json_is_array(list) || json_array_size(list) > POLICY_TEXTS_MAX)
+        return policy_bad(message, name, "a list of at most 64 texts is needed");
     if (!json_array_size(list) && !may_be_empty)
-        return bad(message, name,
-                   "an empty list never means \"any\": leave the member out, or name values");
-    json_array_foreach(list, i, item) if (!json_is_string(item) || !json_string_length(item) ||
-                                          json_string_length(item) >
-                                              TEXT_MAX) return bad(message, name,
-                                                                   "values are non-empty texts");
+        return policy_bad(
+            message, name,
+            "an empty list never means \"any\": leave the member out, or name values");
+    json_array_foreach(list, i,
+                       item) if (!json_is_string(item) || !json_string_length(item) ||
+                                 json_string_length(item) >
+                                     TEXT_MAX) return policy_bad(message, name,
+                                                                 "values are non-empty texts");
     *out = list;
     return OK;
 }
@@ -73,13 +74,13 @@ static fallible level_of(const json_t *native, enum attestation_level *out, char
     struct span text = SPAN("require");
 
     if (failed(json_opt_str(native, "attestation", "attestation", &text)))
-        return bad(message, "attestation", "require, observe or none");
+        return policy_bad(message, "attestation", "require, observe or none");
     for (enum attestation_level l = ATTESTATION_NONE; l <= ATTESTATION_REQUIRE; l++)
         if (span_equal_str(text, levels[l])) {
             *out = l;
             return OK;
         }
-    return bad(message, "attestation", "require, observe or none");
+    return policy_bad(message, "attestation", "require, observe or none");
 }
 
 /* The values of the claim are a text of words. */
@@ -102,9 +103,10 @@ static fallible types_check(const json_t *types, char **message)
     size_t i;
 
     json_array_foreach(types, i, type) if (
-        !names_tee(span_str(json_string_value(
-            type)))) return bad(message, "attestation_types",
-                                "known types are the values of the claim tee: sgx, tdx, snp, ...");
+        !names_tee(span_str(
+            json_string_value(type)))) return policy_bad(message, "attestation_types",
+                                                         "known types are the values of the claim "
+                                                         "tee: sgx, tdx, snp, ...");
     return OK;
 }
 
@@ -119,19 +121,19 @@ static fallible conditions_of(struct transfer_policy *p, char **message)
     TRY(policy_lint(p->conditions, &remarks));
     for (size_t i = 0; i < remarks.count; i++)
         if (remarks.at[i].error)
-            return bad(message, remarks.at[i].path, remarks.at[i].message);
+            return policy_bad(message, remarks.at[i].path, remarks.at[i].message);
     return OK;
 }
 
 static fallible name_check(struct span name, char **message)
 {
     if (name.len > POLICY_NAME_MAX)
-        return bad(message, "name", "at most 64 characters");
+        return policy_bad(message, "name", "at most 64 characters");
     for (size_t i = 0; i < name.len; i++) {
         uint8_t c = name.at[i];
         if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
               c == '-' || c == '_' || c == '.'))
-            return bad(message, "name", "letters, digits, '-', '_' and '.' only");
+            return policy_bad(message, "name", "letters, digits, '-', '_' and '.' only");
     }
     return OK;
 }
@@ -145,17 +147,13 @@ static fallible lists_of(struct transfer_policy *p, char **message)
                             json_pack("[s,s,s]", "tdx", "sgx", "snp"));
     if (!json_object_get(n, "policy_ids"))
         json_object_set_new(p->native, "policy_ids", json_pack("[s]", "default"));
-    TRY(texts(n, "attestation_types", false, &p->attestation_types, message));
+    TRY(policy_texts(n, "attestation_types", false, &p->attestation_types, message));
     TRY(types_check(p->attestation_types, message));
-    TRY(texts(n, "policy_ids", false, &p->policy_ids,
-              message)); /* the attestation service appraises by at least one */
+    TRY(policy_texts(n, "policy_ids", false, &p->policy_ids,
+                     message)); /* the attestation service appraises by at least one */
     if (json_array_size(p->policy_ids) > POLICY_IDS_MAX)
-        return bad(message, "policy_ids", "at most 16 appraisal policies");
-    /* The protocol's own example of a policy has an empty client_permissions_allof: all of nothing.
-     */
-    TRY(texts(n, "client_permissions_allof", true, &p->permissions_all, message));
-    TRY(texts(n, "client_permissions_anyof", false, &p->permissions_any, message));
-    return texts(n, "client_certificate_issuer_anyof", false, &p->certificate_issuers, message);
+        return policy_bad(message, "policy_ids", "at most 16 appraisal policies");
+    return OK;
 }
 
 static fallible read_native(struct transfer_policy *p, char **message)
@@ -168,6 +166,12 @@ static fallible read_native(struct transfer_policy *p, char **message)
                                            "client_permissions_allof",
                                            "client_permissions_anyof",
                                            "client_certificate_issuer_anyof",
+                                           "client_certificate_subject_anyof",
+                                           "client_networks_anyof",
+                                           "time",
+                                           "max_releases",
+                                           "wrapping_anyof",
+                                           "four_eyes",
                                            "lease_minutes",
                                            "accept_warning",
                                            "explain_to_caller",
@@ -175,19 +179,22 @@ static fallible read_native(struct transfer_policy *p, char **message)
     const json_t *n = p->native;
 
     if (failed(json_only(n, members)))
-        return bad(message, "policy", "unknown member");
+        return policy_bad(message, "policy", "unknown member");
     if (failed(json_opt_str(n, "name", "name", &p->name)))
-        return bad(message, "name", "a text is needed");
+        return policy_bad(message, "name", "a text is needed");
     TRY(name_check(p->name, message));
     TRY(level_of(n, &p->attestation, message));
     TRY(lists_of(p, message));
     TRY(conditions_of(p, message));
+    TRY(transfer_terms_read(p, message));
     if (failed(json_opt_u64(n, "lease_minutes", LEASE_MINUTES_MAX, "lease", &p->lease_minutes)))
-        return bad(message, "lease_minutes", "a number of minutes, at most a year");
+        return policy_bad(message, "lease_minutes", "a number of minutes, at most a year");
     if (failed(json_opt_bool(n, "accept_warning", "warning", &p->accept_warning)))
-        return bad(message, "accept_warning", "true or false");
+        return policy_bad(message, "accept_warning", "true or false");
     if (failed(json_opt_bool(n, "explain_to_caller", "explain", &p->explain_to_caller)))
-        return bad(message, "explain_to_caller", "true or false");
+        return policy_bad(message, "explain_to_caller", "true or false");
+    if (failed(json_opt_bool(n, "four_eyes", "four_eyes", &p->four_eyes)))
+        return policy_bad(message, "four_eyes", "true or false");
     return OK;
 }
 

@@ -12,11 +12,19 @@
 
 #include "access/bearer.h"
 #include "broker/outcome.h"
+#include "broker/source_network.h"
+#include "broker/time_window.h"
 #include "crypto/digest.h"
 #include "policy/policy.h"
 
 #define LEASE_MINUTES_MAX (60 * 24 * 366)
 #define POLICY_NAME_MAX 64
+#define POLICY_TEXTS_MAX 64
+#define RELEASES_MAX 1000000000
+
+/* How the answer is wrapped: by keyd, or once more inside the HSM that holds the key. */
+#define WRAPPING_BY_KEYD "ECDH-ES+A256KW"
+#define WRAPPING_IN_HSM "ECDH+A256KWP"
 
 enum attestation_level { ATTESTATION_NONE, ATTESTATION_OBSERVE, ATTESTATION_REQUIRE };
 
@@ -27,10 +35,16 @@ struct transfer_policy {
     enum attestation_level attestation;
     const json_t *attestation_types, *policy_ids; /* lists of texts, never NULL */
     const json_t *permissions_all, *permissions_any, *certificate_issuers; /* NULL: none */
-    struct policy *conditions;                                             /* NULL: none */
+    const json_t *certificate_subjects, *networks, *wrappings;             /* the same */
+    struct source_network network[POLICY_TEXTS_MAX];                       /* of `networks` */
+    const json_t *time;                                                    /* NULL: always */
+    struct time_window window;
+    struct policy *conditions; /* NULL: none */
     uint64_t lease_minutes;
-    bool accept_warning; /* an attestation result "warning" (not up to date, debug) is not refused
-                            for that alone */
+    uint64_t max_releases; /* of each key under it; 0: no limit */
+    bool four_eyes;        /* who changes or deletes it needs a second person */
+    bool accept_warning;   /* an attestation result "warning" (not up to date, debug) is not refused
+                              for that alone */
     bool explain_to_caller;
     char digest[DIGEST_TEXT_SIZE]; /* of the document's canonical JSON */
 };
@@ -49,11 +63,14 @@ json_t *transfer_policy_default(void);
 
 /* What is known of the one who asks. */
 struct transfer_claims {
-    const json_t *claims;           /* of the attestation token; NULL: not attested */
-    struct span status;             /* "affirming" or "warning" */
-    const json_t *applied;          /* its list of policies [{id, version, digest}] */
-    const struct bearer *client;    /* NULL: no bearer token */
-    struct span certificate_issuer; /* CN of the TLS client certificate's issuer; empty: none */
+    const json_t *claims;            /* of the attestation token; NULL: not attested */
+    struct span status;              /* "affirming" or "warning" */
+    const json_t *applied;           /* its list of policies [{id, version, digest}] */
+    const struct bearer *client;     /* NULL: no bearer token */
+    struct span certificate_issuer;  /* CN of the TLS client certificate's issuer; empty: none */
+    struct span certificate_subject; /* its own */
+    struct span source;              /* numeric address that the request came from */
+    uint64_t releases;               /* of this key so far */
     int64_t now;
 };
 
@@ -65,5 +82,12 @@ fallible transfer_policy_check_tee(const struct transfer_policy *p, const struct
 fallible transfer_policy_check_client(const struct transfer_policy *p,
                                       const struct transfer_claims *c, json_t *checks,
                                       enum code *code);
+/* When and how often: CODE_OK, CODE_OUTSIDE_TIME_WINDOW or CODE_RELEASES_EXHAUSTED. */
+fallible transfer_policy_check_terms(const struct transfer_policy *p,
+                                     const struct transfer_claims *c, json_t *checks,
+                                     enum code *code);
+/* How the answer was wrapped: CODE_OK or CODE_WRAPPING_REFUSED. */
+fallible transfer_policy_check_wrapping(const struct transfer_policy *p, const char *wrapping,
+                                        json_t *checks, enum code *code);
 
 #endif

@@ -44,6 +44,21 @@ static void bad_policies_say_where(void **state)
           "policy_ids" },
         { "{\"policy_ids\":[1]}", "policy_ids" },
         { "{\"client_permissions_anyof\":[]}", "client_permissions_anyof" },
+        { "{\"client_certificate_subject_anyof\":[]}", "client_certificate_subject_anyof" },
+        { "{\"client_certificate_subject_anyof\":[1]}", "client_certificate_subject_anyof" },
+        { "{\"client_networks_anyof\":[]}", "client_networks_anyof" },
+        { "{\"client_networks_anyof\":[\"192.0.2.1/24\"]}", "past the prefix" },
+        { "{\"client_networks_anyof\":[\"0.0.0.0/0\"]}", "prefix" },
+        { "{\"time\":{}}", "time" },
+        { "{\"time\":{\"not_after\":\"soon\"}}", "not_after" },
+        { "{\"time\":{\"weekly\":{\"zone\":\"CET\",\"hours\":[]}}}", "weekly" },
+        { "{\"max_releases\":0}", "max_releases" },
+        { "{\"max_releases\":-1}", "max_releases" },
+        { "{\"max_releases\":1000000001}", "max_releases" },
+        { "{\"max_releases\":\"1\"}", "max_releases" },
+        { "{\"wrapping_anyof\":[]}", "wrapping_anyof" },
+        { "{\"wrapping_anyof\":[\"dir\"]}", "wrapping_anyof" },
+        { "{\"four_eyes\":1}", "four_eyes" },
         { "{\"surprise\":true}", "unknown" },
         { "{\"lease_minutes\":\"1\"}", "lease_minutes" },
         { "{\"name\":\"a/b\"}", "name" },
@@ -202,12 +217,83 @@ static void clients(void **state)
     assert_int_equal(client_code(free_for_all, NULL, ""), CODE_OK);
 }
 
+static enum code terms_code(const struct transfer_policy *p, uint64_t releases, int64_t now)
+{
+    json_t *checks owned(json_free) = json_array();
+    enum code code = CODE_COUNT;
+    const struct transfer_claims q = { .releases = releases, .now = now };
+    assert_ok(transfer_policy_check_terms(p, &q, checks, &code));
+    return code;
+}
+
+static void where_from(void **state)
+{
+    struct transfer_policy *p owned(transfer_policy_free) =
+        parsed("{\"client_networks_anyof\":[\"10.0.0.0/8\",\"2001:db8::/32\"],\"client_certificate_subject_anyof\":[\"web-1\"]}");
+    static const struct {
+        const char *subject, *source;
+        enum code code;
+    } rows[] = {
+        { "web-1", "10.1.2.3", CODE_OK },
+        { "web-1", "2001:db8::7", CODE_OK },
+        { "web-1", "11.0.0.1", CODE_CLIENT_REFUSED },
+        { "web-1", "", CODE_CLIENT_REFUSED },
+        { "web-2", "10.1.2.3", CODE_CLIENT_REFUSED },
+        { "WEB-1", "10.1.2.3", CODE_CLIENT_REFUSED },
+        { "", "10.1.2.3", CODE_CLIENT_REFUSED },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        json_t *checks owned(json_free) = json_array();
+        enum code code = CODE_COUNT;
+        const struct transfer_claims q = { .certificate_subject = span_str(rows[i].subject), .source = span_str(rows[i].source), .now = NOW };
+        assert_ok(transfer_policy_check_client(p, &q, checks, &code));
+        assert_int_equal(code, rows[i].code);
+        assert_int_equal(json_array_size(checks), 2);
+    }
+}
+
+static void when_and_how_often(void **state)
+{
+    struct transfer_policy *p owned(transfer_policy_free) =
+        parsed("{\"max_releases\":2,\"time\":{\"not_after\":\"2026-11-24T00:00:00Z\"}}");
+    struct transfer_policy *most owned(transfer_policy_free) = parsed("{\"max_releases\":1000000000}");
+    struct transfer_policy *always owned(transfer_policy_free) = parsed("{}");
+    const int64_t end = 1795478400;
+    (void)state;
+    assert_int_equal(terms_code(p, 0, end - 1), CODE_OK);
+    assert_int_equal(terms_code(p, 1, end - 1), CODE_OK);
+    assert_int_equal(terms_code(p, 2, end - 1), CODE_RELEASES_EXHAUSTED);
+    assert_int_equal(terms_code(p, 3, end - 1), CODE_RELEASES_EXHAUSTED);
+    assert_int_equal(terms_code(p, 0, end), CODE_OUTSIDE_TIME_WINDOW);
+    assert_int_equal(terms_code(p, 2, end), CODE_OUTSIDE_TIME_WINDOW);
+    assert_int_equal(terms_code(most, 999999999, 1), CODE_OK);
+    assert_int_equal(terms_code(always, UINT64_MAX, 1), CODE_OK);
+}
+
+static void how_it_is_wrapped(void **state)
+{
+    struct transfer_policy *hsm owned(transfer_policy_free) = parsed("{\"wrapping_anyof\":[\"ECDH+A256KWP\"]}");
+    struct transfer_policy *any owned(transfer_policy_free) = parsed("{\"name\":\"any\"}");
+    json_t *checks owned(json_free) = json_array();
+    enum code code = CODE_COUNT;
+    (void)state;
+    assert_ok(transfer_policy_check_wrapping(any, WRAPPING_BY_KEYD, checks, &code));
+    assert_true(code == CODE_OK && !json_array_size(checks));
+    assert_ok(transfer_policy_check_wrapping(hsm, WRAPPING_BY_KEYD, checks, &code));
+    assert_true(code == CODE_WRAPPING_REFUSED && json_array_size(checks) == 1);
+    assert_ok(transfer_policy_check_wrapping(hsm, WRAPPING_IN_HSM, checks, &code));
+    assert_int_equal(code, CODE_OK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bad_policies_say_where),    cmocka_unit_test(native_defaults),
         cmocka_unit_test(seed_conditions_hold_together), cmocka_unit_test(the_shipped_sample_is_read),
         cmocka_unit_test(tdx_form),                  cmocka_unit_test(clients),
+        cmocka_unit_test(where_from),                cmocka_unit_test(when_and_how_often),
+        cmocka_unit_test(how_it_is_wrapped),
     };
     if (failed(crypto_start(CRYPTO_MEMORY_PLAIN)))
         return 1;
