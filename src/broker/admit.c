@@ -38,3 +38,17 @@ fallible admit(struct broker *b, const struct broker_request *q, const char *nee
     snprintf(detail, sizeof detail, "the token does not allow %s", needed);
     return outcome_refuse(o, CODE_PERMISSION_DENIED, detail);
 }
+
+fallible key_named(struct broker *b, const struct broker_request *q, const struct bearer *who,
+                   struct key_entry *key, struct outcome *o)
+{
+    struct borrowed_store s owned(store_give) = store_borrow(b->readers);
+    struct err e = key_entry_read(s.store, b->secrets.integrity, span_str(who->tenant), q->id, key);
+
+    if (e.kind == FAIL_ABSENT)
+        return outcome_refuse(o, CODE_KEY_NOT_FOUND, "no such key");
+    if (e.kind == FAIL_DENIED)
+        return outcome_refuse(o, CODE_RECORD_TAMPERED,
+                              "a stored record was changed outside of the broker");
+    return e;
+}

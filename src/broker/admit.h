@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Callers by bearer token: keyd verifies the token and the permission itself. */
+/* Callers by bearer token: keyd verifies the token and the permission itself; and the key that
+ * one of them names. */
 #ifndef BROKER_ADMIT_H
 #define BROKER_ADMIT_H
 
 #include "broker/broker.h"
+#include "broker/entry.h"
 
 /* The token, verified. Without a good one the outcome is a refusal and *good is false;
  * `missing_is_fine` lets a request without any through with *present false. */
@@ -13,5 +15,9 @@ fallible admit_bearer(struct broker *b, const struct broker_request *q, bool mis
  */
 fallible admit(struct broker *b, const struct broker_request *q, const char *needed,
                struct bearer *who, struct outcome *o, bool *good);
+/* The key of the caller's tenant that the request names. Without one, or where its record was
+ * changed, the outcome is a refusal. */
+fallible key_named(struct broker *b, const struct broker_request *q, const struct bearer *who,
+                   struct key_entry *key, struct outcome *o);
 
 #endif

@@ -222,20 +222,6 @@ struct err broker_key_create(struct broker *b, const struct broker_request *q, s
     return o->code == CODE_OK ? keep(&m) : OK;
 }
 
-static fallible read_key(struct broker *b, const struct broker_request *q, const struct bearer *who,
-                         struct key_entry *out, struct outcome *o)
-{
-    struct borrowed_store s owned(store_give) = store_borrow(b->readers);
-    struct err e = key_entry_read(s.store, b->secrets.integrity, span_str(who->tenant), q->id, out);
-
-    if (e.kind == FAIL_ABSENT)
-        return outcome_refuse(o, CODE_KEY_NOT_FOUND, "no such key");
-    if (e.kind == FAIL_DENIED)
-        return outcome_refuse(o, CODE_RECORD_TAMPERED,
-                              "a stored record was changed outside of the broker");
-    return e;
-}
-
 struct err broker_key_show(struct broker *b, const struct broker_request *q, struct outcome *o)
 {
     struct bearer who owned(bearer_done) = { 0 };
@@ -245,7 +231,7 @@ struct err broker_key_show(struct broker *b, const struct broker_request *q, str
     TRY(admit(b, q, "keys:retrieve", &who, o, &good));
     if (!good)
         return OK;
-    TRY(read_key(b, q, &who, &key, o));
+    TRY(key_named(b, q, &who, &key, o));
     return o->code == CODE_OK ? outcome_answer(o, key_entry_json(&key)) : OK;
 }
 

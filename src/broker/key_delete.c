@@ -49,20 +49,6 @@ static fallible remove_secret(struct broker *b, struct key_entry *key)
     return commit_run(b->committer, forget, &key->row);
 }
 
-static fallible find(struct broker *b, const struct broker_request *q, const struct bearer *who,
-                     struct key_entry *key, struct outcome *o)
-{
-    struct borrowed_store s owned(store_give) = store_borrow(b->readers);
-    struct err e = key_entry_read(s.store, b->secrets.integrity, span_str(who->tenant), q->id, key);
-
-    if (e.kind == FAIL_ABSENT)
-        return outcome_refuse(o, CODE_KEY_NOT_FOUND, "no such key");
-    if (e.kind == FAIL_DENIED)
-        return outcome_refuse(o, CODE_RECORD_TAMPERED,
-                              "a stored record was changed outside of the broker");
-    return e;
-}
-
 struct err broker_key_delete(struct broker *b, const struct broker_request *q, struct outcome *o)
 {
     struct bearer who owned(bearer_done) = { 0 };
@@ -73,7 +59,7 @@ struct err broker_key_delete(struct broker *b, const struct broker_request *q, s
     TRY(admit(b, q, "keys:delete", &who, o, &good));
     if (!good)
         return OK;
-    TRY(find(b, q, &who, &key, o));
+    TRY(key_named(b, q, &who, &key, o));
     if (o->code != CODE_OK)
         return OK;
     TRY(record_new(q, who.tenant, "key_delete", CODE_OK, NULL, &record));
