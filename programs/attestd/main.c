@@ -3,7 +3,6 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <unistd.h>
 
 #include "attestd/child.h"
 #include "attestd/config.h"
@@ -12,6 +11,7 @@
 #include "base/harden.h"
 #include "base/log.h"
 #include "base/options.h"
+#include "daemon/daemon.h"
 
 static bool load(struct attestd_config *c, const char *path)
 {
@@ -60,13 +60,11 @@ int main(int argc, char **argv)
     if (show || check)
         return 0;
     log_start("attestd", LOG_INFO);
-    /* They end at once: what runs at exit (a leak checker traces its own process) is not allowed
-     * in a sandbox. */
     if (child_of(argv[0]) == CHILD_FRONT) {
         prctl(PR_SET_PDEATHSIG, SIGTERM);
-        _exit(front_main(&c));
+        daemon_end(front_main(&c));
     }
     if (failed(harden_process()))
         return 1;
-    _exit(supervise(&c));
+    daemon_end(supervise(&c));
 }

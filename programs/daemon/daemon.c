@@ -3,6 +3,7 @@
 
 #include <signal.h>
 #include <systemd/sd-daemon.h>
+#include <unistd.h>
 
 #include "base/json.h"
 #include "base/log.h"
@@ -103,4 +104,9 @@ void daemon_wait(const char *program, const char *address, unsigned port)
         ;
     sd_notify(0, "STOPPING=1");
     log_info("service stop", "service", program);
+}
+
+void daemon_end(int status)
+{
+    _exit(status);
 }

@@ -44,5 +44,8 @@ fallible daemon_confine(const char *const *readable, const char *const *writable
 /* Tells the service manager and the log that `program` serves at `port`, waits for SIGTERM or
  * SIGINT, and tells them that it stops. */
 void daemon_wait(const char *program, const char *address, unsigned port);
+/* The end of a confined process, at once: what runs at exit (a leak checker traces its own process)
+ * is not allowed in a sandbox. */
+__attribute__((noreturn)) void daemon_end(int status);
 
 #endif

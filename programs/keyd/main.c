@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* keyd: the key side of the broker. */
 #include <malloc.h>
-#include <unistd.h>
 
 #include "base/json.h"
 #include "base/log.h"
@@ -19,8 +18,8 @@ static int configured(const struct daemon_options *o)
     int status = daemon_configure(o, rows);
     if (status < 0)
         status = daemon_checked(o, keyd_settings_check(&s));
-    if (status < 0) /* at once: a leak checker traces its process, which a sandbox does not allow */
-        _exit(keyd_supervise(&s));
+    if (status < 0)
+        daemon_end(keyd_supervise(&s));
     settings_free(rows);
     return status;
 }

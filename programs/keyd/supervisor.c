@@ -72,7 +72,7 @@ static fallible start_both(const struct keyd_settings *s, const int core[KEYD_CH
             close(core[i]);
         close(ready[0]);
         close(ready[1]);
-        _exit(keyd_manager(s, manager));
+        daemon_end(keyd_manager(s, manager));
     }
     f->core = f->manager < 0 ? -1 : fork();
     if (f->core == 0) {
@@ -80,7 +80,7 @@ static fallible start_both(const struct keyd_settings *s, const int core[KEYD_CH
         for (size_t i = 0; i < KEYD_CHANNELS; i++)
             close(manager[i]);
         close(ready[0]);
-        _exit(keyd_core(s, core, ready[1]));
+        daemon_end(keyd_core(s, core, ready[1]));
     }
     return f->manager > 0 && f->core > 0 ? OK : FAIL(SYSTEM, "a process cannot be started");
 }
