@@ -2,6 +2,7 @@
 #include "attestd/deny_store.h"
 
 #include "base/clock.h"
+#include "store/rows.h"
 
 #define OPERATOR "default"
 
@@ -156,8 +157,7 @@ static fallible mark_removed(struct store *s, struct span tenant, struct span na
     bind_text(q, 2, name);
     bind_int(q, 3, now);
     bind_str(q, 4, author);
-    TRY(store_run(q));
-    return store_changes(s) == 1 ? OK : FAIL(ABSENT, "the deny list has no such entry");
+    return store_run_one(s, q, "the deny list has no such entry");
 }
 
 fallible deny_store_remove(struct deny_store *s, struct span tenant, struct span name,

@@ -1,16 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "attestd/policy_request.h"
 
-#include "attestd/bearer_gate.h"
 #include "http/problem.h"
 
 #define VERSION_MAX INT32_MAX
-
-bool policy_allowed(struct http_exchange *x, const struct as_service *s, const char *needed,
-                    struct bearer *b)
-{
-    return bearer_gate(x, s->aas_keys, "AS", needed, b);
-}
 
 static const char *text_of(const json_t *j, const char *name)
 {

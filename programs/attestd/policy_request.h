@@ -7,9 +7,6 @@
 #include "attestd/attest_routes.h"
 #include "policy/policy.h"
 
-/* The bearer's permissions for service AS allow `needed`. */
-bool policy_allowed(struct http_exchange *x, const struct as_service *s, const char *needed,
-                    struct bearer *b);
 /* The document is without errors; a 400 lists them. `p` may be NULL. */
 bool policy_document_good(struct http_exchange *x, const json_t *document, struct policy **p);
 /* A policy in a request: a document, or the name or id of a stored one, "NAME@VERSION" for an

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* /as/v1/policies: for holders of a bearer token whose permissions (service AS) allow it, in the
  * token's tenant. */
+#include "attestd/bearer_gate.h"
 #include "attestd/policy_request.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -30,7 +31,8 @@ void policies_create(struct http_exchange *x, void *context)
     json_t *row = NULL;
     const json_t *document = NULL;
     struct span name;
-    if (!policy_allowed(x, s, "policies:create", &b) || !http_json_body(x, &body))
+    if (!bearer_gate(x, s->aas_keys, AS_SERVICE, "policies:create", &b) ||
+        !http_json_body(x, &body))
         return;
     if (failed(json_only(body, members)) || failed(json_get_str(body, "name", "name", &name)) ||
         failed(json_get_object(body, "policy", "policy", &document)) || !policy_name_valid(name)) {
@@ -49,13 +51,10 @@ void policies_create(struct http_exchange *x, void *context)
 
 static void answer_list(struct http_exchange *x, struct err e, const char *name, json_t *rows)
 {
-    if (failed(e)) {
+    if (failed(e))
         policy_answer_row(x, e, 0, NULL);
-        return;
-    }
-    json_t *j = json_object();
-    json_object_set_new(j, name, rows);
-    http_answer_json(x, 200, j);
+    else
+        http_answer_json(x, 200, json_pack("{s:o}", name, rows));
 }
 
 void policies_list(struct http_exchange *x, void *context)
@@ -63,7 +62,7 @@ void policies_list(struct http_exchange *x, void *context)
     const struct as_service *s = context;
     struct bearer b owned(bearer_done) = { 0 };
     json_t *rows = NULL;
-    if (!policy_allowed(x, s, "policies:search", &b))
+    if (!bearer_gate(x, s->aas_keys, AS_SERVICE, "policies:search", &b))
         return;
     struct err e = policy_store_list(s->policies, span_str(b.tenant), &rows);
     answer_list(x, e, "policies", rows);
@@ -75,7 +74,8 @@ void policies_show(struct http_exchange *x, void *context)
     struct bearer b owned(bearer_done) = { 0 };
     json_t *row = NULL;
     int64_t version;
-    if (!policy_allowed(x, s, "policies:retrieve", &b) || !policy_version_asked(x, &version))
+    if (!bearer_gate(x, s->aas_keys, AS_SERVICE, "policies:retrieve", &b) ||
+        !policy_version_asked(x, &version))
         return;
     struct span tenant = span_str(b.tenant), id = http_param(x, "id");
     struct err e = version ? policy_store_version(s->policies, tenant, id, version, &row)
@@ -88,7 +88,7 @@ void policies_versions(struct http_exchange *x, void *context)
     const struct as_service *s = context;
     struct bearer b owned(bearer_done) = { 0 };
     json_t *rows = NULL;
-    if (!policy_allowed(x, s, "policies:retrieve", &b))
+    if (!bearer_gate(x, s->aas_keys, AS_SERVICE, "policies:retrieve", &b))
         return;
     struct err e =
         policy_store_versions(s->policies, span_str(b.tenant), http_param(x, "id"), &rows);
@@ -114,7 +114,8 @@ void policies_update(struct http_exchange *x, void *context)
     struct bearer b owned(bearer_done) = { 0 };
     owned(json_free) json_t *body = NULL;
     const json_t *document = NULL;
-    if (!policy_allowed(x, s, "policies:update", &b) || !http_json_body(x, &body))
+    if (!bearer_gate(x, s->aas_keys, AS_SERVICE, "policies:update", &b) ||
+        !http_json_body(x, &body))
         return;
     if (failed(json_only(body, members)) ||
         failed(json_get_object(body, "policy", "policy", &document))) {
@@ -134,7 +135,8 @@ void policies_rollback(struct http_exchange *x, void *context)
     owned(json_free) json_t *body = NULL, *earlier = NULL;
     json_t *row = NULL;
     uint64_t version = 0;
-    if (!policy_allowed(x, s, "policies:update", &b) || !http_json_body(x, &body))
+    if (!bearer_gate(x, s->aas_keys, AS_SERVICE, "policies:update", &b) ||
+        !http_json_body(x, &body))
         return;
     if (failed(json_only(body, members)) ||
         failed(json_get_u64(body, "version", INT32_MAX, "version", &version)) || !version) {
@@ -189,7 +191,8 @@ void policies_import(struct http_exchange *x, void *context)
     const struct as_service *s = context;
     struct bearer b owned(bearer_done) = { 0 };
     owned(json_free) json_t *body = NULL, *document = NULL;
-    if (!policy_allowed(x, s, "policies:update", &b) || !http_json_body(x, &body))
+    if (!bearer_gate(x, s->aas_keys, AS_SERVICE, "policies:update", &b) ||
+        !http_json_body(x, &body))
         return;
     if (failed(json_only(body, members))) {
         http_answer_problem(x, 400, "malformed_request",
@@ -205,7 +208,7 @@ void policies_delete(struct http_exchange *x, void *context)
 {
     const struct as_service *s = context;
     struct bearer b owned(bearer_done) = { 0 };
-    if (!policy_allowed(x, s, "policies:delete", &b))
+    if (!bearer_gate(x, s->aas_keys, AS_SERVICE, "policies:delete", &b))
         return;
     struct err e = policy_store_delete(s->policies, span_str(b.tenant), http_param(x, "id"));
     if (failed(e)) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Policies looked at and tried out; nothing is stored and no token comes of it. */
+#include "attestd/bearer_gate.h"
 #include "attestd/envelope.h"
 #include "attestd/policy_request.h"
 #include "attestd/verify_routes.h"
@@ -12,7 +13,8 @@ void policies_lint(struct http_exchange *x, void *context)
     struct bearer b owned(bearer_done) = { 0 };
     owned(json_free) json_t *body = NULL, *j = json_object();
     json_t *remarks = NULL;
-    if (!policy_allowed(x, s, "policies:retrieve", &b) || !http_json_body(x, &body))
+    if (!bearer_gate(x, s->aas_keys, AS_SERVICE, "policies:retrieve", &b) ||
+        !http_json_body(x, &body))
         return;
     const json_t *document = json_object_get(body, "policy");
     if (failed(json_only(body, members)) || !document) {
@@ -36,7 +38,8 @@ void policies_explain(struct http_exchange *x, void *context)
     owned(policy_free) struct policy *p = NULL;
     json_t *words = NULL;
     int64_t version;
-    if (!policy_allowed(x, s, "policies:retrieve", &b) || !policy_version_asked(x, &version))
+    if (!bearer_gate(x, s->aas_keys, AS_SERVICE, "policies:retrieve", &b) ||
+        !policy_version_asked(x, &version))
         return;
     struct span tenant = span_str(b.tenant), id = http_param(x, "id");
     struct err e = version ? policy_store_version(s->policies, tenant, id, version, &row)
@@ -66,7 +69,8 @@ void policies_diff(struct http_exchange *x, void *context)
     owned(json_free) json_t *body = NULL, *before = NULL, *after = NULL;
     owned(policy_free) struct policy *p = NULL, *q = NULL;
     json_t *changes = NULL;
-    if (!policy_allowed(x, s, "policies:retrieve", &b) || !http_json_body(x, &body))
+    if (!bearer_gate(x, s->aas_keys, AS_SERVICE, "policies:retrieve", &b) ||
+        !http_json_body(x, &body))
         return;
     if (failed(json_only(body, members))) {
         http_answer_problem(x, 400, "malformed_request",
@@ -151,7 +155,8 @@ void policies_test(struct http_exchange *x, void *context)
     owned(json_free) json_t *body = NULL, *document = NULL, *subject = NULL, *name = NULL;
     char *message owned(free) = NULL;
     json_t *trial = NULL;
-    if (!policy_allowed(x, s, "policies:retrieve", &b) || !http_json_body(x, &body))
+    if (!bearer_gate(x, s->aas_keys, AS_SERVICE, "policies:retrieve", &b) ||
+        !http_json_body(x, &body))
         return;
     if (failed(json_only(body, members))) {
         http_answer_problem(x, 400, "malformed_request", "unknown member");
@@ -180,16 +185,13 @@ void decisions_list(struct http_exchange *x, void *context)
     const struct as_service *s = context;
     struct bearer b owned(bearer_done) = { 0 };
     json_t *list = NULL;
-    if (!policy_allowed(x, s, "decisions:search", &b))
+    if (!bearer_gate(x, s->aas_keys, AS_SERVICE, "decisions:search", &b))
         return;
     struct err e = recent_list(s->recent, span_str(b.tenant), &list);
-    if (failed(e)) {
+    if (failed(e))
         http_answer_failure(x, e, "internal_error");
-        return;
-    }
-    json_t *j = json_object();
-    json_object_set_new(j, "decisions", list);
-    http_answer_json(x, 200, j);
+    else
+        http_answer_json(x, 200, json_pack("{s:o}", "decisions", list));
 }
 
 void decisions_show(struct http_exchange *x, void *context)
@@ -197,7 +199,7 @@ void decisions_show(struct http_exchange *x, void *context)
     const struct as_service *s = context;
     struct bearer b owned(bearer_done) = { 0 };
     json_t *decision = NULL;
-    if (!policy_allowed(x, s, "decisions:retrieve", &b))
+    if (!bearer_gate(x, s->aas_keys, AS_SERVICE, "decisions:retrieve", &b))
         return;
     struct err e = recent_find(s->recent, span_str(b.tenant), http_param(x, "id"), &decision);
     if (failed(e))
