@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "broker/record.h"
 
+#include "base/clock.h"
 #include "broker/audit.h"
 #include "crypto/random.h"
 
@@ -71,7 +72,7 @@ fallible record_new(const struct broker_request *q, const char *tenant, const ch
     if (!r)
         return FAIL(SYSTEM, "out of memory");
     if (!id) {
-        struct err e = random_uuid(made);
+        struct err e = random_uuid_ordered(clock_now_us(), made);
         if (failed(e)) {
             json_free(r);
             return e;

@@ -309,7 +309,7 @@ static fallible refuse_without_policy(struct release *r)
 
 static struct err run(struct release *r)
 {
-    TRY(random_uuid(r->audit_id));
+    TRY(random_uuid_ordered(clock_now_us(), r->audit_id));
     TRY(release_authenticate(r));
     if (r->o->code != CODE_OK)
         return release_record_refusal(r);

@@ -27,15 +27,13 @@ fallible random_secret(size_t len, struct secret **out)
 
 static const uint8_t dash_after[] = { 4, 6, 8, 10 };
 
-fallible random_uuid(char out[UUID_TEXT_SIZE])
+static void uuid_text(uint8_t bytes[16], unsigned version, char out[UUID_TEXT_SIZE])
 {
-    uint8_t bytes[16];
     size_t o = 0, dash = 0;
 
-    TRY(random_fill(bytes, sizeof bytes));
-    bytes[6] = (uint8_t)((bytes[6] & 0x0f) | 0x40);
+    bytes[6] = (uint8_t)((bytes[6] & 0x0f) | version << 4);
     bytes[8] = (uint8_t)((bytes[8] & 0x3f) | 0x80);
-    for (size_t i = 0; i < sizeof bytes; i++) {
+    for (size_t i = 0; i < 16; i++) {
         if (dash < sizeof dash_after && i == dash_after[dash]) {
             out[o++] = '-';
             dash++;
@@ -43,6 +41,29 @@ fallible random_uuid(char out[UUID_TEXT_SIZE])
         (void)hex_str(span_from(&bytes[i], 1), &out[o]);
         o += 2;
     }
+}
+
+fallible random_uuid(char out[UUID_TEXT_SIZE])
+{
+    uint8_t bytes[16];
+
+    TRY(random_fill(bytes, sizeof bytes));
+    uuid_text(bytes, 4, out);
+    return OK;
+}
+
+/* RFC 9562 5.7: 48 bits of milliseconds, then (6.2, method 3) 12 bits of their fraction. */
+fallible random_uuid_ordered(int64_t now_us, char out[UUID_TEXT_SIZE])
+{
+    uint64_t ms = (uint64_t)now_us / 1000, fraction = (uint64_t)now_us % 1000 * 4096 / 1000;
+    uint8_t bytes[16];
+
+    TRY(random_fill(&bytes[8], 8));
+    for (size_t i = 0; i < 6; i++)
+        bytes[i] = (uint8_t)(ms >> (40 - 8 * i));
+    bytes[6] = (uint8_t)(fraction >> 8);
+    bytes[7] = (uint8_t)fraction;
+    uuid_text(bytes, 7, out);
     return OK;
 }
 

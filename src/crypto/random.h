@@ -11,6 +11,9 @@ fallible random_fill(void *to, size_t len);
 fallible random_secret(size_t len, struct secret **out);
 /* RFC 9562 version 4, lower case. */
 fallible random_uuid(char out[UUID_TEXT_SIZE]);
+/* Version 7: in the order of time, so that an index over many of them grows at its end. Tells when
+ * it was made. `now_us`: microseconds since 1970. */
+fallible random_uuid_ordered(int64_t now_us, char out[UUID_TEXT_SIZE]);
 /* 8-4-4-4-12 hex digits, either case. */
 bool uuid_valid(struct span text);
 

@@ -129,6 +129,27 @@ static void random_values(void **state)
         assert_string_not_equal(seen[i - 1], seen[i]);
 }
 
+/* RFC 9562 A.6: 2022-02-22 19:22:22 UTC is 017F22E2-79B0-7. */
+static void ordered_uuids(void **state)
+{
+    (void)state;
+    static const int64_t rfc = 1645557742000000;
+    char before[UUID_TEXT_SIZE] = "", now[UUID_TEXT_SIZE];
+
+    assert_false(failed(random_uuid_ordered(rfc, now)));
+    assert_memory_equal(now, "017f22e2-79b0-7000-", 19);
+    for (int64_t i = 0; i < 3000; i++) {
+        assert_false(failed(random_uuid_ordered(rfc + i, now)));
+        assert_true(uuid_valid(span_str(now)));
+        assert_true(now[14] == '7' && strchr("89ab", now[19]));
+        assert_true(strcmp(before, now) < 0);
+        memcpy(before, now, sizeof before);
+    }
+    assert_false(failed(random_uuid_ordered(rfc, before)));
+    assert_false(failed(random_uuid_ordered(rfc, now)));
+    assert_string_not_equal(before, now);
+}
+
 static void uuids(void **state)
 {
     (void)state;
@@ -151,6 +172,7 @@ int main(void)
         cmocka_unit_test(comparison),
         cmocka_unit_test(files),
         cmocka_unit_test(random_values),
+        cmocka_unit_test(ordered_uuids),
         cmocka_unit_test(uuids),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
