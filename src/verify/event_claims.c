@@ -129,11 +129,13 @@ fallible event_claims(const struct event_log *log, struct explained x,
     json_t *applications owned(json_free) = json_array();
     enum told told;
 
-    TRY(applications_make(log, x, plan, applications));
     json_set_str(to, "event_bank", tpm_hash_name(x.alg));
     if (json_array_size(events) <= CLAIM_EVENTS_MAX)
         json_object_set(to, "events", events);
-    json_object_set(to, "boot_applications", applications);
+    if (x.mask & 1U << plan->boot) { /* an empty list is a claim, too */
+        TRY(applications_make(log, x, plan, applications));
+        json_object_set(to, "boot_applications", applications);
+    }
     TRY(secure_boot_find(log, x, plan, &told));
     if (told != TOLD_NOTHING)
         json_set_bool(to, "secure_boot", told == TOLD_ON);

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Logs against the quoted registers: each register that a log speaks of and that was quoted must
- * have the value that the log's replay gives. What is not quoted is not explained, and gives no
- * claims. */
+ * have the value that the log's replay gives. Those of the firmware must have it also where the log
+ * does not speak of them, or else a log could leave one of them out altogether. What is not quoted
+ * is not explained, and gives no claims. */
 #include "verify/tpm_quote.h"
+
+#define FIRMWARE_REGISTERS 0xffU /* 0 to 7 */
 
 static bool log_has(const struct event_log *log, uint16_t alg)
 {
@@ -58,7 +61,8 @@ static fallible boot_bank_judge(struct tpm_state *s, size_t bank, uint32_t other
     TRY(replay_event_log(&s->log, alg, &p));
     if (p.wrong)
         return OK; /* of no use; another bank must be */
-    uint32_t mask = p.touched & s->quote.selection.banks[bank].mask & ~others;
+    uint32_t mask =
+        (p.touched | FIRMWARE_REGISTERS) & s->quote.selection.banks[bank].mask & ~others;
     if (!mask)
         return OK;
     if (!registers_equal(s, &p, mask))
@@ -155,6 +159,8 @@ fallible tpm_ima_log_judge(struct tpm_state *s, struct check_list *l)
     struct err e = ima_registers(text, &touched);
     if (failed(e))
         wrong = e.what;
+    else if (touched & FIRMWARE_REGISTERS)
+        wrong = "the IMA list speaks of registers of the firmware";
     for (size_t i = 0; i < s->quote.selection.count && !wrong; i++)
         TRY(ima_bank_judge(s, i, touched, &wrong));
     if (!wrong && !s->ima.alg)

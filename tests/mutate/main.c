@@ -9,11 +9,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "answer.h"
 #include "base/file.h"
 #include "collateral/collateral_dir.h"
 #include "crypto/crypto.h"
 #include "mutation.h"
 #include "signed_view.h"
+#include "tpm_sets.h"
 #include "verify/verify.h"
 
 #define SETS_MAX 256
@@ -76,12 +78,13 @@ static bool file_load(const char *folder, const char *name, struct buf *out)
     return !failed(e);
 }
 
-static void set_judge(struct set *s)
+static void set_judge(struct set *s, struct span enrolled)
 {
     struct verify_result *r owned(verify_result_free) = NULL;
     struct collateral_raw raw = raw_of(s);
 
     must(verifier_new(NULL, 0, &s->verifier), "verifier");
+    must(verifier_trust_tpms(s->verifier, NULL, 0, enrolled), "enrolled keys");
     must(collateral_set_load(s->verifier, &raw, &s->collateral), s->name);
     must(verify_evidence(s->verifier, buf_span(&s->parts[EVIDENCE]), s->collateral, s->at,
                          (struct span){ 0 }, &r),
@@ -111,8 +114,30 @@ static void set_load(const char *folder)
     snprintf(s->name, sizeof(s->name), "%s", folder);
     for (size_t i = 0; i < COLLATERAL_PARTS; i++)
         (void)file_load(folder, collateral_part_name(i), &s->parts[i]);
-    set_judge(s);
+    set_judge(s, (struct span){ 0 });
     set_count++;
+}
+
+static void tpm_sets_load(const char *root)
+{
+    for (size_t i = 0; i < tpm_sources(); i++) {
+        struct set *s = &sets[set_count];
+        struct tpm_source t;
+        if (set_count++ == SETS_MAX)
+            abort();
+        tpm_source_load(root, i, &t);
+        snprintf(s->name, sizeof(s->name), "%s", t.folder);
+        s->evidence_name = "tpm.bin";
+        s->at = t.at;
+        s->parts[EVIDENCE] = t.evidence;
+        t.evidence = buf_of(0);
+        for (size_t n = 0; n < COLLATERAL_PARTS && *t.collateral; n++)
+            (void)file_load(t.collateral, collateral_part_name(n), &s->parts[n]);
+        set_judge(s, buf_span(&t.enrolled));
+        if (!s->verified)
+            must(FAIL(INPUT, "genuine evidence of a TPM is refused"), s->name);
+        tpm_source_done(&t);
+    }
 }
 
 static int by_name(const struct dirent **a, const struct dirent **b)
@@ -191,7 +216,7 @@ static void accept_check(const struct set *s, size_t part, uint64_t number, stru
             !free_byte(part_name(s, part), genuine, i, changed.at[i]))
             false_accept(s, part, number, "a byte that nothing leaves free was changed");
     must(verify_result_json(r, &answer), s->name);
-    if (!json_equal(answer, s->answer))
+    if (!answers_agree(s->answer, answer))
         false_accept(s, part, number, "the answer is another");
 }
 
@@ -258,6 +283,7 @@ int main(int argc, char **argv)
     seed = argc > 3 ? strtoull(argv[3], NULL, 10) : seed;
     must(crypto_start(CRYPTO_MEMORY_PLAIN), "crypto");
     sets_load(argv[1], 1);
+    tpm_sets_load(argv[1]);
     if (!set_count) {
         fprintf(stderr, "mutate: no sets in %s\n", argv[1]);
         return 2;

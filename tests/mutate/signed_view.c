@@ -7,6 +7,7 @@
 #include "base/hex.h"
 #include "base/reader.h"
 #include "base/writer.h"
+#include "signed_tpm.h"
 
 #define DER_MAX (1U << 20)
 #define SNP_REPORT 1184
@@ -147,6 +148,8 @@ void signed_view(const char *name, struct span part, struct buf *out)
 {
     if (strcmp(name, "quote.bin") == 0)
         quote_view(part, out);
+    else if (strcmp(name, "tpm.bin") == 0)
+        signed_tpm_view(part, out);
     else if (strcmp(name, "report.bin") ==
              0) /* what follows are certificates, which stand for themselves */
         write_part(out, span_head(part, SNP_REPORT));
@@ -186,6 +189,8 @@ bool free_byte(const char *name, struct span part, size_t at, uint8_t now)
         return free_in_pem(part.at[at], now);
     if (strcmp(name, "report.bin") == 0)
         return at >= SNP_REPORT;
+    if (strcmp(name, "tpm.bin") == 0)
+        return signed_tpm_free_byte(part, at, now);
     if (strcmp(name, "quote.bin") != 0 || !quote_map(part, &m))
         return false;
     if (part.at + at >= part.at + part.len - m.after.len)

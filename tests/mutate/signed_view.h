@@ -9,8 +9,8 @@
 #include "base/buf.h"
 
 /* All signed bytes of a part, of a kind told by its name ("quote.bin", "tcb_info.json",
- * "pck_crl.der", "x.pem", ...), one after the other with their lengths; empty where the part is not
- * of its form. */
+ * "tpm.bin", "pck_crl.der", "x.pem", ...), one after the other with their lengths; empty where the
+ * part is not of its form. */
 void signed_view(const char *name, struct span part, struct buf *out);
 
 /* May the byte at this place differ, with nothing moved? `part` is the unchanged one. */

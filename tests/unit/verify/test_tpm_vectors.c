@@ -19,18 +19,21 @@ struct known {
     const char *set, *quote, *signature, *ak, *pcrs, *log; /* NULL: not there */
     bool verified;
     const char *failing; /* the one check that fails, or NULL */
+    unsigned applications;
+    const char *ima;
 };
 
 static const struct known rows[] = {
-    { "gce-gce-cos-85-nonce9009", "quote_sha256.msg", "quote_sha256.sig", "ak_pub.tpmt", "pcrs_sha256.json", "event_log.bin", true, NULL },
-    { "gce-gce-cos-85-nonce9009", "quote_sha384.msg", "quote_sha384.sig", "ak_pub.tpmt", "pcrs_sha384.json", "event_log.bin", true, NULL },
-    { "gce-gce-cos-85-nonce9009", "quote_sha1.msg", "quote_sha1.sig", "ak_pub.tpmt", "pcrs_sha1.json", "event_log.bin", true, NULL },
-    { "gce-gce-cos-85-no-nonce", "quote_sha256.msg", "quote_sha256.sig", "ak_pub.tpmt", "pcrs_sha256.json", "event_log.bin", true, NULL },
-    { "gce-gce-cos-85-nonce9009", "quote_sha256.msg", "quote_sha256.sig", "ak_pub.tpmt", "pcrs_sha256.json", NULL, true, NULL },
+    { "gce-gce-cos-85-nonce9009", "quote_sha256.msg", "quote_sha256.sig", "ak_pub.tpmt", "pcrs_sha256.json", "event_log.bin", true, NULL, 3, NULL },
+    { "gce-gce-cos-85-nonce9009", "quote_sha384.msg", "quote_sha384.sig", "ak_pub.tpmt", "pcrs_sha384.json", "event_log.bin", true, NULL, 3, NULL },
+    { "gce-gce-cos-85-nonce9009", "quote_sha1.msg", "quote_sha1.sig", "ak_pub.tpmt", "pcrs_sha1.json", "event_log.bin", true, NULL, 3, NULL },
+    { "gce-gce-cos-85-no-nonce", "quote_sha256.msg", "quote_sha256.sig", "ak_pub.tpmt", "pcrs_sha256.json", "event_log.bin", true, NULL, 3, NULL },
+    { "gce-gce-cos-85-nonce9009", "quote_sha256.msg", "quote_sha256.sig", "ak_pub.tpmt", "pcrs_sha256.json", NULL, true, NULL, 0, NULL },
+    { "swtpm-ecc-logs", "quote.msg", "quote.sig", "ak_pub.tpmt", "pcrs.json", "event_log.bin", true, NULL, 2, "ima.ascii" },
     /* Signed with SHA-1: all that is known of it holds, and it is refused. */
-    { "gcp-windows-shielded-vm", "quote.msg", "quote.sig", "ak_pub.tpmt", "pcrs.json", "event_log.bin", false, "tpm_scheme" },
+    { "gcp-windows-shielded-vm", "quote.msg", "quote.sig", "ak_pub.tpmt", "pcrs.json", "event_log.bin", false, "tpm_scheme", 0, NULL },
     /* Another set's values, quote or log. */
-    { "gce-gce-cos-85-nonce9009", "quote_sha256.msg", "quote_sha384.sig", "ak_pub.tpmt", "pcrs_sha256.json", NULL, false, "tpm_signature" },
+    { "gce-gce-cos-85-nonce9009", "quote_sha256.msg", "quote_sha384.sig", "ak_pub.tpmt", "pcrs_sha256.json", NULL, false, "tpm_signature", 0, NULL },
 };
 
 static void enrol(struct verifier *v, const struct tpm_set *s)
@@ -97,6 +100,8 @@ static void genuine_quotes(void **state)
         tpm_set_pcrs(&s, folder, k->pcrs);
         if (k->log)
             assert_true(tpm_set_file(&s, TPM_PART_EVENT_LOG, folder, k->log));
+        if (k->ima)
+            assert_true(tpm_set_file(&s, TPM_PART_IMA_LOG, folder, k->ima));
         tpm_set_make(&s);
         assert_ok(verifier_new(NULL, 0, &v));
         enrol(v, &s);
@@ -112,7 +117,8 @@ static void genuine_quotes(void **state)
         if (k->verified && k->log) {
             assert_true(json_array_size(json_object_get(verify_result_claims(r), "events")) > 10);
             assert_non_null(json_object_get(verify_result_claims(r), "secure_boot"));
-            assert_int_equal(json_array_size(json_object_get(verify_result_claims(r), "boot_applications")), 3);
+            assert_int_equal(json_array_size(json_object_get(verify_result_claims(r), "ima_files")), k->ima ? 2 : 0);
+            assert_int_equal(json_array_size(json_object_get(verify_result_claims(r), "boot_applications")), k->applications);
         }
     }
 }
