@@ -11,7 +11,7 @@
 #include "keys/keystore.h"
 
 #define KEYD_CHANNELS 8
-#define KEYD_SETTINGS_MAX 48
+#define KEYD_SETTINGS_MAX 64
 #define KEYD_PATH_MAX 1024
 
 struct keyd_settings {
@@ -21,9 +21,11 @@ struct keyd_settings {
     char *aas_jwks, *as_jwks;
     char *release_jwks;
     char *manager;
-    char *vault_url, *vault_ca, *vault_token_file, *vault_mount, *vault_prefix;
+    char *vault_url, *vault_ca, *vault_certificate, *vault_key, *vault_token_file,
+        *vault_role_id_file, *vault_secret_id_file, *vault_approle_mount, *vault_namespace,
+        *vault_mount, *vault_prefix;
     uint64_t vault_kv_version;
-    bool vault_plain;
+    bool vault_plain, vault_wrapped, vault_http2;
     char *kmip_host, *kmip_ca, *kmip_certificate, *kmip_key, *kmip_prefix, *kmip_version;
     uint64_t kmip_port;
     char *pkcs11_module, *pkcs11_token, *pkcs11_pin_file, *pkcs11_prefix, *pkcs11_files,

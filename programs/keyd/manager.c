@@ -3,7 +3,9 @@
  * are sealed to. */
 #include "keyd/keyd.h"
 
+#include <fcntl.h>
 #include <malloc.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 
@@ -14,6 +16,7 @@
 #include "keys/key_server.h"
 
 #define WIPE_PATTERN 0x55
+#define TEND_AGAIN_MS 2000 /* after a failure */
 
 struct serving {
     struct keystore *store;
@@ -28,19 +31,51 @@ static void *serve(void *context)
     return NULL;
 }
 
-static fallible run(const struct keyd_settings *s, const int channels[KEYD_CHANNELS])
+/* What the key manager has to do meanwhile, in a thread until the other end of `stop` closes. */
+struct tending {
+    struct keystore *store;
+    pthread_t thread;
+    int stop[2]; /* -1: not started */
+};
+
+static void *tend(void *context)
 {
-    char folder[KEYD_PATH_MAX];
-    struct keystore *store owned(keystore_close) = NULL;
-    struct key *import owned(key_free) = NULL;
+    struct tending *t = context;
+    struct pollfd stop = { .fd = t->stop[0], .events = POLLIN };
+    struct keystore_chore chore;
+
+    do {
+        chore = (struct keystore_chore){ .again_ms = TEND_AGAIN_MS };
+        (void)t->store->tend(t->store, &chore).kind; /* the log has been told */
+    } while (poll(&stop, 1, (int)chore.again_ms) == 0);
+    return NULL;
+}
+
+static void tending_end(struct tending *t)
+{
+    if (t->stop[1] < 0)
+        return;
+    close(t->stop[1]);
+    pthread_join(t->thread, NULL);
+    close(t->stop[0]);
+}
+
+static fallible tending_begin(struct tending *t)
+{
+    if (!t->store->tend)
+        return OK;
+    if (pipe2(t->stop, O_CLOEXEC) < 0)
+        return FAIL(SYSTEM, "no pipe");
+    return pthread_create(&t->thread, NULL, tend, t) ? FAIL(SYSTEM, "a thread cannot be started")
+                                                     : OK;
+}
+
+static fallible serve_all(const int channels[KEYD_CHANNELS], struct keystore *store,
+                          struct key *import)
+{
     struct serving serving[KEYD_CHANNELS];
     pthread_t threads[KEYD_CHANNELS];
 
-    TRY(keyd_path(s, "manager", folder));
-    TRY(file_make_dir(folder, 0700));
-    TRY(broker_key_load(folder, "import.key", &import));
-    TRY(keyd_store_open(s, folder, &store));
-    TRY(keyd_store_confine(s, folder));
     for (size_t i = 0; i < KEYD_CHANNELS; i++) {
         serving[i] = (struct serving){ store, import, channels[i] };
         if (pthread_create(&threads[i], NULL, serve, &serving[i]))
@@ -49,6 +84,24 @@ static fallible run(const struct keyd_settings *s, const int channels[KEYD_CHANN
     for (size_t i = 0; i < KEYD_CHANNELS; i++) /* each ends when the core closes its end */
         pthread_join(threads[i], NULL);
     return OK;
+}
+
+static fallible run(const struct keyd_settings *s, const int channels[KEYD_CHANNELS])
+{
+    char folder[KEYD_PATH_MAX];
+    struct keystore *store owned(keystore_close) = NULL;
+    struct key *import owned(key_free) = NULL;
+
+    TRY(keyd_path(s, "manager", folder));
+    TRY(file_make_dir(folder, 0700));
+    TRY(broker_key_load(folder, "import.key", &import));
+    TRY(keyd_store_open(s, folder, &store));
+    TRY(keyd_store_confine(s, folder));
+    struct tending tending = { .store = store, .stop = { -1, -1 } };
+    TRY(tending_begin(&tending)); /* threads begin confined */
+    struct err e = serve_all(channels, store, import);
+    tending_end(&tending);
+    return e;
 }
 
 int keyd_manager(const struct keyd_settings *s, const int channels[KEYD_CHANNELS])

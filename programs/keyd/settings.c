@@ -20,6 +20,7 @@ void keyd_settings_init(struct keyd_settings *s, struct setting rows[KEYD_SETTIN
     s->manager = strdup("embedded");
     s->vault_mount = strdup("keybroker");
     s->vault_prefix = strdup("warder");
+    s->vault_approle_mount = strdup("approle");
     s->kmip_prefix = strdup("warder");
     s->kmip_version = strdup("auto");
     s->pkcs11_prefix = strdup("warder");
@@ -45,10 +46,25 @@ void keyd_settings_init(struct keyd_settings *s, struct setting rows[KEYD_SETTIN
           "written at start: the public key that signs answers" },
         { "keys", "manager", OPTION_TEXT, &s->manager,
           "key manager: embedded, vault, kmip or pkcs11" },
-        { "vault", "url", OPTION_TEXT, &s->vault_url, "https://HOST:PORT of Vault or OpenBao" },
+        { "vault", "url", OPTION_TEXT, &s->vault_url,
+          "https://HOST:PORT of Vault or OpenBao; a cluster's nodes between spaces" },
         { "vault", "ca", OPTION_TEXT, &s->vault_ca, "CA certificate of the server, PEM" },
+        { "vault", "certificate", OPTION_TEXT, &s->vault_certificate,
+          "client certificate for its TLS, PEM; empty: none" },
+        { "vault", "key", OPTION_TEXT, &s->vault_key, "its key, PEM, a file of mode 0600" },
         { "vault", "token_file", OPTION_TEXT, &s->vault_token_file,
-          "its token, a file of mode 0600" },
+          "its token, a file of mode 0600; or log in by AppRole:" },
+        { "vault", "role_id_file", OPTION_TEXT, &s->vault_role_id_file,
+          "role id, a file of mode 0600" },
+        { "vault", "secret_id_file", OPTION_TEXT, &s->vault_secret_id_file,
+          "secret id, a file of mode 0600" },
+        { "vault", "secret_id_wrapped", OPTION_FLAG, &s->vault_wrapped,
+          "secret_id_file holds the token of a response-wrapped secret id" },
+        { "vault", "approle_mount", OPTION_TEXT, &s->vault_approle_mount,
+          "where AppRole logins are mounted" },
+        { "vault", "namespace", OPTION_TEXT, &s->vault_namespace, "namespace; empty: none" },
+        { "vault", "http2", OPTION_FLAG, &s->vault_http2,
+          "HTTP/2 where the server has it, a new connection a call; else HTTP/1.1" },
         { "vault", "mount", OPTION_TEXT, &s->vault_mount, "where the KV store is mounted" },
         { "vault", "prefix", OPTION_TEXT, &s->vault_prefix, "folder in it for keys of ours" },
         { "vault", "kv_version", OPTION_NUMBER, &s->vault_kv_version, "1 or 2; 0: ask the server" },

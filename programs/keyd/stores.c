@@ -41,11 +41,29 @@ static struct err open_embedded(const struct keyd_settings *s, const char *folde
     return embedded_open(url, master, out);
 }
 
+/* The words of `url`: each must be what plain HTTP allows. */
+static bool urls_are_https(const char *urls)
+{
+    for (const char *at = urls + strspn(urls, " ,\t"); *at; at += strspn(at, " ,\t")) {
+        if (strncmp(at, "https://", 8))
+            return false;
+        at += strcspn(at, " ,\t");
+    }
+    return true;
+}
+
 static struct err vault_check(const struct keyd_settings *s)
 {
-    if (!s->vault_url || !s->vault_token_file || !s->vault_mount || !s->vault_prefix)
-        return FAIL(INPUT, "[vault] needs url, token_file, mount and prefix");
-    if (strncmp(s->vault_url, "https://", 8) && !s->vault_plain)
+    if (!s->vault_url || !s->vault_mount || !s->vault_prefix ||
+        (!s->vault_token_file && !s->vault_role_id_file))
+        return FAIL(INPUT, "[vault] needs url, token_file or role_id_file, mount and prefix");
+    if (s->vault_token_file && s->vault_role_id_file)
+        return FAIL(INPUT, "[vault] takes token_file or role_id_file, not both");
+    if (!s->vault_role_id_file != !s->vault_secret_id_file)
+        return FAIL(INPUT, "[vault] role_id_file and secret_id_file go together");
+    if (!s->vault_certificate != !s->vault_key)
+        return FAIL(INPUT, "[vault] certificate and key go together");
+    if (!urls_are_https(s->vault_url) && !s->vault_plain)
         return FAIL(INPUT, "[vault] url must be https://; plain HTTP is for loopback and needs "
                            "allow_plain_http = yes");
     return s->vault_kv_version > 2 ? FAIL(INPUT, "[vault] kv_version is 0, 1 or 2") : OK;
@@ -56,7 +74,15 @@ static struct err open_vault(const struct keyd_settings *s, const char *folder,
 {
     const struct vault_config config = { .url = s->vault_url,
                                          .ca_file = s->vault_ca,
+                                         .certificate = s->vault_certificate,
+                                         .key = s->vault_key,
                                          .token_file = s->vault_token_file,
+                                         .role_id_file = s->vault_role_id_file,
+                                         .secret_id_file = s->vault_secret_id_file,
+                                         .secret_id_wrapped = s->vault_wrapped,
+                                         .approle_mount = s->vault_approle_mount,
+                                         .name_space = s->vault_namespace,
+                                         .http2 = s->vault_http2,
                                          .mount = s->vault_mount,
                                          .prefix = s->vault_prefix,
                                          .kv_version = (unsigned)s->vault_kv_version,
@@ -109,9 +135,12 @@ static void may_read_folder_of(struct access *a, const char *path, char folder[K
 
 static void vault_grant(const struct keyd_settings *s, struct access *a)
 {
-    static char token[KEYD_PATH_MAX];
+    static char folders[5][KEYD_PATH_MAX];
+    const char *const files[] = { s->vault_token_file, s->vault_role_id_file,
+                                  s->vault_secret_id_file, s->vault_certificate, s->vault_key };
 
-    may_read_folder_of(a, s->vault_token_file, token);
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
+        may_read_folder_of(a, files[i], folders[i]);
     keyd_path_add(a->readable, s->vault_ca ? s->vault_ca : "/etc/ssl/certs");
     may_resolve(a);
 }

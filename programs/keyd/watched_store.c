@@ -77,6 +77,16 @@ static struct err watched_health(struct keystore *self)
     return tell(self_of(self), k->health(k));
 }
 
+static struct err watched_tend(struct keystore *self, struct keystore_chore *chore)
+{
+    struct keystore *k = self_of(self)->inner;
+    struct err e = tell(self_of(self), k->tend(k, chore));
+
+    if (chore->notice)
+        log_warn(chore->notice, "manager", k->name);
+    return e;
+}
+
 static void watched_close(struct keystore *self)
 {
     struct watched *w = self_of(self);
@@ -101,6 +111,7 @@ fallible keyd_watch_store(struct keystore *inner, struct keystore **out)
                                      .wrap_to = watched_wrap_to,
                                      .destroy = watched_destroy,
                                      .health = watched_health,
+                                     .tend = inner->tend ? watched_tend : NULL,
                                      .close = watched_close },
                            .inner = inner };
     pthread_mutex_init(&w->lock, NULL);

@@ -165,9 +165,10 @@ static bool handle_setup(CURL *h, const struct http_client_config *f)
         f->key ? curl_easy_setopt(h, CURLOPT_SSLKEY, f->key) : CURLE_OK,
         f->secret_answers ? curl_easy_setopt(h, CURLOPT_SSL_CTX_FUNCTION, cleanse_tls_records)
                           : CURLE_OK,
-        /* nghttp2 keeps frames in memory of its own, which is not wiped. */
-        f->secret_answers ? curl_easy_setopt(h, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1)
-                          : CURLE_OK,
+        /* An HTTP/2 connection keeps its last frames in a buffer of its own. */
+        f->secret_answers && !f->http2
+            ? curl_easy_setopt(h, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1)
+            : CURLE_OK,
     };
 
     for (size_t i = 0; i < sizeof(rc) / sizeof(rc[0]); i++)
@@ -194,10 +195,22 @@ static CURL *handle_take(struct http_client *c)
     return h;
 }
 
+/* A connection that keeps what it read: closed, so that its buffers are wiped. */
+static bool holds_secrets(const struct http_client *c, CURL *h)
+{
+    long version = 0;
+
+    return c->config.secret_answers && c->config.http2 &&
+           curl_easy_getinfo(h, CURLINFO_HTTP_VERSION, &version) == CURLE_OK &&
+           version != CURL_HTTP_VERSION_1_1;
+}
+
 static void handle_give_back(struct http_client *c, CURL *h)
 {
+    bool wanted = !holds_secrets(c, h);
+
     pthread_mutex_lock(&c->lock);
-    bool kept = c->count < POOLED_MAX;
+    bool kept = wanted && c->count < POOLED_MAX;
     if (kept)
         c->pooled[c->count++] = h;
     pthread_mutex_unlock(&c->lock);

@@ -17,9 +17,11 @@ struct http_client_config {
     const char *certificate; /* client certificate and key, PEM files; NULL for none */
     const char *key;
     bool plain_loopback;
-    bool tls12;          /* allow TLS 1.2 (foreign systems); default 1.3 only */
-    bool secret_answers; /* bodies hold secrets: HTTP/1.1 only, and no buffer keeps them; choose a
-                            small body_max */
+    bool tls12; /* allow TLS 1.2 (foreign systems); default 1.3 only */
+    bool
+        secret_answers; /* bodies hold secrets, and no buffer keeps them; choose a small body_max */
+    bool http2;         /* with secret_answers: HTTP/2 where the server has it, a connection a call,
+                           for its buffers go with it; else HTTP/1.1 only */
     unsigned timeout_ms; /* whole call; default 10000 */
     size_t body_max;     /* of an answer; default 4 MiB */
 };

@@ -22,6 +22,12 @@ struct key_ref {
         external; /* the manager's own name of a key that existed before; empty for keys of ours */
 };
 
+/* What a key manager does meanwhile, and what an operator should know of it. */
+struct keystore_chore {
+    unsigned again_ms;  /* when to call again */
+    const char *notice; /* a literal for the log, said once; NULL: none */
+};
+
 struct keystore {
     const char *name; /* "embedded" */
     /* Makes a new key. FAIL_CONFLICT: this reference exists. */
@@ -42,6 +48,8 @@ struct keystore {
     struct err (*destroy)(struct keystore *self, const struct key_ref *ref);
     struct err (*health)(struct keystore *self);
     void (*close)(struct keystore *self);
+    /* Called at times by a thread of its own; NULL: there is nothing to do. */
+    struct err (*tend)(struct keystore *self, struct keystore_chore *chore);
 };
 
 static inline void keystore_close(struct keystore *k)

@@ -167,6 +167,11 @@ static struct err store_health(struct keystore *self)
     return vault_health(self_of(self));
 }
 
+static struct err store_tend(struct keystore *self, struct keystore_chore *chore)
+{
+    return vault_tend(self_of(self), chore);
+}
+
 const struct keystore vault_face = {
     .name = "vault",
     .create = store_create,
@@ -175,5 +180,6 @@ const struct keystore vault_face = {
     .wrap_to = store_wrap_to,
     .destroy = store_destroy,
     .health = store_health,
+    .tend = store_tend,
     .close = vault_close,
 };

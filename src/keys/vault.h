@@ -4,8 +4,9 @@
  * under MOUNT/PREFIX/TENANT/ID/VERSION; its field "key" is PEM (PKCS#8), or base64 for AES. A key
  * that was there before is named by its path in the mount, or PATH#FIELD.
  *
- * The token's file is read for every call, so a renewed token counts at once. A server that is
- * down, sealed or without an active node is asked again for about two seconds, then the call is
+ * The token's file is read for every call, so a new token counts at once; tend() renews it, or logs
+ * in anew. Of several addresses the active node's is asked. A server that is down, sealed or
+ * without an active node is asked again for about two seconds (a cluster: five), then the call is
  * FAIL_UPSTREAM, each with words of its own.
  */
 #ifndef KEYS_VAULT_H
@@ -14,9 +15,15 @@
 #include "keys/keystore.h"
 
 struct vault_config {
-    const char *url;        /* https://HOST:PORT */
-    const char *ca_file;    /* PEM; NULL: the system's store */
-    const char *token_file; /* mode 0600 */
+    const char *url;               /* https://HOST:PORT; of a cluster's nodes, between blanks */
+    const char *ca_file;           /* PEM; NULL: the system's store */
+    const char *certificate, *key; /* the client's, PEM, the key of mode 0600; NULL: none */
+    const char *token_file;        /* mode 0600; or a login by AppRole: */
+    const char *role_id_file, *secret_id_file; /* mode 0600 */
+    const char *approle_mount;                 /* NULL: approle */
+    bool secret_id_wrapped;                    /* the file holds the token of a wrapped secret id */
+    const char *name_space;                    /* NULL: none */
+    bool http2;                                /* where the server has it; else HTTP/1.1 */
     const char *mount, *prefix;
     unsigned kv_version;   /* 1 or 2; 0: ask the server at the first use */
     bool allow_plain_http; /* http:// is allowed, to loopback addresses only */

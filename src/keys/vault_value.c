@@ -3,11 +3,10 @@
  * heap. */
 #include "keys/vault_internal.h"
 
-#include "base/base64.h"
 #include "base/reader.h"
 
 #define OURS "key"
-#define LINE_LEN 64
+#define NUMBER_DIGITS_MAX 10
 
 /* Where no field is named: the first of these, or the only field. */
 static const char *const usual[] = { OURS, "private_key" };
@@ -19,8 +18,9 @@ struct field {
 };
 
 struct search {
-    unsigned level;  /* members "data" to go through */
-    bool entered[2]; /* "data" was there; a second one fails */
+    struct span folder; /* "data", or "auth" */
+    unsigned level;     /* members of that name to go through */
+    bool entered[2];    /* "data" was there; a second one fails */
     struct span wanted;
     unsigned fields; /* seen */
     struct field named, usual[USUAL], last;
@@ -233,10 +233,13 @@ static void see_field(struct reader *r, struct span name, unsigned depth, struct
 {
     struct field seen = { .seen = true, .text = peek(r) == '"' };
 
-    if (seen.text)
+    struct span start = r->rest;
+    if (seen.text) {
         seen.raw = take_string(r);
-    else
+    } else {
         walk_value(r, depth);
+        seen.raw = span_head(start, start.len - r->rest.len);
+    }
     s->fields++;
     s->last = seen;
     if (s->wanted.len && named(name, s->wanted))
@@ -262,7 +265,7 @@ static void see_data(struct reader *r, struct span name, unsigned depth, struct 
 {
     unsigned at = depth - 1; /* the outermost object's members have depth 1 */
 
-    if (!named(name, SPAN("data"))) {
+    if (!named(name, s->folder)) {
         walk_value(r, depth);
         return;
     }
@@ -286,17 +289,26 @@ static fallible copy_text(struct span raw, struct secret **out)
     return OK;
 }
 
-fallible vault_value_parse(struct span reply, unsigned level, struct span field,
-                           struct secret **out)
+static fallible search(struct span reply, struct search *s)
 {
     struct reader r = reader_of(reply);
-    struct search s = { .level = level, .wanted = field };
 
     if (reply.len > VAULT_REPLY_MAX)
         return FAIL(LIMIT, "a secret in Vault that is too large");
-    walk_object(&r, 0, see_data, &s);
+    walk_object(&r, 0, see_data, s);
     skip_space(&r);
-    if (failed(reader_end(&r, "answer to a read")) || !s.entered[level - 1])
+    return reader_end(&r, "Vault's answer");
+}
+
+fallible vault_value_parse(struct span reply, unsigned level, struct span field,
+                           struct secret **out)
+{
+    struct search s = { .folder = SPAN("data"), .level = level, .wanted = field };
+    struct err e = search(reply, &s);
+
+    if (e.kind == FAIL_LIMIT)
+        return e;
+    if (failed(e) || !s.entered[level - 1])
         return FAIL(UPSTREAM, "Vault's answer is not one to a read of a KV store of this version");
     const struct field *f = choose(&s);
     if (!f->seen)
@@ -304,57 +316,49 @@ fallible vault_value_parse(struct span reply, unsigned level, struct span field,
     return f->text ? copy_text(f->raw, out) : FAIL(INPUT, "the field in Vault is not text");
 }
 
-/* Room for all first: a buffer that grew would leave its smaller self behind. */
-static fallible room_for(struct buf *b, size_t len)
+static fallible find(struct span reply, const char *folder, const char *field, struct field *out)
 {
-    (void)buf_extend(b, len);
-    TRY(buf_check(b));
-    buf_clear(b);
+    struct search s = { .folder = span_str(folder), .level = 1, .wanted = span_str(field) };
+
+    if (failed(search(reply, &s)) || !s.entered[0])
+        return FAIL(UPSTREAM, "Vault's answer is not understood");
+    if (!s.named.seen)
+        return FAIL(ABSENT, "Vault's answer lacks a member");
+    *out = s.named;
     return OK;
 }
 
-static void add_value(struct buf *out, struct span base64, bool octets)
+fallible vault_text_parse(struct span reply, const char *folder, const char *field,
+                          struct secret **out)
 {
-    if (octets) {
-        buf_add(out, base64);
-        return;
-    }
-    buf_add_str(out, "-----BEGIN PRIVATE KEY-----\\n");
-    for (; base64.len; base64 = span_tail(base64, LINE_LEN)) {
-        buf_add(out, span_head(base64, LINE_LEN));
-        buf_add_str(out, "\\n");
-    }
-    buf_add_str(out, "-----END PRIVATE KEY-----\\n");
+    struct field f;
+
+    TRY(find(reply, folder, field, &f));
+    return f.text ? copy_text(f.raw, out) : FAIL(UPSTREAM, "Vault's answer is not understood");
 }
 
-static void buf_wipep(struct buf *b)
+fallible vault_raw_find(struct span reply, const char *folder, const char *field, struct span *out)
 {
-    if (b->at)
-        wipe(b->at, b->room);
-    buf_done(b);
-}
+    struct field f;
 
-fallible vault_value_write(const struct secret *material, const struct key_spec *spec,
-                           struct span name, unsigned version, struct secret **out)
-{
-    struct buf base64 owned(buf_wipe) = buf_of(SECRET_MAX),
-                      body owned(buf_wipe) = buf_of(SECRET_MAX);
-    size_t len = secret_len(material) * 4 / 3 + 4;
-
-    TRY(room_for(&base64, len));
-    TRY(room_for(&body, len + len / LINE_LEN * 2 + name.len + 256));
-    base64_add(&base64, secret_expose(material));
-    buf_add_str(&body, version == 2 ? "{\"options\":{\"cas\":0},\"data\":{" : "{");
-    buf_add_str(&body, "\"" VAULT_NAME_FIELD "\":\"");
-    buf_add(&body, name); /* nothing in it needs an escape: vault_path.c */
-    buf_add_str(&body, "\",\"" OURS "\":\"");
-    add_value(&body, buf_span(&base64), spec->algorithm == KEY_ALGORITHM_AES);
-    buf_add_str(&body, version == 2 ? "\"}}" : "\"}");
-    TRY(buf_check(&base64));
-    TRY(buf_check(&body));
-    struct secret *text = secret_copy(buf_span(&body));
-    if (!text)
-        return FAIL(SYSTEM, "secure memory exhausted");
-    *out = text;
+    TRY(find(reply, folder, field, &f));
+    *out = f.raw;
     return OK;
+}
+
+bool vault_number_find(struct span reply, const char *folder, const char *field, uint64_t *out)
+{
+    struct span raw;
+    uint64_t n = 0;
+
+    if (failed(vault_raw_find(reply, folder, field, &raw)) || !raw.len ||
+        raw.len > NUMBER_DIGITS_MAX)
+        return false;
+    for (size_t i = 0; i < raw.len; i++) {
+        if (raw.at[i] < '0' || raw.at[i] > '9')
+            return false;
+        n = n * 10 + (uint64_t)(raw.at[i] - '0');
+    }
+    *out = n;
+    return true;
 }

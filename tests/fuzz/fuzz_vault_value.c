@@ -30,6 +30,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct span in = span_from(data, size);
 
+    struct secret *token owned(secret_free) = NULL;
+    struct span raw;
+    uint64_t n;
+
+    if (!failed(vault_text_parse(in, "auth", "key", &token)))
+        assert(secret_len(token) > 0);
+    if (!failed(vault_raw_find(in, "data", "key", &raw)))
+        assert(raw.at >= data && raw.at + raw.len <= data + size);
+    if (vault_number_find(in, "auth", "key", &n))
+        assert(n < 10000000000U);
     for (unsigned level = 1; level <= 2; level++) {
         check(in, level, SPAN("key"));
         check(in, level, (struct span){ 0 });

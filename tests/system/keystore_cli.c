@@ -65,10 +65,21 @@ static fallible wrap(struct keystore *k, const struct line *l, struct buf *out)
     return k->wrap_to(k, &l->ref, &l->spec, recipient, NULL, out);
 }
 
+static fallible tend(struct keystore *k, struct buf *out)
+{
+    struct keystore_chore chore = { 0 };
+    struct err e = k->tend(k, &chore);
+
+    buf_addf(out, "%u %s", chore.again_ms, chore.notice ? chore.notice : "-");
+    return e;
+}
+
 static fallible run(struct keystore *k, struct line *l, struct buf *out)
 {
     const char *verb = word_of(l, 0);
 
+    if (!strcmp(verb, "tend"))
+        return tend(k, out);
     if (!strcmp(verb, "health"))
         return k->health(k);
     if (!strcmp(verb, "destroy"))
@@ -144,6 +155,14 @@ int main(int argc, char **argv)
         { "url", 0, OPTION_TEXT, "URL", "of the server", &o.vault.url },
         { "ca", 0, OPTION_TEXT, "FILE", "its CA", &o.vault.ca_file },
         { "token-file", 0, OPTION_TEXT, "FILE", "its token", &o.vault.token_file },
+        { "role-id-file", 0, OPTION_TEXT, "FILE", "AppRole's role id", &o.vault.role_id_file },
+        { "secret-id-file", 0, OPTION_TEXT, "FILE", "AppRole's secret id", &o.vault.secret_id_file },
+        { "wrapped", 0, OPTION_FLAG, NULL, "the secret id is wrapped", &o.vault.secret_id_wrapped },
+        { "approle-mount", 0, OPTION_TEXT, "NAME", "of AppRole logins", &o.vault.approle_mount },
+        { "namespace", 0, OPTION_TEXT, "NAME", "of the server", &o.vault.name_space },
+        { "http2", 0, OPTION_FLAG, NULL, "where the server has it", &o.vault.http2 },
+        { "vault-certificate", 0, OPTION_TEXT, "FILE", "the client's", &o.vault.certificate },
+        { "vault-key", 0, OPTION_TEXT, "FILE", "its key", &o.vault.key },
         { "mount", 0, OPTION_TEXT, "NAME", "of the KV store", &o.vault.mount },
         { "prefix", 0, OPTION_TEXT, "NAME", "folder of our keys", &o.vault.prefix },
         { "kv", 0, OPTION_NUMBER, "N", "KV version", &o.kv },

@@ -31,7 +31,7 @@ def free_port():
 
 
 class OpenBao:
-    def __init__(self, folder, tls=False):
+    def __init__(self, folder, tls=False, client_ca=None, client=None):
         self.dir = pathlib.Path(folder)
         (self.dir / "data").mkdir(parents=True)
         self.port, cluster = free_port(), free_port()
@@ -41,7 +41,11 @@ class OpenBao:
             make_certificate(self.dir)
             self.ca = self.dir / "attestd.pem"
             self.context = ssl.create_default_context(cafile=self.ca)
+            if client:  # the listener wants a certificate from everybody
+                self.context.load_cert_chain(*client)
             listener = f'  tls_cert_file = "{self.ca}"\n  tls_key_file = "{self.dir}/attestd.key"'
+            if client_ca:
+                listener += f'\n  tls_client_ca_file = "{client_ca}"\n  tls_require_and_verify_client_cert = "true"'
         self.config = self.dir / "vault.conf"
         self.config.write_text(
             f'storage "raft" {{\n  path = "{self.dir}/data"\n  node_id = "node1"\n  performance_multiplier = 1\n}}\n'
@@ -79,10 +83,37 @@ class OpenBao:
             assert time.monotonic() < until
             time.sleep(0.05)
 
-    def token(self, policy):
+    def token(self, policy, **options):
         """A token that may do only what the policy says."""
         assert self.call("PUT", "sys/policies/acl/keyd", {"policy": policy})[0] == 204
-        return self.call("POST", "auth/token/create", {"policies": ["keyd"], "no_default_policy": True})[1]["auth"]["client_token"]
+        body = {"policies": ["keyd"], "no_default_policy": True, **options}
+        return self.call("POST", "auth/token/create", body)[1]["auth"]["client_token"]
+
+    def role(self, policy, name="keyd", **options):
+        """An AppRole that may do only what the policy says: its role id."""
+        assert self.call("PUT", "sys/policies/acl/keyd", {"policy": policy})[0] == 204
+        self.call("POST", "sys/auth/approle", {"type": "approle"})  # a second time: 400
+        assert self.call("POST", f"auth/approle/role/{name}",
+                         {"token_policies": ["keyd"], "token_no_default_policy": True, **options})[0] == 204
+        return self.call("GET", f"auth/approle/role/{name}/role-id")[1]["data"]["role_id"]
+
+    def secret_id(self, name="keyd", wrap=None):
+        """A new one, or the token that unwraps it."""
+        answer = self.call("POST", f"auth/approle/role/{name}/secret-id", {}, {"X-Vault-Wrap-TTL": wrap} if wrap else None)[1]
+        return answer["wrap_info"]["token"] if wrap else answer["data"]["secret_id"]
+
+    def keyd_tokens(self):
+        """Accessors of the tokens that logins have given and that still live."""
+        alive = []
+        for accessor in self.call("LIST", "auth/token/accessors")[1]["data"]["keys"]:
+            status, answer = self.call("POST", "auth/token/lookup-accessor", {"accessor": accessor})
+            if status == 200 and answer["data"]["path"] == "auth/approle/login":
+                alive.append(accessor)
+        return alive
+
+    def revoke(self, accessors):
+        for accessor in accessors:
+            assert self.call("POST", "auth/token/revoke-accessor", {"accessor": accessor})[0] == 204
 
     def seal(self):
         assert self.call("PUT", "sys/seal")[0] == 204
@@ -96,11 +127,13 @@ class OpenBao:
                 self.process.kill()
                 self.process.wait()
 
-    def call(self, method, path, body=None):
+    def call(self, method, path, body=None, headers=None):
         request = urllib.request.Request(f"{self.url}/v1/{path}", method=method,
                                          data=json.dumps(body).encode() if body is not None else None)
         if self.root:
             request.add_header("X-Vault-Token", self.root)
+        for name, value in (headers or {}).items():
+            request.add_header(name, value)
         try:
             with urllib.request.urlopen(request, timeout=20, context=self.context) as r:
                 text, status = r.read(), r.status

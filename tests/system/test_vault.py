@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The Vault key manager against a real OpenBao server, and against servers that misbehave."""
+import contextlib
 import http.server
 import json
 import pathlib
 import re
+import socket
 import threading
 import time
 
@@ -284,16 +286,21 @@ class Fake:
     """Answers by method and path, each from a list whose last one stays; anything else is 404. Remembers who asked what."""
 
     def __init__(self, answers):
-        self.answers, self.seen = answers, []
+        self.answers, self.seen, self.open, self.namespaces = answers, [], [], {}
         fake = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
+            def setup(self):
+                super().setup()
+                fake.open.append(self.connection)
+
             def do(self):
                 self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 key = f"{self.command} {self.path}"
                 fake.seen.append((key, self.headers.get("Authorization")))
+                fake.namespaces.setdefault(key, set()).add(self.headers.get("X-Vault-Namespace"))
                 rows = fake.answers.get(key, [(404, {"errors": []})])
                 status, body = rows.pop(0) if len(rows) > 1 else rows[0]
                 if status == "hang":
@@ -324,6 +331,9 @@ class Fake:
     def close(self):
         self.server.shutdown()
         self.server.server_close()
+        for s in self.open:  # also connections that are kept
+            with contextlib.suppress(OSError):
+                s.shutdown(socket.SHUT_RDWR)
 
 
 KEY = "GET /v1/keybroker/web/k"
@@ -336,10 +346,10 @@ def fakes(tmp_path):
     token = private_file(tmp_path / "token", "t0ken")
     made = []
 
-    def make(answers):
-        fake = Fake({"GET /v1/sys/health?standbyok=true": [(200, {})], **answers})
+    def make(answers, *urls):
+        fake = Fake({"GET /v1/sys/health": [(200, {})], **answers})
         made.append(fake)
-        fake.store = Store(fake.url, token, tmp_path, "--plain", "--kv", 1)
+        fake.store = Store(" ".join(urls) or fake.url, token, tmp_path, "--plain", "--kv", 1)
         assert fake.store.opened == "ok"
         return fake
     yield make
@@ -352,30 +362,51 @@ def describe(fake):
     return fake.store.ask("describe", "default:=web/k", "aes", 0)
 
 
-def test_a_404_of_a_standby_is_asked_of_the_leader(fakes):
-    leader = fakes({KEY: [GOOD]})
-    standby = fakes({LEADER: [(200, {"ha_enabled": True, "is_self": False, "leader_address": leader.url + "/"})]})
-    assert describe(standby) == "ok AES 128"
-    assert leader.seen[-1] == (KEY, "Bearer t0ken")
-    leader.answers[KEY] = [(404, {"errors": []})]
-    assert describe(standby) == ABSENT
-    leader.answers[KEY] = [(503, {"errors": ["sealed"]})]
-    assert describe(standby) == "upstream Vault's leader does not answer"
-    # A leader that is the one we asked has the last word; so does one that would need plain HTTP to elsewhere.
-    asked = leader.count(KEY)
-    standby.answers[LEADER] = [(200, {"is_self": True, "leader_address": leader.url})]
-    assert describe(standby) == ABSENT
-    standby.answers[LEADER] = [(200, b"not JSON")]
-    assert describe(standby) == ABSENT
-    assert leader.count(KEY) == asked
-    standby.answers[LEADER] = [(200, {"is_self": False, "leader_address": "http://192.0.2.1:8200"})]
-    assert describe(standby) == "upstream Vault's leader does not answer"
+HEALTH = "GET /v1/sys/health"
+NO_LEADER = "upstream Vault has no active node among its addresses"
+
+
+def test_the_active_node_is_asked(fakes):
+    """Never a standby, whose answers may be late; nor an address that is not configured."""
+    first, second = fakes({KEY: [GOOD]}), fakes({KEY: [GOOD]})
+    first.answers[HEALTH] = [(429, {})]
+    both = fakes({}, first.url, second.url)
+    assert describe(both) == "ok AES 128"
+    assert (first.count(KEY), second.count(KEY)) == (0, 1)
+    assert second.seen[-1] == (KEY, "Bearer t0ken")
+    assert not any(token for key, token in first.seen + second.seen if key == HEALTH), "no token where none is needed"
+    # The active one steps down: it redirects, and says so of itself; where it points to is not looked at.
+    first.answers[HEALTH], second.answers[HEALTH] = [(200, {})], [(429, {})]
+    second.answers[KEY] = [(307, (both.url + KEY[4:]))]
+    assert describe(both) == "ok AES 128"
+    assert first.count(KEY) == 1 and both.count(KEY) == 0
+    # None is.
+    first.answers[HEALTH] = [(429, {})]
+    first.answers[KEY] = [(503, {})]
+    assert describe(both) == NO_LEADER
+    first.answers[HEALTH] = second.answers[HEALTH] = [(503, {})]
+    assert both.store.ask("health") == SEALED
+    second.close()
+    first.close()
+    assert both.store.ask("health") == DOWN
+
+
+def test_a_404_counts_when_the_node_still_leads(fakes):
+    first, second = fakes({}), fakes({KEY: [GOOD]})
+    both = fakes({}, first.url, second.url)
+    assert describe(both) == ABSENT
+    # It answers while it loses its place: the other one is asked.
+    second.answers[HEALTH] = [(200, {})]
+    first.answers[HEALTH] = [(200, {}), (429, {})]
+    time.sleep(1.1)  # what is known of the active node has its second
+    assert describe(both) == "ok AES 128"
 
 
 def test_no_redirect_is_followed(fakes):
     other = fakes({KEY: [GOOD]})
-    fake = fakes({KEY: [(307, b"")]})
-    fake.answers[KEY] = [(307, (other.url + "/v1/keybroker/web/k").encode().decode())]
+    fake = fakes({KEY: [(307, other.url + "/v1/keybroker/web/k")]})
+    assert describe(fake) == "upstream Vault cannot answer now"
+    fake.answers[HEALTH] = [(429, {})]
     assert describe(fake) == "upstream Vault has no active node at this address"
     assert other.count(KEY) == 0
 
@@ -411,9 +442,9 @@ def test_a_server_that_hangs(fakes):
 
 
 def test_uninitialised_and_standby(fakes):
-    fake = fakes({KEY: [(503, {})], "GET /v1/sys/health": [(501, {})]})
+    fake = fakes({KEY: [(503, {})], HEALTH: [(501, {})]})
     assert describe(fake) == "upstream Vault is not initialized"
-    fake = fakes({KEY: [(429, {})], "GET /v1/sys/health": [(429, {})]})
+    fake = fakes({KEY: [(429, {})], HEALTH: [(429, {})]})
     assert describe(fake) == "upstream Vault has no active node at this address"
 
 

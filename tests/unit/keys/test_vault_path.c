@@ -78,6 +78,18 @@ static void configurations(void **state)
         { .url = "https://127.0.0.1:1", .token_file = "/nonexistent", .mount = "../m", .prefix = "p" },
         { .url = "https://127.0.0.1:1", .token_file = "/nonexistent", .mount = "m", .prefix = "" },
         { .url = "https://127.0.0.1:1", .token_file = "/nonexistent", .mount = "m", .prefix = "p", .kv_version = 3 },
+        { .url = "https://127.0.0.1:1 http://127.0.0.1:2", .token_file = "/nonexistent", .mount = "m", .prefix = "p" },
+        { .url = " , ", .token_file = "/nonexistent", .mount = "m", .prefix = "p" },
+        { .url = "https://127.0.0.1:1", .mount = "m", .prefix = "p" },
+        { .url = "https://127.0.0.1:1", .role_id_file = "/nonexistent", .mount = "m", .prefix = "p" },
+        { .url = "https://127.0.0.1:1", .token_file = "/nonexistent", .role_id_file = "/nonexistent", .secret_id_file = "/nonexistent",
+          .mount = "m", .prefix = "p" },
+        { .url = "https://127.0.0.1:1", .role_id_file = "/nonexistent", .secret_id_file = "/nonexistent", .approle_mount = "a/../b",
+          .mount = "m", .prefix = "p" },
+        { .url = "https://127.0.0.1:1", .token_file = "/nonexistent", .name_space = "a b", .mount = "m", .prefix = "p" },
+        { .url = "https://127.0.0.1:1", .token_file = "/nonexistent", .certificate = "/nonexistent", .mount = "m", .prefix = "p" },
+        { .url = "https://127.0.0.1:1", .token_file = "/nonexistent", .certificate = "/nonexistent", .key = "/nonexistent",
+          .mount = "m", .prefix = "p" },
     };
     struct keystore *k owned(keystore_close) = NULL;
 
@@ -89,9 +101,28 @@ static void configurations(void **state)
     assert_null(k);
 }
 
+static void addresses(void **state)
+{
+    struct vault_nodes *n owned(vault_nodes_free) = NULL;
+
+    (void)state;
+    assert_ok(vault_nodes_new(SPAN("https://a:1/, https://b:2//\thttps://c:3 "), &n));
+    assert_int_equal(vault_nodes_count(n), 3);
+    assert_string_equal(vault_nodes_url(n, 0), "https://a:1");
+    assert_string_equal(vault_nodes_url(n, 1), "https://b:2");
+    assert_string_equal(vault_nodes_url(n, 2), "https://c:3");
+    vault_nodes_free(n);
+    n = NULL;
+    assert_ok(vault_nodes_new(SPAN("a b c d e f g h i"), &n));
+    vault_nodes_free(n);
+    n = NULL;
+    assert_fails(vault_nodes_new(SPAN("a b c d e f g h i j"), &n), FAIL_LIMIT);
+    assert_null(n);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(places), cmocka_unit_test(a_nul_is_no_name),
+    const struct CMUnitTest tests[] = { cmocka_unit_test(places), cmocka_unit_test(addresses), cmocka_unit_test(a_nul_is_no_name),
                                         cmocka_unit_test(configurations) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -172,9 +172,40 @@ static void written_reads_back(void **state)
     }
 }
 
+#define LOGIN "{\"data\":null,\"auth\":{\"client_token\":\"s.a\",\"policies\":[\"root\"],\"lease_duration\":20,\"renewable\":true}}"
+
+static void members_of_other_answers(void **state)
+{
+    struct secret *token owned(secret_free) = NULL, *none owned(secret_free) = NULL;
+    struct span in = SPAN(LOGIN), raw;
+    uint64_t n = 7;
+
+    (void)state;
+    assert_ok(vault_text_parse(in, "auth", "client_token", &token));
+    assert_true(span_equal_str(secret_expose(token), "s.a"));
+    assert_true(vault_number_find(in, "auth", "lease_duration", &n));
+    assert_int_equal(n, 20);
+    assert_ok(vault_raw_find(in, "auth", "renewable", &raw));
+    assert_true(span_equal_str(raw, "true"));
+    assert_ok(vault_raw_find(in, "auth", "policies", &raw));
+    assert_true(span_equal_str(raw, "[\"root\"]"));
+    assert_fails(vault_text_parse(in, "auth", "lease_duration", &none), FAIL_UPSTREAM);
+    assert_fails(vault_text_parse(in, "auth", "secret_id", &none), FAIL_ABSENT);
+    assert_fails(vault_text_parse(in, "data", "client_token", &none), FAIL_UPSTREAM);
+    assert_false(vault_number_find(in, "auth", "client_token", &n));
+    assert_false(vault_number_find(in, "auth", "renewable", &n));
+    assert_false(vault_number_find(SPAN("{\"auth\":{\"n\":-1}}"), "auth", "n", &n));
+    assert_false(vault_number_find(SPAN("{\"auth\":{\"n\":12345678901}}"), "auth", "n", &n));
+    assert_int_equal(n, 20);
+    for (size_t i = 0; i < in.len; i++)
+        assert_fails(vault_text_parse(span_head(in, i), "auth", "client_token", &none), FAIL_UPSTREAM);
+    assert_fails(vault_text_parse(SPAN(LOGIN "x"), "auth", "client_token", &none), FAIL_UPSTREAM);
+    assert_null(none);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
+    const struct CMUnitTest tests[] = { cmocka_unit_test(members_of_other_answers),
         cmocka_unit_test(answers_of_both_versions), cmocka_unit_test(fields),        cmocka_unit_test(wrong_answers),
         cmocka_unit_test(truncated_and_trailing),   cmocka_unit_test(limits),        cmocka_unit_test(name_too_long),
         cmocka_unit_test(written_reads_back),
