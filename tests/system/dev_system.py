@@ -88,6 +88,26 @@ class System:
             stop(int(path.read_text()))
             path.unlink(missing_ok=True)
 
+    def main_job(self, tee, kind, claim, folder):
+        """nginx gets a key whose policy names the measurement, and then none from a machine that allows debugging."""
+        self.up()
+        measurement = subprocess.run([TEESIM, "measurement", "--tee", tee], text=True, capture_output=True, check=True).stdout.strip()
+        policy = self.warder_json("policy", "create", "--name", "nginx", "--attestation-type", kind, "--appraisal", "dev",
+                                  "--claim", f"{claim}={measurement}", "--explain-to-caller")["id"]
+        made = self.warder_json("key", "enroll", "--policy", policy, "--bits", "2048", "--san", "localhost,127.0.0.1", "--folder", folder)
+        (self.dir / "etc/keys.txt").write_text(f"pkcs11:token=KMS;id={made['id']};object=RSAKEY;type=private;pin-value=1234\n")
+        self.nginx_configure(made["certificate"])
+        started = self.nginx_start()
+        assert started.returncode == 0, started.stderr + self.logs()
+        assert self.get() == "served\n"
+        record = self.audit()[0]
+        assert record["decision"] == "released" and record["tcb"]["tee"] == kind
+        self.nginx_stop()
+        self.agent_stop()
+        self.scenario("debug")
+        assert self.nginx_start().returncode != 0
+        assert "debug is true" in str(self.audit()[0]["reason"])
+
     # nginx
 
     def nginx_configure(self, certificate, key='engine:pkcs11:pkcs11:token=KMS;object=RSAKEY;pin-value=1234', workers=2):

@@ -278,6 +278,17 @@ def default_claims(**changes):
     return {k: v for k, v in claims.items() if v is not None}
 
 
+def released(k):
+    """A key of each kind, made and released: (algorithm, id, header of the answer, the key in the clear)."""
+    for information in ({"algorithm": "RSA", "key_length": 2048}, {"algorithm": "EC", "curve_type": "secp384r1"},
+                        {"algorithm": "AES", "key_length": 256}):
+        key_id = k.make_key(information)["key_information"]["id"]
+        client = Client(k)
+        r, challenge = client.fetch(key_id)
+        assert r.status == 200, r.text
+        yield information["algorithm"], key_id, *client.open(r.json, challenge, key_id)
+
+
 @pytest.fixture(scope="module")
 def kbs(tmp_path_factory):
     k = Kbs(tmp_path_factory.mktemp("kbs"))

@@ -9,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from kbs_fixture import BODY, KEYD, Client, Kbs, key, kbs, pem_of, refused, stop  # noqa: F401
+from kbs_fixture import BODY, KEYD, Client, Kbs, key, kbs, pem_of, refused, released, stop  # noqa: F401
 from openbao_fixture import OpenBao, find_bao
 
 pytestmark = pytest.mark.sanitize
@@ -35,13 +35,7 @@ def test_vault_keeps_the_keys(bao, tmp_path, mount, settings):
     try:
         log = [json.loads(line)["message"] for line in k.keyd_log if line.startswith("{")]
         assert f"Vault Address: {bao.url}" in log and "Vault client initialized" in log
-        for information in ({"algorithm": "RSA", "key_length": 2048}, {"algorithm": "EC", "curve_type": "secp384r1"},
-                            {"algorithm": "AES", "key_length": 256}):
-            key_id = k.make_key(information)["key_information"]["id"]
-            client = Client(k)
-            r, challenge = client.fetch(key_id)
-            assert r.status == 200, r.text
-            plain = client.open(r.json, challenge, key_id)[1]
+        for _, key_id, _, plain in released(k):
             path = f"{mount}/{'data/' if mount == 'keybroker2' else ''}warder/default/{key_id}/1"
             data = bao.call("GET", path)[1]["data"]
             fields = data["data"] if mount == "keybroker2" else data

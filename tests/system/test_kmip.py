@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 import kmip_fixture
-from kbs_fixture import BODY, Client, Kbs, pem_of, refused
+from kbs_fixture import BODY, Client, Kbs, pem_of, refused, released
 from keystore_fixture import KeyStore, found_in_memory, pkcs8
 from kmip_fixture import Authority, GoKmip, PyKmip
 from openbao_fixture import free_port
@@ -339,13 +339,7 @@ def test_the_broker_keeps_its_keys_there(server, tmp_path):
     k = Kbs(tmp_path, manager=server.settings())
     try:
         assert "the KMIP server answers" in [json.loads(line)["message"] for line in k.keyd_log if line.startswith("{")]
-        for information in ({"algorithm": "RSA", "key_length": 2048}, {"algorithm": "EC", "curve_type": "secp384r1"},
-                            {"algorithm": "AES", "key_length": 256}):
-            key_id = k.make_key(information)["key_information"]["id"]
-            client = Client(k)
-            r, challenge = client.fetch(key_id)
-            assert r.status == 200, r.text
-            plain = client.open(r.json, challenge, key_id)[1]
+        for _, key_id, _, plain in released(k):
             assert all(plain not in p.read_bytes() for p in (k.dir / "keyd").rglob("*") if p.is_file())
             assert k.call("DELETE", f"/kbs/v1/keys/{key_id}", bearer=k.token()).status == 204
             refused(k.call("POST", f"/kbs/v1/keys/{key_id}/transfer", {}), 404, "key_not_found")

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 import softhsm_fixture
 from attestd_fixture import b64url_bytes
-from kbs_fixture import BODY, Client, Kbs, pem_of, refused
+from kbs_fixture import BODY, Client, Kbs, pem_of, refused, released
 from keystore_fixture import KeyStore
 from softhsm_fixture import PIN, REMOTE, SoftHsm
 
@@ -265,15 +265,9 @@ def test_the_broker_keeps_its_keys_there(tmp_path):
     k = Kbs(tmp_path / "kbs", manager=hsm.settings())
     try:
         assert "the HSM answers" in [json.loads(line)["message"] for line in k.keyd_log if line.startswith("{")]
-        for information in ({"algorithm": "RSA", "key_length": 2048}, {"algorithm": "EC", "curve_type": "secp384r1"},
-                            {"algorithm": "AES", "key_length": 256}):
-            key_id = k.make_key(information)["key_information"]["id"]
-            client = Client(k)
-            r, challenge = client.fetch(key_id)
-            assert r.status == 200, r.text
-            header, plain = client.open(r.json, challenge, key_id)
+        for algorithm, key_id, header, plain in released(k):
             assert header["inner"]["alg"] == "ECDH+A256KWP", "wrapped in the HSM"
-            assert len(plain) == 32 if "AES" in information["algorithm"] else serialization.load_der_private_key(plain, None)
+            assert len(plain) == 32 if algorithm == "AES" else serialization.load_der_private_key(plain, None)
             assert all(plain not in p.read_bytes() for p in (k.dir / "keyd").rglob("*") if p.is_file())
             assert key_id in hsm.tool("--list-objects")
             assert k.call("DELETE", f"/kbs/v1/keys/{key_id}", bearer=k.token()).status == 204

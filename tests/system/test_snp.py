@@ -180,24 +180,6 @@ def test_main_job(options, tmp_path):
     """A key is released to an SNP guest, used by nginx, and refused to one that allows debugging."""
     system = dev_system.System(tee="snp", options=options)
     try:
-        system.up()
-        measurement = subprocess.run([TEESIM, "measurement", "--tee", "snp"], text=True, capture_output=True, check=True)
-        policy = system.warder_json("policy", "create", "--name", "nginx", "--attestation-type", "snp", "--appraisal", "dev",
-                                    "--claim", f"measurement={measurement.stdout.strip()}", "--explain-to-caller")["id"]
-        made = system.warder_json("key", "enroll", "--policy", policy, "--bits", "2048", "--san", "localhost,127.0.0.1",
-                                  "--folder", tmp_path)
-        (system.dir / "etc/keys.txt").write_text(
-            f"pkcs11:token=KMS;id={made['id']};object=RSAKEY;type=private;pin-value=1234\n")
-        system.nginx_configure(made["certificate"])
-        started = system.nginx_start()
-        assert started.returncode == 0, started.stderr + system.logs()
-        assert system.get() == "served\n"
-        record = system.audit()[0]
-        assert record["decision"] == "released" and record["tcb"]["tee"] == "snp"
-        system.nginx_stop()
-        system.agent_stop()
-        system.scenario("debug")
-        assert system.nginx_start().returncode != 0
-        assert "debug is true" in str(system.audit()[0]["reason"])
+        system.main_job("snp", "snp", "measurement", tmp_path)
     finally:
         system.down()

@@ -24,6 +24,8 @@
 #include "base/json.h"
 #include "unit.h"
 
+#include "sandboxed_child.h"
+
 #ifdef __SANITIZE_ADDRESS__
 #define SANITIZED true
 #else
@@ -392,7 +394,7 @@ static int act_on_files(void)
                             &enforced)))
         return 1;
     if (!enforced)
-        return 77;
+        return NO_LANDLOCK;
     if (!can_read("readable/a") || !can_read("writable/a") || !can_read("other/one"))
         return 2;
     if (!can_write("writable/a") || !can_write("writable/new") || !can_overwrite("writable/a"))
@@ -421,16 +423,7 @@ static void test_files(void **state)
     snprintf(path, sizeof(path), "%s/other/one", dir);
     assert_ok(file_write(path, SPAN("1"), 0600));
 
-    pid_t pid = fork();
-    if (pid == 0)
-        _exit(act_on_files());
-    int status;
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_true(WIFEXITED(status));
-    if (WEXITSTATUS(status) == 77)
-        print_message("this kernel has no Landlock\n");
-    else
-        assert_int_equal(WEXITSTATUS(status), 0);
+    assert_good_in_child(act_on_files);
     snprintf(path, sizeof(path), "rm -rf %s", dir);
     assert_int_equal(system(path), 0);
 }

@@ -11,8 +11,8 @@
 #include "base/clock.h"
 #include "base/hex.h"
 #include "crypto/crypto.h"
+#include "failed_check.h"
 #include "teesim/platform.h"
-#include "verify/verify.h"
 
 #define PART_MAX (1U << 18)
 
@@ -84,17 +84,6 @@ static struct verify_result *judge(enum snp_product product, const char *scenari
     load(p, v, &key, &set);
     assert_false(failed(verify_evidence(v, buf_span(&evidence), set, clock_now(), SPAN_OF(data), &result)));
     return result;
-}
-
-static bool fails(const struct verify_result *r, const char *check)
-{
-    const struct check *checks = NULL;
-    size_t count = verify_result_checks(r, &checks);
-
-    for (size_t i = 0; i < count; i++)
-        if (checks[i].outcome == CHECK_FAILED && strcmp(checks[i].name, check) == 0)
-            return true;
-    return false;
 }
 
 static void scenarios_have_their_verdicts(void **state)

@@ -8,8 +8,8 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "failed_check.h"
 #include "teesim/platform.h"
-#include "verify/verify.h"
 
 struct collateral_files {
     struct buf tcb_info, identity, signing, crl_chain, root_crl, pck_crl;
@@ -66,17 +66,6 @@ static struct verify_result *judge(enum forge_tee tee, const char *scenario, boo
     assert_false(failed(platform_quote(p, data, &quote)));
     assert_false(failed(verify_evidence(v, buf_span(&quote), set, clock_now(), SPAN_OF(data), &result)));
     return result;
-}
-
-static bool fails(const struct verify_result *r, const char *check)
-{
-    const struct check *checks = NULL;
-    size_t count = verify_result_checks(r, &checks);
-
-    for (size_t i = 0; i < count; i++)
-        if (checks[i].outcome == CHECK_FAILED && strcmp(checks[i].name, check) == 0)
-            return true;
-    return false;
 }
 
 static size_t failures(const struct verify_result *r)

@@ -7,43 +7,9 @@
 #include <cmocka.h>
 
 #include "base/base64.h"
-#include "crypto/crypto.h"
+#include "signers.h"
 
 #define NOW 1795435200
-
-struct fixture {
-    struct key *key, *stranger;
-    struct jwks *keys;
-};
-
-static struct jwks *set_of(const struct key *k)
-{
-    struct buf text owned(buf_done) = buf_of(4096);
-    struct jwks *set = NULL;
-    assert_false(failed(jwks_text(&k, 1, &text)));
-    assert_false(failed(jwks_parse(buf_span(&text), &set)));
-    return set;
-}
-
-static int set_up(void **state)
-{
-    static struct fixture f;
-    if (failed(crypto_start(CRYPTO_MEMORY_PLAIN)) || failed(key_make_ec(KEY_P256, &f.key)) ||
-        failed(key_make_ec(KEY_P256, &f.stranger)))
-        return 1;
-    f.keys = set_of(f.key);
-    *state = &f;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct fixture *f = *state;
-    key_free(f->key);
-    key_free(f->stranger);
-    jwks_free(f->keys);
-    return 0;
-}
 
 static json_t *good_claims(void)
 {

@@ -1,39 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "token/measurements.h"
 
-#include "crypto/crypto.h"
+#include "signers.h"
 #include "unit.h"
 
 #define NOW 1795435200 /* 2026-11-23T12:00:00Z */
 #define SETS "\"sets\":[{\"name\":\"one\",\"claims\":{\"seamsvn\":5}}]"
 #define GOOD "{\"name\":\"web\",\"issued\":\"2026-11-23T11:00:00Z\"," SETS "}"
-
-struct fixture {
-    struct key *key, *stranger;
-    struct jwks *keys;
-};
-
-static int set_up(void **state)
-{
-    static struct fixture f;
-    struct buf text owned(buf_done) = buf_of(4096);
-    if (failed(crypto_start(CRYPTO_MEMORY_PLAIN)) || failed(key_make_ec(KEY_P256, &f.key)) ||
-        failed(key_make_ec(KEY_P256, &f.stranger)) ||
-        failed(jwks_text((const struct key *const[]){ f.key }, 1, &text)) ||
-        failed(jwks_parse(buf_span(&text), &f.keys)))
-        return 1;
-    *state = &f;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct fixture *f = *state;
-    key_free(f->key);
-    key_free(f->stranger);
-    jwks_free(f->keys);
-    return 0;
-}
 
 static void sign(const struct key *k, const struct key *named, const char *typ, const char *payload,
                  struct buf *out)
