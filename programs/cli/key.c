@@ -4,14 +4,11 @@
 #include "base/harden.h"
 #include "cli/cli.h"
 #include "cli/enroll.h"
+#include "cli/key_file.h"
 #include "crypto/jose.h"
 
 #define KEY_FILE_MAX (48U << 10)
 
-struct key_wish {
-    const char *algorithm, *curve, *policy, *label, *usage;
-    uint64_t length;
-};
 #define KEY_OPTIONS(w)                                                                             \
     { "algorithm", 0, OPTION_TEXT, "RSA|EC|AES", "kind of key", &(w).algorithm },                  \
         { "length", 0, OPTION_NUMBER, "BITS", "RSA 2048, 3072, 4096; AES 128, 256", &(w).length }, \
@@ -114,31 +111,6 @@ static int key_register(int argc, char **argv)
     return post_key(&options, body);
 }
 
-/* PEM becomes PKCS#8; with AES the file's bytes are the key. */
-static fallible load_key(const char *path, struct key_wish *w, struct secret **plain,
-                         const char **content)
-{
-    struct secret *file owned(secret_free) = NULL;
-    struct key *k owned(key_free) = NULL;
-
-    TRY(secret_load(path, &file));
-    if (w->algorithm && !strcasecmp(w->algorithm, "AES")) {
-        w->length = secret_len(file) * 8;
-        *content = "octets";
-        *plain = TAKE(file);
-        return OK;
-    }
-    TRY(key_from_pem(file, &k));
-    *content = "pkcs8";
-    w->algorithm = key_kind_of(k) == KEY_RSA ? "RSA" : "EC";
-    w->length = key_kind_of(k) == KEY_RSA ? key_bits(k) : 0;
-    if (key_kind_of(k) != KEY_RSA)
-        w->curve = key_kind_of(k) == KEY_P256   ? "secp256r1"
-                   : key_kind_of(k) == KEY_P384 ? "secp384r1"
-                                                : "secp521r1";
-    return key_to_pkcs8(k, plain);
-}
-
 int key_wrap_for_keyd(struct session *s, const struct secret *plain, const char *content,
                       struct buf *jwe)
 {
@@ -164,7 +136,7 @@ static int import_file(const char *path, struct key_wish *w, const struct sessio
     struct err e = harden_process(); /* the key is in no core dump, and no tracer's to read */
 
     if (!failed(e))
-        e = load_key(path, w, &plain, &content);
+        e = key_file_load(path, w, &plain, &content);
     if (failed(e))
         return print_failure(
             e, path,
@@ -241,6 +213,10 @@ int cli_key(int argc, char **argv)
         { "enroll", key_enroll, "make a TLS key, have it certified, import it" },
         { "list", key_list, "all keys" },
         { "show", key_show, "one key" },
+        { "describe", key_describe, "one key and its versions, and what the key manager says" },
+        { "rotate", key_rotate, "give a key a new version" },
+        { "disable", key_disable, "refuse a key, or one version of it, until it is enabled" },
+        { "enable", key_enable, "release it again" },
         { "delete", key_delete, "delete a key" },
         { 0 },
     };

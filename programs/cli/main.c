@@ -7,7 +7,8 @@
 #include "crypto/crypto.h"
 
 static const struct verb verbs[] = {
-    { "key", cli_key, "keys of the broker: create, import, register, enroll, list, show, delete" },
+    { "key", cli_key,
+      "keys of the broker: create, import, register, enroll, list, show, rotate, disable, delete" },
     { "policy", cli_policy, "transfer policies: who may have a key" },
     { "appraisal", cli_appraisal, "appraisal policies: what evidence must say" },
     { "audit", cli_audit, "the record of every decision" },

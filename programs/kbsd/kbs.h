@@ -65,5 +65,6 @@ void kbs_unavailable(struct http_exchange *x);
 
 http_handler kbs_transfer;
 http_handler kbs_key_create, kbs_key_list, kbs_key_show, kbs_key_delete;
+http_handler kbs_key_rotate, kbs_key_disable, kbs_key_enable, kbs_key_describe;
 
 #endif

@@ -55,6 +55,30 @@ void kbs_key_show(struct http_exchange *x, void *context)
     answer_keys(x, context, OPERATION_KEY_SHOW, &q, 200);
 }
 
+void kbs_key_rotate(struct http_exchange *x, void *context)
+{
+    struct broker_request q = kbs_question(x);
+    answer_keys(x, context, OPERATION_KEY_ROTATE, &q, 200);
+}
+
+void kbs_key_disable(struct http_exchange *x, void *context)
+{
+    struct broker_request q = kbs_question(x);
+    answer_keys(x, context, OPERATION_KEY_DISABLE, &q, 200);
+}
+
+void kbs_key_enable(struct http_exchange *x, void *context)
+{
+    struct broker_request q = kbs_question(x);
+    answer_keys(x, context, OPERATION_KEY_ENABLE, &q, 200);
+}
+
+void kbs_key_describe(struct http_exchange *x, void *context)
+{
+    struct broker_request q = kbs_question(x);
+    answer_keys(x, context, OPERATION_KEY_DESCRIBE, &q, 200);
+}
+
 void kbs_key_delete(struct http_exchange *x, void *context)
 {
     struct broker_request q = kbs_question(x);

@@ -223,7 +223,10 @@ static fallible confine(const struct keyd_settings *s, const char *folder)
 /* What is the same trouble as before has been told. */
 static void finish_deletions(struct broker *b, struct err *trouble)
 {
-    struct err e = broker_finish_deletions(b);
+    struct err e = broker_retire_versions(b, clock_now());
+
+    if (!failed(e))
+        e = broker_finish_deletions(b);
 
     if (failed(e) && e.what != trouble->what)
         log_err(e, "secrets of deleted keys are still with the key manager");

@@ -95,6 +95,9 @@
 #define POLICY_TEXT_MAX (128U << 10)
 #define WORDS_MAX 4096
 
+/* Keys (src/keys, src/broker) */
+#define KEY_VERSIONS_MAX 16 /* of one key, kept at once */
+
 /* Tokens (src/token) */
 #define ATTESTATION_AUDIENCE_MAX 256
 

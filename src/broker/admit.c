@@ -52,3 +52,14 @@ fallible key_named(struct broker *b, const struct broker_request *q, const struc
                               "a stored record was changed outside of the broker");
     return e;
 }
+
+fallible key_admit(struct broker *b, const struct broker_request *q, const char *needed,
+                   struct bearer *who, struct key_entry *key, struct outcome *o, bool *good)
+{
+    TRY(admit(b, q, needed, who, o, good));
+    if (!*good)
+        return OK;
+    TRY(key_named(b, q, who, key, o));
+    *good = o->code == CODE_OK;
+    return OK;
+}

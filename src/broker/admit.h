@@ -19,5 +19,8 @@ fallible admit(struct broker *b, const struct broker_request *q, const char *nee
  * changed, the outcome is a refusal. */
 fallible key_named(struct broker *b, const struct broker_request *q, const struct bearer *who,
                    struct key_entry *key, struct outcome *o);
+/* The permission first, then the key; *good false where the outcome is a refusal. */
+fallible key_admit(struct broker *b, const struct broker_request *q, const char *needed,
+                   struct bearer *who, struct key_entry *key, struct outcome *o, bool *good);
 
 #endif

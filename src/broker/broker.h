@@ -47,6 +47,7 @@ typedef struct err broker_operation(struct broker *b, const struct broker_reques
 broker_operation broker_challenge, broker_release, broker_release_appraised,
     broker_release_without_policy;
 broker_operation broker_key_create, broker_key_list, broker_key_show, broker_key_delete;
+broker_operation broker_key_rotate, broker_key_disable, broker_key_enable, broker_key_describe;
 broker_operation broker_policy_create, broker_policy_list, broker_policy_show, broker_policy_update,
     broker_policy_delete;
 broker_operation broker_deny_add, broker_deny_list, broker_deny_remove;
@@ -54,6 +55,8 @@ broker_operation broker_audit_list, broker_audit_show, broker_public_keys, broke
 
 /* Removes spent challenges that have expired; called now and then. */
 fallible broker_sweep(struct broker *b, int64_t now);
+/* Takes old versions of keys out whose date has passed; called now and then. */
+fallible broker_retire_versions(struct broker *b, int64_t now);
 /* Has the key manager remove the secrets of deleted keys that it could not remove at once; called
  * now and then. */
 fallible broker_finish_deletions(struct broker *b);

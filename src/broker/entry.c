@@ -15,7 +15,7 @@ static struct row row_take(struct row *r)
     return taken;
 }
 
-static fallible spec_of(const json_t *content, struct key_spec *out)
+fallible key_entry_spec(const json_t *content, struct key_spec *out)
 {
     struct key_spec spec = { 0 };
     struct span text;
@@ -38,9 +38,11 @@ static fallible spec_of(const json_t *content, struct key_spec *out)
 static fallible understand_key(struct key_entry *k)
 {
     TRY(json_parse_object(buf_span(&k->row.content), &k->content));
-    TRY(spec_of(k->content, &k->spec));
+    TRY(key_versions_read(k->content, &k->versions));
+    const struct key_version *current = key_versions_current(&k->versions);
+    k->spec = (current ? current : key_versions_newest(&k->versions))->spec;
     TRY(json_opt_str(k->content, "label", "stored label", &k->label));
-    return json_opt_str(k->content, "kmip_key_id", "stored reference", &k->external);
+    return json_opt_str(k->content, "key_id", "stored id", &k->whose);
 }
 
 fallible key_entry_of(struct row *row, struct key_entry *out)
@@ -63,10 +65,23 @@ fallible key_entry_read(struct store *s, const struct secret *integrity, struct 
     return key_entry_of(&row, out);
 }
 
-struct key_ref key_entry_ref(const struct key_entry *k)
+struct key_ref key_entry_ref(const struct key_entry *k, const struct key_version *v)
 {
-    return (struct key_ref){ span_str(k->row.tenant), span_str(k->row.id), k->row.version,
-                             k->external };
+    return (struct key_ref){ span_str(k->row.tenant), k->whose.len ? k->whose : span_str(k->row.id),
+                             v->number, v->external };
+}
+
+fallible key_entry_changed(const struct key_entry *k, struct row *out)
+{
+    struct row row owned(row_done) = { 0 };
+    json_t *content owned(json_free) = json_deep_copy(k->content);
+
+    TRY(row_init(&row, span_str(k->row.tenant), span_str(k->row.id), span_str(k->row.link)));
+    row.version = k->row.version + 1;
+    TRY(key_versions_write(&k->versions, content));
+    TRY(json_canonical(content, &row.content));
+    *out = row_take(&row);
+    return OK;
 }
 
 static void copy_member(json_t *to, const json_t *from, const char *name)
@@ -88,7 +103,10 @@ json_t *key_entry_json(const struct key_entry *k)
     copy_member(j, k->content, "created_at");
     copy_member(j, k->content, "label");
     copy_member(j, k->content, "usage");
-    json_set_int(j, "version", (int64_t)k->row.version);
+    json_set_int(j, "version", (int64_t)key_versions_newest(&k->versions)->number);
+    json_set_str(j, "state", key_versions_current(&k->versions) ? "enabled" : "disabled");
+    json_set_int(j, "keep_old_versions", (int64_t)k->versions.keep_old);
+    json_object_set_new(j, "versions", key_versions_json(&k->versions));
     json_set_str(j, "tenant", k->row.tenant);
     return j;
 }

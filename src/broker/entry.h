@@ -4,6 +4,7 @@
 #ifndef BROKER_ENTRY_H
 #define BROKER_ENTRY_H
 
+#include "broker/key_versions.h"
 #include "broker/policy_cache.h"
 #include "broker/row.h"
 #include "broker/transfer_policy.h"
@@ -13,8 +14,9 @@
 struct key_entry {
     struct row row; /* link: the policy's id */
     json_t *content;
-    struct key_spec spec;
-    struct span label, external; /* borrow from content */
+    struct key_versions versions;
+    struct key_spec spec;     /* of the version that is released, else of the newest */
+    struct span label, whose; /* borrow from content; whose: of a removal, the key's id */
 };
 void key_entry_done(struct key_entry *k);
 static inline void key_entry_donep(struct key_entry *k)
@@ -25,7 +27,11 @@ static inline void key_entry_donep(struct key_entry *k)
 fallible key_entry_of(struct row *row, struct key_entry *out);
 fallible key_entry_read(struct store *s, const struct secret *integrity, struct span tenant,
                         struct span id, struct key_entry *out);
-struct key_ref key_entry_ref(const struct key_entry *k);
+/* Algorithm and size, as a record states them. */
+fallible key_entry_spec(const json_t *content, struct key_spec *out);
+struct key_ref key_entry_ref(const struct key_entry *k, const struct key_version *v);
+/* `k`'s row with its versions as they are now, one row version on. */
+fallible key_entry_changed(const struct key_entry *k, struct row *out);
 /* The JSON of GET /kbs/v1/keys/{id}, without the link that only the front end knows. */
 json_t *key_entry_json(const struct key_entry *k);
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Keys: create, import, register, list, show. */
 #include "base/clock.h"
-#include "broker/admit.h"
 #include "broker/audit.h"
+#include "broker/admit.h"
 #include "broker/key_request.h"
 #include "broker/record.h"
 #include "crypto/random.h"
@@ -228,11 +228,8 @@ struct err broker_key_show(struct broker *b, const struct broker_request *q, str
     struct key_entry key owned(key_entry_done) = { 0 };
     bool good;
 
-    TRY(admit(b, q, "keys:retrieve", &who, o, &good));
-    if (!good)
-        return OK;
-    TRY(key_named(b, q, &who, &key, o));
-    return o->code == CODE_OK ? outcome_answer(o, key_entry_json(&key)) : OK;
+    TRY(key_admit(b, q, "keys:retrieve", &who, &key, o, &good));
+    return good ? outcome_answer(o, key_entry_json(&key)) : OK;
 }
 
 struct listing {

@@ -5,9 +5,8 @@
  * is released. Then the key manager removes the secret and the row goes. Where the manager does not
  * answer, the second step is taken later.
  */
-#include "broker/admit.h"
 #include "broker/audit.h"
-#include "broker/entry.h"
+#include "broker/admit.h"
 #include "broker/record.h"
 #include "broker/release_count.h"
 
@@ -43,9 +42,10 @@ static struct err forget(struct transaction *t, void *context)
 
 static fallible remove_secret(struct broker *b, struct key_entry *key)
 {
-    struct key_ref ref = key_entry_ref(key);
-
-    TRY(key_service_destroy(b->manager, &ref));
+    for (size_t i = 0; i < key->versions.count; i++) {
+        struct key_ref ref = key_entry_ref(key, &key->versions.at[i]);
+        TRY(key_service_destroy(b->manager, &ref));
+    }
     return commit_run(b->committer, forget, &key->row);
 }
 
@@ -56,11 +56,8 @@ struct err broker_key_delete(struct broker *b, const struct broker_request *q, s
     json_t *record owned(json_free) = NULL;
     bool good;
 
-    TRY(admit(b, q, "keys:delete", &who, o, &good));
+    TRY(key_admit(b, q, "keys:delete", &who, &key, o, &good));
     if (!good)
-        return OK;
-    TRY(key_named(b, q, &who, &key, o));
-    if (o->code != CODE_OK)
         return OK;
     TRY(record_new(q, who.tenant, "key_delete", CODE_OK, NULL, &record));
     record_client(record, &who);

@@ -69,14 +69,21 @@ static bool looks_sealed(struct span text)
     return dots == 4;
 }
 
+fallible key_string_check(struct span key_string, struct span external, bool *sealed)
+{
+    if (key_string.len > KEY_STRING_MAX || external.len > TEXT_MAX)
+        return FAIL(LIMIT, "key_string or kmip_key_id is too long");
+    *sealed = looks_sealed(key_string);
+    return OK;
+}
+
 static fallible read_mode(const json_t *information, struct key_request *r)
 {
     TRY(json_opt_str(information, "key_string", "key_string is a text", &r->key_string));
     TRY(json_opt_str(information, "kmip_key_id", "kmip_key_id is a text", &r->kmip_key_id));
     if (r->key_string.len && r->kmip_key_id.len)
         return FAIL(INPUT, "either key_string or kmip_key_id, not both");
-    if (r->key_string.len > KEY_STRING_MAX || r->kmip_key_id.len > TEXT_MAX)
-        return FAIL(LIMIT, "key_string or kmip_key_id is too long");
+    TRY(key_string_check(r->key_string, r->kmip_key_id, &r->sealed));
     if (r->key_string.len)
         r->mode = KEY_MODE_IMPORT;
     else if (r->kmip_key_id.len)
@@ -84,7 +91,6 @@ static fallible read_mode(const json_t *information, struct key_request *r)
     else if (json_object_get(information, "key_string") ||
              json_object_get(information, "kmip_key_id"))
         return FAIL(INPUT, "key_string or kmip_key_id is empty");
-    r->sealed = looks_sealed(r->key_string);
     if (r->mode == KEY_MODE_CREATE && !r->spec.bits)
         return FAIL(INPUT, "key_length, or curve_type for EC, must be provided");
     return OK;

@@ -21,6 +21,10 @@ static const struct {
     [OPERATION_KEY_LIST] = { "list keys", broker_key_list, "key_list" },
     [OPERATION_KEY_SHOW] = { "show key", broker_key_show, "key_show" },
     [OPERATION_KEY_DELETE] = { "delete key", broker_key_delete, "key_delete" },
+    [OPERATION_KEY_ROTATE] = { "rotate key", broker_key_rotate, "key_rotate" },
+    [OPERATION_KEY_DISABLE] = { "disable key", broker_key_disable, "key_disable" },
+    [OPERATION_KEY_ENABLE] = { "enable key", broker_key_enable, "key_enable" },
+    [OPERATION_KEY_DESCRIBE] = { "describe key", broker_key_describe, "key_describe" },
     [OPERATION_POLICY_CREATE] = { "create policy", broker_policy_create, "policy_create" },
     [OPERATION_POLICY_LIST] = { "list policies", broker_policy_list, "policy_list" },
     [OPERATION_POLICY_SHOW] = { "show policy", broker_policy_show, "policy_show" },
@@ -73,6 +77,8 @@ void operation_run(struct broker *b, uint16_t operation, const struct broker_req
     if (failed(e)) {
         *failure = e;
         outcome_of_failure(o, e);
+        if (keystore_is_sealed(e))
+            (void)outcome_refuse(o, CODE_SEALED, e.what).kind;
     }
     if (o->code == CODE_OK || !operations[operation].action)
         return;

@@ -42,11 +42,14 @@ enum code {
     CODE_POLICY_NAME_TAKEN,
     CODE_SECOND_APPROVER_REQUIRED,
     CODE_WRAPPED_IMPORT_REQUIRED,
+    CODE_KEY_DISABLED,
+    CODE_KEY_VERSION_NOT_FOUND,
     CODE_KEY_REFUSED, /* by the key manager: not a key, another algorithm, absent there */
     CODE_RECORD_TAMPERED,
     CODE_CHANGED_MEANWHILE,
     CODE_TOO_LARGE,
     CODE_KEY_MANAGER_UNAVAILABLE,
+    CODE_SEALED, /* the key manager, until an operator unseals it */
     CODE_ATTESTATION_SERVICE_UNAVAILABLE,
     CODE_INTERNAL_ERROR,
     CODE_COUNT

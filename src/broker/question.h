@@ -36,6 +36,10 @@ enum operation {
     OPERATION_DENY_REMOVE,
     OPERATION_RELEASE_WITHOUT_POLICY, /* the same request: the attestation service lacks a policy
                                          that the key's names */
+    OPERATION_KEY_ROTATE,
+    OPERATION_KEY_DISABLE,
+    OPERATION_KEY_ENABLE,
+    OPERATION_KEY_DESCRIBE,
     OPERATION_COUNT
 };
 

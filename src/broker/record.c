@@ -144,7 +144,9 @@ void record_attestation(json_t *record, const struct attestation *a)
 void record_key(json_t *record, const struct key_entry *k)
 {
     json_set_str(record, "key_id", k->row.id);
-    json_set_int(record, "key_version", (int64_t)k->row.version);
+    const struct key_version *current = key_versions_current(&k->versions);
+    json_set_int(record, "key_version",
+                 (int64_t)(current ? current : key_versions_newest(&k->versions))->number);
     json_set_str(record, "policy_id", k->row.link);
 }
 

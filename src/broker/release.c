@@ -17,7 +17,7 @@ json_t *release_header(const struct release *r)
     json_set_str(h, "typ", "warder-key+jwe");
     json_set_str(h, "cty", key_content_type(&r->key.spec));
     json_set_str(h, "key_id", r->key.row.id);
-    json_set_int(h, "key_version", (int64_t)r->key.row.version);
+    json_set_int(h, "key_version", (int64_t)key_versions_current(&r->key.versions)->number);
     key_spec_describe(&r->key.spec, h);
     json_set_span(h, "label", r->key.label);
     json_set_str(h, "policy_digest", p->digest);
@@ -191,7 +191,7 @@ static fallible answer(struct release *r, struct span jwe)
     TRY(jws_sign(r->b->secrets.release, header, jwe, &jws));
     body = json_object();
     json_set_str(body, "key_id", r->key.row.id);
-    json_set_int(body, "version", (int64_t)r->key.row.version);
+    json_set_int(body, "version", (int64_t)key_versions_current(&r->key.versions)->number);
     json_set_span(body, "answer", buf_span(&jws));
     if (r->attested && r->fresh) { /* one that was brought along the client has */
         json_set_span(body, "attestation_token", r->q->attestation);
@@ -223,7 +223,7 @@ static fallible check_wrapping(struct release *r, struct span jwe)
 static fallible wrap(struct release *r, struct buf *jwe)
 {
     json_t *header owned(json_free) = release_header(r);
-    struct key_ref ref = key_entry_ref(&r->key);
+    struct key_ref ref = key_entry_ref(&r->key, key_versions_current(&r->key.versions));
     struct err e =
         key_service_wrap_to(r->b->manager, &ref, &r->key.spec, r->encryption, header, jwe);
 

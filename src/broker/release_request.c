@@ -179,6 +179,8 @@ fallible release_look_up(struct release *r)
     if (failed(e))
         return look_up_failure(r, e, CODE_KEY_NOT_FOUND, "no such key");
     r->has_key = true;
+    if (!key_versions_current(&r->key.versions))
+        return refuse(r, CODE_KEY_DISABLED, "the key is disabled");
     e = policy_entry_read(s.store, integrity, r->b->policies, span_str(r->challenge.tenant),
                           span_str(r->key.row.link), &r->policy);
     if (failed(e))

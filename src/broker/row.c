@@ -40,6 +40,9 @@ const struct migration broker_schema[] = {
       "link TEXT NOT NULL, content TEXT NOT NULL, mac BLOB NOT NULL, expires_at INTEGER NOT NULL "
       "DEFAULT 0, PRIMARY KEY (tenant, id));"
       "CREATE INDEX leases_end ON leases (expires_at);" },
+    { 5, /* When to look at a key's versions again; what happens then its own record says. */
+      "CREATE TABLE version_dates (due_at INTEGER NOT NULL, tenant TEXT NOT NULL, id TEXT NOT NULL,"
+      " PRIMARY KEY (due_at, tenant, id));" },
 };
 const size_t broker_schema_count = sizeof broker_schema / sizeof broker_schema[0];
 

@@ -141,6 +141,8 @@ static fallible read_answer(const struct ipc_message *m, struct reader *r, char 
     TRY(reader_end(&in, "key manager's answer"));
     if (reason)
         snprintf(reason, KEY_REASON_SIZE, "%.*s", (int)text.len, (const char *)text.at);
+    if (kind == FAIL_UPSTREAM && span_equal_str(text, KEYSTORE_SEALED))
+        return FAIL(UPSTREAM, KEYSTORE_SEALED);
     return fail_of(kind);
 }
 

@@ -5,6 +5,10 @@
  * broker keeps metadata and policy, a key manager keeps the secret. All functions may be called by
  * several threads at once.
  *
+ * Each version of a key is kept under a reference of its own. So rotating is create, import or a
+ * new external reference under the next version, and the old version stays until it is destroyed.
+ * Disabling is not the manager's: the broker's authenticated record says it, for all of them alike.
+ *
  * FAIL_UPSTREAM: the manager is down or sealed, ask again later. FAIL_ABSENT: it does not hold this
  * key.
  */
@@ -14,6 +18,14 @@
 #include "keys/key_spec.h"
 
 #define KEY_REFERENCE_MAX 512
+
+/* The words of a failure that only an operator ends; they pass from process to process. */
+#define KEYSTORE_SEALED "the key manager is sealed: an operator unseals it (warder keyd unseal)"
+
+static inline bool keystore_is_sealed(struct err e)
+{
+    return e.kind == FAIL_UPSTREAM && e.what && !strcmp(e.what, KEYSTORE_SEALED);
+}
 
 struct key_ref {
     struct span tenant, id;

@@ -304,6 +304,7 @@ def key(kbs):
 def refused(r, status, code):
     assert (r.status, r.code_word) == (status, code), r.text
     assert r.getheader("Content-Type") == "application/problem+json"
+    assert status != 503 or r.getheader("Retry-After")
     assert "answer" not in r.json
 
 

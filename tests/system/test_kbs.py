@@ -135,6 +135,8 @@ def test_list_filters(kbs):
 
 ADMIN_ROUTES = [("POST", "/kbs/v1/keys", "keys:create"), ("GET", "/kbs/v1/keys", "keys:search"),
                 ("GET", f"/kbs/v1/keys/{NOWHERE}", "keys:retrieve"), ("DELETE", f"/kbs/v1/keys/{NOWHERE}", "keys:delete"),
+                ("POST", f"/kbs/v1/keys/{NOWHERE}/rotate", "keys:rotate"), ("GET", f"/kbs/v1/keys/{NOWHERE}/versions", "keys:retrieve"),
+                ("POST", f"/kbs/v1/keys/{NOWHERE}/disable", "keys:disable"), ("POST", f"/kbs/v1/keys/{NOWHERE}/enable", "keys:enable"),
                 ("POST", "/kbs/v1/key-transfer-policies", "key_transfer_policies:create"),
                 ("GET", "/kbs/v1/key-transfer-policies", "key_transfer_policies:search"),
                 ("GET", f"/kbs/v1/key-transfer-policies/{NOWHERE}", "key_transfer_policies:retrieve"),
