@@ -20,6 +20,7 @@ struct turns_client {
     void *own; /* of the program's */
     float *ms[SIDES];
     size_t count[SIDES];
+    double done[SIDES]; /* within the turns; of a question that ran over the end, the part before */
     pthread_t thread;
 };
 
@@ -31,7 +32,7 @@ struct turns {
     pthread_barrier_t barrier;
     enum side side;   /* between two barriers: whose turn it is */
     int64_t until_us; /* and how long; 0: the end */
-    double elapsed_s[SIDES];
+    double turns_s[SIDES];
     struct turns_client all[CLIENTS_MAX];
 };
 
