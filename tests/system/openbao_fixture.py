@@ -31,7 +31,8 @@ def free_port():
 
 
 class OpenBao:
-    def __init__(self, folder, tls=False, client_ca=None, client=None):
+    def __init__(self, folder, tls=False, client_ca=None, client=None, seal=""):
+        """`seal`: a block of the configuration; such a server unseals itself."""
         self.dir = pathlib.Path(folder)
         (self.dir / "data").mkdir(parents=True)
         self.port, cluster = free_port(), free_port()
@@ -50,11 +51,12 @@ class OpenBao:
         self.config.write_text(
             f'storage "raft" {{\n  path = "{self.dir}/data"\n  node_id = "node1"\n  performance_multiplier = 1\n}}\n'
             f'listener "tcp" {{\n  address = "127.0.0.1:{self.port}"\n{listener}\n}}\n'
-            f'api_addr = "{self.url}"\ncluster_addr = "https://127.0.0.1:{cluster}"\nui = true\n')
+            f'api_addr = "{self.url}"\ncluster_addr = "https://127.0.0.1:{cluster}"\nui = true\n{seal}')
         self.process, self.root, self.keys = None, None, []
         self.start()
-        answer = self.call("PUT", "sys/init", {"secret_shares": 5, "secret_threshold": 3})[1]
-        self.keys, self.root = answer["keys"], answer["root_token"]
+        kind = "recovery" if seal else "secret"
+        answer = self.call("PUT", "sys/init", {f"{kind}_shares": 5, f"{kind}_threshold": 3})[1]
+        self.keys, self.root = [] if seal else answer["keys"], answer["root_token"]
         self.unseal()
         assert self.call("POST", "sys/mounts/keybroker", {"type": "kv"})[0] == 204
         assert self.call("POST", "sys/mounts/keybroker2", {"type": "kv", "options": {"version": "2"}})[0] == 204
@@ -62,9 +64,12 @@ class OpenBao:
         self.token_file.touch(0o600)
         self.token_file.write_text(self.root + "\n")
 
-    def start(self):
+    def launch(self):
         self.process = subprocess.Popen([find_bao(), "server", f"-config={self.config}"], stdout=subprocess.DEVNULL,
                                         stderr=subprocess.DEVNULL)
+
+    def start(self):
+        self.launch()
         until = time.monotonic() + 30
         while time.monotonic() < until:
             try:
@@ -74,6 +79,13 @@ class OpenBao:
                 assert self.process.poll() is None
                 time.sleep(0.05)
         raise AssertionError("OpenBao does not answer")
+
+    def health(self):
+        """200: active and unsealed; 0: nothing answers."""
+        try:
+            return self.call("GET", "sys/health")[0]
+        except OSError:
+            return 0
 
     def unseal(self):
         for key in self.keys[:3]:
@@ -146,3 +158,98 @@ class OpenBao:
         extra = "".join(f"{k} = {v}\n" for k, v in more.items())
         return (f"[keys]\nmanager = vault\n[vault]\nurl = {self.url}\n"
                 f"token_file = {self.token_file}\nmount = {mount}\n{extra}")
+
+
+class Node:
+    """One of a cluster: it joins and unseals by itself."""
+
+    def __init__(self, cluster, number):
+        self.cluster, self.dir = cluster, cluster.dir / f"node{number}"
+        (self.dir / "data").mkdir(parents=True)
+        self.name, self.port, self.cluster_port, self.process = f"node{number}", free_port(), free_port(), None
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def start(self):
+        joins = "".join(f'  retry_join {{\n    leader_api_addr = "{n.url}"\n  }}\n' for n in self.cluster.nodes if n is not self)
+        config = self.dir / "vault.conf"
+        config.write_text(
+            f'storage "raft" {{\n  path = "{self.dir}/data"\n  node_id = "{self.name}"\n  performance_multiplier = 1\n{joins}}}\n'
+            f'seal "static" {{\n  current_key_id = "k1"\n  current_key = "{self.cluster.seal_key}"\n}}\n'
+            f'listener "tcp" {{\n  address = "127.0.0.1:{self.port}"\n  cluster_address = "127.0.0.1:{self.cluster_port}"\n'
+            f'  tls_disable = "true"\n}}\n'
+            f'api_addr = "{self.url}"\ncluster_addr = "https://127.0.0.1:{self.cluster_port}"\n')
+        self.process = subprocess.Popen([find_bao(), "server", f"-config={config}"], stdout=subprocess.DEVNULL,
+                                        stderr=subprocess.DEVNULL)
+
+    def status(self):
+        try:
+            return self.cluster.call(self, "GET", "sys/health")[0]
+        except OSError:
+            return 0
+
+    def kill(self):
+        if self.process and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+
+class Cluster:
+    """Three nodes with raft, on loopback, unsealed by a static key."""
+
+    def __init__(self, folder):
+        self.dir, self.seal_key, self.root = pathlib.Path(folder), os.urandom(32).hex(), None
+        self.nodes = [Node(self, i) for i in (1, 2, 3)]
+        for i, node in enumerate(self.nodes):
+            node.start()
+            if i == 0:
+                self.wait(lambda: self.nodes[0].status() == 501)
+                self.root = self.call(node, "PUT", "sys/init", {"recovery_shares": 1, "recovery_threshold": 1})[1]["root_token"]
+                self.wait(lambda: self.nodes[0].status() == 200)
+                # Else a node is a voter only after ten seconds.
+                assert self.call(node, "POST", "sys/storage/raft/autopilot/configuration", {"server_stabilization_time": "1s"})[0] == 204
+        self.wait(lambda: self.voters() == 3)
+        assert self.call(self.leader(), "POST", "sys/mounts/keybroker", {"type": "kv"})[0] == 204
+        self.token_file = self.dir / "token"
+        self.token_file.touch(0o600)
+        self.token_file.write_text(self.root + "\n")
+
+    def call(self, node, method, path, body=None):
+        request = urllib.request.Request(f"{node.url}/v1/{path}", method=method,
+                                         data=json.dumps(body).encode() if body is not None else None)
+        if self.root:
+            request.add_header("X-Vault-Token", self.root)
+        try:
+            with urllib.request.urlopen(request, timeout=5) as r:
+                text, status = r.read(), r.status
+        except urllib.error.HTTPError as e:
+            text, status = e.read(), e.code
+        return status, json.loads(text) if text else None
+
+    def wait(self, condition, seconds=90):
+        until = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < until, [n.status() for n in self.nodes]
+            time.sleep(0.1)
+
+    def leader(self):
+        return next((n for n in self.nodes if n.status() == 200), None)
+
+    def voters(self):
+        """Nodes that are up and vote."""
+        leader = self.leader()
+        try:
+            status, answer = self.call(leader, "GET", "sys/storage/raft/configuration") if leader else (0, None)
+        except OSError:
+            return 0
+        servers = answer["data"]["config"]["servers"] if status == 200 else []
+        voting = {s["node_id"] for s in servers if s["voter"]}
+        return sum(1 for n in self.nodes if n.name in voting and n.status() in (200, 429))
+
+    def settings(self, **more):
+        extra = "".join(f"{k} = {v}\n" for k, v in {"allow_plain_http": "yes", **more}.items())
+        return (f"[keys]\nmanager = vault\n[vault]\nurl = {' '.join(n.url for n in self.nodes)}\n"
+                f"token_file = {self.token_file}\n{extra}")
+
+    def stop(self):
+        for node in self.nodes:
+            node.kill()
