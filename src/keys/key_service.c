@@ -143,6 +143,8 @@ static fallible read_answer(const struct ipc_message *m, struct reader *r, char 
         snprintf(reason, KEY_REASON_SIZE, "%.*s", (int)text.len, (const char *)text.at);
     if (kind == FAIL_UPSTREAM && span_equal_str(text, KEYSTORE_SEALED))
         return FAIL(UPSTREAM, KEYSTORE_SEALED);
+    if (kind == FAIL_UPSTREAM && span_equal_str(text, KEYSTORE_VAULT_SEALED))
+        return FAIL(UPSTREAM, KEYSTORE_VAULT_SEALED);
     return fail_of(kind);
 }
 

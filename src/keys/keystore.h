@@ -19,12 +19,14 @@
 
 #define KEY_REFERENCE_MAX 512
 
-/* The words of a failure that only an operator ends; they pass from process to process. */
+/* The words of failures that only an operator ends; they pass from process to process. */
 #define KEYSTORE_SEALED "the key manager is sealed: an operator unseals it (warder keyd unseal)"
+#define KEYSTORE_VAULT_SEALED "Vault is sealed: unseal it"
 
 static inline bool keystore_is_sealed(struct err e)
 {
-    return e.kind == FAIL_UPSTREAM && e.what && !strcmp(e.what, KEYSTORE_SEALED);
+    return e.kind == FAIL_UPSTREAM && e.what &&
+           (!strcmp(e.what, KEYSTORE_SEALED) || !strcmp(e.what, KEYSTORE_VAULT_SEALED));
 }
 
 struct key_ref {

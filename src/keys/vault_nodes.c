@@ -126,7 +126,7 @@ static void judge(struct vault_nodes *n, const unsigned found[], struct err sile
     } else if (found[STANDBY]) {
         n->trouble = FAIL(UPSTREAM, "Vault has no active node at this address");
     } else if (found[SEALED]) {
-        n->trouble = FAIL(UPSTREAM, "Vault is sealed: unseal it");
+        n->trouble = FAIL(UPSTREAM, KEYSTORE_VAULT_SEALED);
     } else if (found[NEW]) {
         n->trouble = FAIL(UPSTREAM, "Vault is not initialized");
     } else if (found[SILENT]) {

@@ -12,7 +12,7 @@ API = pathlib.Path(__file__).resolve().parents[2] / "docs/api"
 # Answers of the server itself, which the files name once for all routes.
 GENERAL = {400: "malformed_request", 401: "token_missing", 404: "not_found", 405: "method_not_allowed", 413: "body_too_large", 415: "unsupported_media_type",
            417: "expectation", 431: "header_too_large", 500: "internal_error", 501: "transfer_encoding", 503: "overloaded", 505: "http_version"}
-CODE = re.compile(r"\b[a-z]+(?:_[a-z]+)+\b")
+CODE = re.compile(r"\b[a-z]+(?:_[a-z]+)+\b|(?<=`)[a-z]+(?=`)")
 
 
 @functools.cache
