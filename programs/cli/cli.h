@@ -41,6 +41,7 @@ int cli_deny(int argc, char **argv);
 int cli_dev(int argc, char **argv);
 int cli_key(int argc, char **argv);
 int cli_policy(int argc, char **argv);
+int cli_secret(int argc, char **argv);
 int cli_status(int argc, char **argv);
 int cli_user(int argc, char **argv);
 int cli_role(int argc, char **argv);

@@ -4,6 +4,7 @@
 #include "base/harden.h"
 #include "cli/cli.h"
 #include "cli/enroll.h"
+#include "cli/key.h"
 #include "cli/key_file.h"
 #include "crypto/jose.h"
 
@@ -13,19 +14,9 @@
     { "algorithm", 0, OPTION_TEXT, "RSA|EC|AES", "kind of key", &(w).algorithm },                  \
         { "length", 0, OPTION_NUMBER, "BITS", "RSA 2048, 3072, 4096; AES 128, 256", &(w).length }, \
         { "curve", 0, OPTION_TEXT, "NAME", "EC: secp256r1, secp384r1, secp521r1", &(w).curve },    \
-        { "policy",                                                                                \
-          0,                                                                                       \
-          OPTION_TEXT,                                                                             \
-          "ID",                                                                                    \
-          "transfer policy (default: the tenant's, which requires attestation)",                   \
-          &(w).policy },                                                                           \
-        { "label",   0, OPTION_TEXT, "TEXT", "label, the object's name in the PKCS#11 module",     \
-          &(w).label },                                                                            \
-    {                                                                                              \
-        "usage", 0, OPTION_TEXT, "TEXT", "free text", &(w).usage                                   \
-    }
+        KEY_NAME_OPTIONS(w)
 
-static json_t *body_of(const struct key_wish *w, json_t *information)
+json_t *key_body(const struct key_wish *w, json_t *information)
 {
     json_t *body = json_object();
 
@@ -40,23 +31,28 @@ static json_t *body_of(const struct key_wish *w, json_t *information)
     return body;
 }
 
-static int post_key(const struct session_options *options, const json_t *body)
+int key_post(struct session *s, const json_t *body, const char *what)
 {
-    struct session s owned(session_close) = { 0 };
     json_t *answer owned(json_free) = NULL;
-    int rc = session_open(options, &s);
+    int rc = session_call(s, SERVICE_KBS, "POST", "/kbs/v1/keys", body, &answer);
 
-    if (!rc)
-        rc = session_call(&s, SERVICE_KBS, "POST", "/kbs/v1/keys", body, &answer);
     if (rc)
         return rc;
     const char *id =
         json_string_value(json_object_get(json_object_get(answer, "key_information"), "id"));
-    if (s.json)
+    if (s->json)
         print_json(answer);
     else
-        printf("Created Key: %s\n", id ? id : "?");
+        printf("%s: %s\n", what, id ? id : "?");
     return EXIT_OK;
+}
+
+static int post_key(const struct session_options *options, const json_t *body)
+{
+    struct session s owned(session_close) = { 0 };
+    int rc = session_open(options, &s);
+
+    return rc ? rc : key_post(&s, body, "Created Key");
 }
 
 static int usage_error(const char *text)
@@ -80,7 +76,7 @@ static int key_create(int argc, char **argv)
         return rc;
     if (!w.algorithm)
         return usage_error("--algorithm is needed: RSA, EC or AES");
-    json_t *body owned(json_free) = body_of(&w, json_object());
+    json_t *body owned(json_free) = key_body(&w, json_object());
     return post_key(&options, body);
 }
 
@@ -107,7 +103,7 @@ static int key_register(int argc, char **argv)
         return usage_error("--existing and --algorithm are needed");
     json_t *information = json_object();
     json_set_str(information, "kmip_key_id", existing);
-    json_t *body owned(json_free) = body_of(&w, information);
+    json_t *body owned(json_free) = key_body(&w, information);
     return post_key(&options, body);
 }
 
@@ -151,7 +147,7 @@ static int import_file(const char *path, struct key_wish *w, const struct sessio
     }
     json_t *information = json_object();
     json_set_span(information, "key_string", buf_span(&jwe));
-    json_t *body owned(json_free) = body_of(w, information);
+    json_t *body owned(json_free) = key_body(w, information);
     return post_key(options, body);
 }
 

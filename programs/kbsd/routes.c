@@ -3,6 +3,8 @@
 #include "http/problem.h"
 #include "kbsd/kbs.h"
 
+#define KEY_BODY_MAX (SEALED_SECRET_MAX + (4U << 10)) /* an opaque secret, sealed */
+
 struct broker_request kbs_question(const struct http_exchange *x)
 {
     return (struct broker_request){ .request_id = span_str(http_request_id(x)),
@@ -182,12 +184,12 @@ const struct http_route kbs_routes[] = {
     { "GET", "/kbs/v1/version", ROUTE_OPEN, version },
     { "GET", "/kbs/v1/release-keys", ROUTE_OPEN, release_keys },
     { "GET", "/kbs/v1/import-key", ROUTE_OPEN, import_key },
-    { "POST", "/kbs/v1/keys", ROUTE_BEARER, kbs_key_create },
+    { "POST", "/kbs/v1/keys", ROUTE_BEARER, kbs_key_create, KEY_BODY_MAX },
     { "GET", "/kbs/v1/keys", ROUTE_BEARER, kbs_key_list },
     { "GET", "/kbs/v1/keys/{id}", ROUTE_BEARER, kbs_key_show },
     { "DELETE", "/kbs/v1/keys/{id}", ROUTE_BEARER, kbs_key_delete },
     { "GET", "/kbs/v1/keys/{id}/versions", ROUTE_BEARER, kbs_key_describe },
-    { "POST", "/kbs/v1/keys/{id}/rotate", ROUTE_BEARER, kbs_key_rotate },
+    { "POST", "/kbs/v1/keys/{id}/rotate", ROUTE_BEARER, kbs_key_rotate, KEY_BODY_MAX },
     { "POST", "/kbs/v1/keys/{id}/disable", ROUTE_BEARER, kbs_key_disable },
     { "POST", "/kbs/v1/keys/{id}/enable", ROUTE_BEARER, kbs_key_enable },
     { "POST", "/kbs/v1/keys/{id}/transfer", ROUTE_PROOF, kbs_transfer },

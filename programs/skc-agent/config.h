@@ -11,6 +11,7 @@
 #include "client/attester/attester.h"
 #include "client/skc_conf.h"
 
+#define CONFIG_DEFAULT "/etc/warder/skc-agent.conf"
 #define ALLOWED_MAX 32
 
 /* Numbers of users or groups. */

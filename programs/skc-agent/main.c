@@ -15,11 +15,10 @@
 #include "base/log.h"
 #include "config.h"
 #include "crypto/crypto.h"
+#include "fetch_secret.h"
+#include "kbs_link.h"
 #include "keyring.h"
 #include "serve.h"
-
-#define DEFAULT_CONFIG "/etc/warder/skc-agent.conf"
-#define JWKS_MAX (64U << 10)
 
 #define TPM_DEVICE "/dev/tpmrm0"
 #define TPM_LOGS "/sys/kernel/security" /* event log and IMA list */
@@ -27,9 +26,7 @@
 struct agent {
     struct config config;
     const char *config_path;
-    struct http_client *http;
-    struct jwks *release_keys;
-    struct fetcher *fetcher;
+    struct kbs_link kbs;
     struct keyring *ring;
     struct server *server;
     int listener, signals, ready; /* ready: pipe to whoever waits behind --background, or -1 */
@@ -50,26 +47,6 @@ static fallible load_keys_file(const struct config *c, struct keys_file *out)
         log_warn("the keys file holds PINs and others can read it: chmod 600", "file",
                  c->keys_file);
     return e;
-}
-
-static fallible open_kbs(struct agent *a)
-{
-    struct buf text owned(buf_done) = buf_of(JWKS_MAX);
-    const struct http_client_config http = { .ca_file = a->config.ca_file };
-
-    TRY(file_read(a->config.release_keys, &text));
-    TRY(jwks_parse(buf_span(&text), &a->release_keys));
-    TRY(http_client_new(&http, &a->http));
-    const struct fetch_config fetch = {
-        .http = a->http,
-        .url = a->config.url,
-        .connect_to = a->config.connect_to,
-        .bearer = a->config.bearer,
-        .tenant = a->config.tenant,
-        .release_keys = a->release_keys,
-        .attester = a->config.platform,
-    };
-    return fetcher_new(&fetch, &a->fetcher);
 }
 
 /* Blocked in every thread; read from a descriptor by the main one. */
@@ -152,12 +129,12 @@ static fallible agent_start(struct agent *a)
 
     TRY(take_signals(&a->signals));
     TRY(load_keys_file(&a->config, &keys));
-    TRY(open_kbs(a));
+    TRY(kbs_link_open(&a->config, &a->kbs));
     TRY(serve_listen(a->config.socket, &a->listener, &a->made_socket));
     TRY(write_pid(&a->config));
     a->wrote_pid = a->config.pid_file != NULL;
     TRY(enter_sandbox(a));
-    TRY(keyring_new(a->fetcher, &keys, &a->ring));
+    TRY(keyring_new(a->kbs.fetcher, &keys, &a->ring));
     TRY(server_new(a->listener, &a->config, a->ring, &a->server));
     if (a->config.prefetch)
         keyring_prefetch(a->ring);
@@ -216,9 +193,7 @@ static void agent_stop(struct agent *a)
         unlink(a->config.socket);
     server_free(a->server);
     keyring_free(a->ring);
-    fetcher_free(a->fetcher);
-    http_client_free(a->http);
-    jwks_free(a->release_keys);
+    kbs_link_close(&a->kbs);
     if (a->wrote_pid)
         unlink(a->config.pid_file);
     config_done(&a->config);
@@ -268,13 +243,13 @@ static const struct command_help help = {
     .summary =
         "Attests this platform, receives keys from the key broker and uses them for local clients.",
     .details = "SIGHUP reads the keys file again and fetches every key anew; SIGTERM ends it, "
-               "wiping all keys.",
+               "wiping all keys.\n'skc-agent fetch' delivers an opaque secret: see its --help.",
 };
 
 static fallible read_config(struct agent *a, bool show, char **message)
 {
     const char *path = a->config_path                         ? a->config_path
-                       : file_exists(DEFAULT_CONFIG) || !show ? DEFAULT_CONFIG
+                       : file_exists(CONFIG_DEFAULT) || !show ? CONFIG_DEFAULT
                                                               : NULL;
 
     TRY(config_read(path, &a->config, message));
@@ -288,7 +263,7 @@ int main(int argc, char **argv)
     char *message owned(free) = NULL;
     int rest = 0;
     const struct option_row rows[] = {
-        { "config", 'c', OPTION_TEXT, "FILE", "configuration file (default " DEFAULT_CONFIG ")",
+        { "config", 'c', OPTION_TEXT, "FILE", "configuration file (default " CONFIG_DEFAULT ")",
           &a.config_path },
         { "show-config", 0, OPTION_FLAG, NULL, "print the settings in force and end", &show },
         { "check-config", 0, OPTION_FLAG, NULL, "check the configuration and end", &check },
@@ -296,6 +271,8 @@ int main(int argc, char **argv)
         { 0 },
     };
 
+    if (argc > 1 && !strcmp(argv[1], "fetch"))
+        return fetch_secret(argc - 1, argv + 1);
     a.ready = go_to_background(argc, argv);
     struct err e = crypto_start(CRYPTO_MEMORY_LOCKED);
     log_start("skc-agent", LOG_INFO);

@@ -42,9 +42,14 @@
 #define TPM_PUBLIC_MAX 2048
 #define TPM_SIGNATURE_MAX 1024
 
+/* Opaque secrets: bytes, and their JWE */
+#define OPAQUE_SECRET_MAX (1U << 20)
+#define SEALED_SECRET_MAX (OPAQUE_SECRET_MAX / 3 * 4 + (24U << 10))
+
 /* Certificates, CRLs, keys and signed texts (src/crypto) */
 #define CRL_DER_MAX (1U << 20)
-#define JOSE_TEXT_MAX (256U << 10)
+#define JOSE_TEXT_MAX (SEALED_SECRET_MAX / 3 * 4 + (24U << 10)) /* a JWS around a JWE */
+#define JWT_TEXT_MAX (256U << 10)
 #define JOSE_PARTS_MAX 5
 #define JOSE_HEADER_MAX (16U << 10)
 #define RSA_BITS_MAX 4096 /* of anything from outside (lesson L16) */

@@ -23,12 +23,20 @@ fallible key_entry_spec(const json_t *content, struct key_spec *out)
 
     TRY(json_get_str(content, "algorithm", "stored algorithm", &text));
     TRY(key_algorithm_parse(text, &spec.algorithm));
-    if (spec.algorithm == KEY_ALGORITHM_EC) {
+    switch (spec.algorithm) {
+    case KEY_ALGORITHM_EC:
         TRY(json_get_str(content, "curve_type", "stored curve", &text));
         TRY(key_curve_parse(text, &spec.bits));
-    } else {
+        break;
+    case KEY_ALGORITHM_OPAQUE:
+        TRY(json_get_u64(content, "size", OPAQUE_SECRET_MAX, "stored size", &bits));
+        spec.bits = (unsigned)bits * 8;
+        break;
+    case KEY_ALGORITHM_RSA:
+    case KEY_ALGORITHM_AES:
         TRY(json_get_u64(content, "key_length", 65535, "stored length", &bits));
         spec.bits = (unsigned)bits;
+        break;
     }
     TRY(key_spec_check(&spec));
     *out = spec;

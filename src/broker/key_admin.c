@@ -210,10 +210,12 @@ struct err broker_key_create(struct broker *b, const struct broker_request *q, s
     TRY(authorise(&m, &good));
     if (!good)
         return OK;
-    if (m.request.mode == KEY_MODE_IMPORT && !m.request.sealed && b->require_wrapped_import)
+    bool must_be_sealed =
+        b->require_wrapped_import || m.request.spec.algorithm == KEY_ALGORITHM_OPAQUE;
+    if (m.request.mode == KEY_MODE_IMPORT && !m.request.sealed && must_be_sealed)
         return outcome_refuse(o, CODE_WRAPPED_IMPORT_REQUIRED,
                               "key_string must be a JWE to the key of GET /kbs/v1/import-key: "
-                              "'warder key import' makes it");
+                              "'warder key import' and 'warder secret put' make it");
     TRY(policy_known(&m));
     if (o->code != CODE_OK)
         return OK;
@@ -250,10 +252,11 @@ static struct err add_key(const struct row *row, void *context)
     TRY(buf_check(&copy.content));
     TRY(key_entry_of(&copy, &key));
     bool ec = key.spec.algorithm == KEY_ALGORITHM_EC;
+    bool opaque = key.spec.algorithm == KEY_ALGORITHM_OPAQUE;
     if ((l->algorithm.len &&
          !span_equal_str(l->algorithm, key_algorithm_name(key.spec.algorithm))) ||
         (l->curve.len && (!ec || !span_equal_str(l->curve, key_curve_name(key.spec.bits)))) ||
-        (l->bits && (ec || l->bits != key.spec.bits)) ||
+        (l->bits && (ec || opaque || l->bits != key.spec.bits)) ||
         (l->policy.len && !span_equal_str(l->policy, row->link)))
         return OK;
     return json_array_append_new(l->list, key_entry_json(&key)) ? FAIL(SYSTEM, "out of memory")
@@ -274,7 +277,7 @@ static fallible read_filters(const struct broker_request *q, json_t **options, s
 {
     static const char *const names[] = { "algorithm",        "keyLength", "curveType",
                                          "transferPolicyId", "after",     NULL };
-    static const char *const algorithms[] = { "RSA", "EC", "AES", NULL };
+    static const char *const algorithms[] = { "RSA", "EC", "AES", "OPAQUE", NULL };
     static const char *const curves[] = { "secp256r1", "secp384r1", "secp521r1", NULL };
     struct span bits = { 0 };
 

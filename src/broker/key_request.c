@@ -48,6 +48,10 @@ static fallible read_spec(const json_t *information, struct key_spec *spec)
     TRY(key_algorithm_parse(algorithm, &spec->algorithm));
     TRY(json_opt_str(information, "curve_type", "curve_type is a text", &curve));
     TRY(json_opt_u64(information, "key_length", 65535, "key_length is a number", &bits));
+    if (spec->algorithm == KEY_ALGORITHM_OPAQUE)
+        return bits || curve.len
+                   ? FAIL(INPUT, "an opaque secret has neither key_length nor curve_type")
+                   : OK;
     if (spec->algorithm == KEY_ALGORITHM_EC) {
         if (bits)
             return FAIL(INPUT, "an EC key has a curve_type, not a key_length");
@@ -69,9 +73,11 @@ static bool looks_sealed(struct span text)
     return dots == 4;
 }
 
-fallible key_string_check(struct span key_string, struct span external, bool *sealed)
+fallible key_string_check(struct span key_string, struct span external, bool may_be_opaque,
+                          bool *sealed)
 {
-    if (key_string.len > KEY_STRING_MAX || external.len > TEXT_MAX)
+    if (key_string.len > (may_be_opaque ? SEALED_SECRET_MAX : KEY_STRING_MAX) ||
+        external.len > TEXT_MAX)
         return FAIL(LIMIT, "key_string or kmip_key_id is too long");
     *sealed = looks_sealed(key_string);
     return OK;
@@ -83,7 +89,8 @@ static fallible read_mode(const json_t *information, struct key_request *r)
     TRY(json_opt_str(information, "kmip_key_id", "kmip_key_id is a text", &r->kmip_key_id));
     if (r->key_string.len && r->kmip_key_id.len)
         return FAIL(INPUT, "either key_string or kmip_key_id, not both");
-    TRY(key_string_check(r->key_string, r->kmip_key_id, &r->sealed));
+    bool opaque = r->spec.algorithm == KEY_ALGORITHM_OPAQUE;
+    TRY(key_string_check(r->key_string, r->kmip_key_id, opaque, &r->sealed));
     if (r->key_string.len)
         r->mode = KEY_MODE_IMPORT;
     else if (r->kmip_key_id.len)
@@ -91,6 +98,8 @@ static fallible read_mode(const json_t *information, struct key_request *r)
     else if (json_object_get(information, "key_string") ||
              json_object_get(information, "kmip_key_id"))
         return FAIL(INPUT, "key_string or kmip_key_id is empty");
+    if (opaque && r->mode == KEY_MODE_CREATE)
+        return FAIL(INPUT, "an opaque secret is given, not made: key_string is missing");
     if (r->mode == KEY_MODE_CREATE && !r->spec.bits)
         return FAIL(INPUT, "key_length, or curve_type for EC, must be provided");
     return OK;

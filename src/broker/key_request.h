@@ -27,7 +27,8 @@ static inline void key_request_donep(struct key_request *r)
     key_request_done(r);
 }
 /* Their lengths, and whether the text is a JWE. */
-fallible key_string_check(struct span key_string, struct span external, bool *sealed);
+fallible key_string_check(struct span key_string, struct span external, bool may_be_opaque,
+                          bool *sealed);
 fallible key_request_parse(struct span text, struct key_request *out);
 
 #endif

@@ -177,7 +177,10 @@ static fallible check_request(struct rotating *r)
 {
     const struct key_version *newest = key_versions_newest(&r->key.versions);
 
-    if (r->request.key_string.len && !r->request.sealed && r->b->require_wrapped_import)
+    bool must_be_sealed =
+        r->b->require_wrapped_import || r->key.spec.algorithm == KEY_ALGORITHM_OPAQUE;
+
+    if (r->request.key_string.len && !r->request.sealed && must_be_sealed)
         return outcome_refuse(r->o, CODE_WRAPPED_IMPORT_REQUIRED,
                               "key_string must be a JWE to the key of GET /kbs/v1/import-key: "
                               "'warder key rotate --file' makes it");

@@ -37,7 +37,7 @@ static fallible read_body(struct rotate_request *r)
     if ((json_object_get(r->body, "key_string") && !r->key_string.len) ||
         (json_object_get(r->body, "kmip_key_id") && !r->external.len))
         return FAIL(INPUT, "key_string or kmip_key_id is empty");
-    TRY(key_string_check(r->key_string, r->external, &r->sealed));
+    TRY(key_string_check(r->key_string, r->external, true, &r->sealed));
     return read_rule(r);
 }
 

@@ -295,9 +295,12 @@ fallible held_key_new(const struct key_line *line, const struct released *releas
     k->version = released->version;
     memcpy(k->id, line->id, sizeof(k->id));
     memcpy(k->label, line->label, sizeof(k->label));
-    if (released->octets != line->secret_key)
+    if (released->form == RELEASED_SECRET)
+        return FAIL(INPUT, "this is an opaque secret, not a key: 'skc-agent fetch' delivers it");
+    bool octets = released->form == RELEASED_OCTETS;
+    if (octets != line->secret_key)
         return FAIL(INPUT, "released key is not of the type that the keys file says");
-    if (released->octets) {
+    if (octets) {
         k->octets = secret_copy(secret_expose(released->key));
         if (!k->octets)
             return FAIL(SYSTEM, "secure memory exhausted");

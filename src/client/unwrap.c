@@ -43,20 +43,43 @@ static fallible verify_release_key(struct span answer, const struct jwks *releas
     return require_text(header, "typ", "typ of the answer", SPAN("warder-answer+jwt"));
 }
 
+static const struct form {
+    enum released_form form;
+    const char *type;
+    const char *algorithms[3];
+    size_t min, max; /* bytes */
+} forms[] = {
+    { RELEASED_PKCS8, "pkcs8", { "RSA", "EC" }, 1, SECRET_LARGE },
+    { RELEASED_OCTETS, "octets", { "AES" }, OCTETS_MIN, OCTETS_MAX },
+    { RELEASED_SECRET, "secret", { "OPAQUE" }, 1, OPAQUE_SECRET_MAX },
+};
+
+static const struct form *form_of(struct span type)
+{
+    for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++)
+        if (span_equal_str(type, forms[i].type))
+            return &forms[i];
+    return NULL;
+}
+
 static fallible check_key(const json_t *header, struct released *r)
 {
     struct span type, algorithm;
+    bool suits = false;
 
     TRY(json_get_str(header, "cty", "cty of the released key", &type));
     TRY(json_get_str(header, "algorithm", "algorithm of the released key", &algorithm));
-    r->octets = span_equal_str(type, "octets");
-    if (!r->octets && !span_equal_str(type, "pkcs8"))
+    const struct form *f = form_of(type);
+    if (!f)
         return FAIL(INPUT, "released key has an unknown encoding");
-    if (r->octets != span_equal_str(algorithm, "AES"))
+    for (size_t i = 0; f->algorithms[i]; i++)
+        suits |= span_equal_str(algorithm, f->algorithms[i]);
+    if (!suits)
         return FAIL(INPUT, "encoding of the released key does not suit its algorithm");
     size_t len = secret_len(r->key);
-    if (!len || (r->octets && (len < OCTETS_MIN || len > OCTETS_MAX)))
+    if (len < f->min || len > f->max)
         return FAIL(INPUT, "released key has an impossible length");
+    r->form = f->form;
     return OK;
 }
 

@@ -12,9 +12,11 @@
 
 #define RELEASED_LABEL_MAX 256
 
+enum released_form { RELEASED_PKCS8, RELEASED_OCTETS, RELEASED_SECRET };
+
 struct released {
-    struct secret *key; /* owned: PKCS#8 DER, or the octets of an AES key */
-    bool octets;        /* AES */
+    struct secret *key; /* owned: PKCS#8 DER, the octets of an AES key, or an opaque secret */
+    enum released_form form;
     uint64_t version;
     uint64_t lease_minutes; /* 0: without a lease */
     char audit_id[UUID_TEXT_SIZE];

@@ -3,6 +3,7 @@
 
 #include "base/base64.h"
 
+#define PEM_SECRET_MAX (64U << 10)
 #define LINE_LEN 64
 #define PEM_TEXT_MAX (2U << 20)
 
@@ -93,9 +94,9 @@ fallible pem_decode(const struct pem_block *block, struct buf *der)
 fallible pem_decode_secret(const struct pem_block *block, struct secret **out)
 {
     struct secret *text owned(secret_free) = secret_new(block->body.len);
-    struct buf der owned(buf_done) = buf_of(SECRET_MAX);
+    struct buf der owned(buf_done) = buf_of(PEM_SECRET_MAX);
 
-    if (block->body.len > SECRET_MAX)
+    if (block->body.len > PEM_SECRET_MAX)
         return FAIL(LIMIT, "PEM: block too long");
     if (!text)
         return FAIL(SYSTEM, "secure memory is exhausted");
@@ -133,8 +134,8 @@ void pem_add(struct buf *out, const char *label, struct span der)
 
 fallible pem_from_secret(const char *label, const struct secret *der, struct secret **out)
 {
-    struct buf text owned(buf_done) = buf_of(SECRET_MAX),
-                    lines owned(buf_done) = buf_of(SECRET_MAX);
+    struct buf text owned(buf_done) = buf_of(PEM_SECRET_MAX),
+                    lines owned(buf_done) = buf_of(PEM_SECRET_MAX);
 
     /* Room for all first: a buffer that grew would leave its smaller self behind. */
     if (!buf_extend(&lines, secret_len(der) * 3 / 2 + 256))

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/crypto.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include "base/file.h"
@@ -11,17 +12,34 @@
 
 #define PRIVATE_MODE 0600
 
-/* Length and bytes are one allocation in the secure heap. */
+/* Length and bytes are one allocation: in the secure heap, or in pages of its own. */
 struct secret {
     size_t len, room;
     uint8_t bytes[];
 };
 
+/* As in the arena: where the kernel refuses the lock (RLIMIT_MEMLOCK), it is left out of core dumps
+ * and wiped all the same. */
+static struct secret *pages_new(size_t size)
+{
+    void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (at == MAP_FAILED)
+        return NULL;
+    (void)mlock(at, size);
+    if (madvise(at, size, MADV_DONTDUMP)) {
+        munmap(at, size);
+        return NULL;
+    }
+    return at;
+}
+
 struct secret *secret_new(size_t len)
 {
     if (len > SECRET_MAX || !arena_ready())
         return NULL;
-    struct secret *s = OPENSSL_secure_zalloc(sizeof *s + len);
+    struct secret *s =
+        len > SECRET_LARGE ? pages_new(sizeof *s + len) : OPENSSL_secure_zalloc(sizeof *s + len);
     if (!s)
         return NULL;
     s->len = s->room = len;
@@ -39,8 +57,15 @@ struct secret *secret_copy(struct span bytes)
 
 void secret_free(struct secret *s)
 {
-    if (s)
-        OPENSSL_secure_clear_free(s, sizeof *s + s->room);
+    if (!s)
+        return;
+    size_t size = sizeof *s + s->room;
+    if (s->room > SECRET_LARGE) {
+        wipe(s, size);
+        munmap(s, size);
+    } else {
+        OPENSSL_secure_clear_free(s, size);
+    }
 }
 
 size_t secret_len(const struct secret *s)
@@ -90,6 +115,17 @@ static fallible read_whole(int fd, struct secret *s)
             return FAIL(LIMIT, "the secret's file is too large");
     }
     s->len = have;
+    return OK;
+}
+
+fallible secret_read(int fd, size_t max, struct secret **out)
+{
+    struct secret *s owned(secret_free) = secret_new(max + 1);
+
+    if (!s)
+        return FAIL(SYSTEM, "secure memory is exhausted");
+    TRY(read_whole(fd, s));
+    *out = TAKE(s);
     return OK;
 }
 

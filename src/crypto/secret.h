@@ -16,8 +16,10 @@
 
 struct secret;
 
-/* Zeroed, `len` bytes, at most SECRET_MAX. NULL when secure memory is exhausted. */
-#define SECRET_MAX (64U << 10)
+/* Zeroed, `len` bytes, at most SECRET_MAX. NULL when secure memory is exhausted. Those above
+ * SECRET_LARGE have pages of their own: an arena for all of them would be mostly empty. */
+#define SECRET_MAX (2U << 20)
+#define SECRET_LARGE (64U << 10)
 struct secret *secret_new(size_t len);
 struct secret *secret_copy(struct span bytes);
 void secret_free(struct secret *s);
@@ -29,6 +31,8 @@ uint8_t *secret_fill(struct secret *s); /* the bytes, to be written */
 void secret_shorten(struct secret *s, size_t len);
 bool secret_equal(const struct secret *a, const struct secret *b);
 
+/* All that a descriptor gives until its end; FAIL_LIMIT above `max` bytes. */
+fallible secret_read(int fd, size_t max, struct secret **out);
 /* A file of mode 0600 or stricter, whole, at most SECRET_MAX; and its counterpart (created 0600).
  */
 fallible secret_load(const char *path, struct secret **out);

@@ -17,6 +17,7 @@
 #define REPLY_HEADERS_MAX (64U << 10)
 #define TIMEOUT_DEFAULT_MS 10000
 #define BODY_DEFAULT_MAX (4U << 20)
+#define SECRET_ANSWER_ROOM (64U << 10)
 #define URL_TEXT_MAX 8192
 #define HEADER_LINE_MAX (64U << 10)
 
@@ -332,10 +333,29 @@ static size_t on_body(char *at, size_t size, size_t count, void *arg)
     return failed(buf_check(body)) ? 0 : size * count;
 }
 
+/* A larger buffer, and the smaller one wiped. */
+static bool grow_wiped(struct buf *b, size_t more)
+{
+    struct buf larger owned(buf_done) = buf_of(b->max);
+    size_t room = b->len + more > b->max / 2 ? b->max : 2 * (b->len + more);
+
+    if (b->room - b->len > more || b->len + more > b->max)
+        return true;
+    if (!buf_extend(&larger, room))
+        return false;
+    buf_clear(&larger);
+    buf_add(&larger, buf_span(b));
+    wipe(b->at, b->room);
+    free(b->at);
+    *b = larger;
+    larger = buf_of(0);
+    return true;
+}
+
 /* The bytes are curl's own buffer, which it does not look at again. */
 static size_t on_secret_body(char *at, size_t size, size_t count, void *arg)
 {
-    size_t taken = on_body(at, size, count, arg);
+    size_t taken = grow_wiped(arg, size * count) ? on_body(at, size, count, arg) : 0;
     wipe(at, size * count);
     return taken;
 }
@@ -478,10 +498,10 @@ static fallible perform(CURL *h, const struct http_call *call, bool secret, stru
     return e;
 }
 
-/* All at once: a buffer that grew would leave its smaller self behind. */
+/* At once: a buffer that grew by itself would leave its smaller self behind. */
 static fallible reserve(struct buf *b)
 {
-    (void)buf_extend(b, b->max);
+    (void)buf_extend(b, b->max < SECRET_ANSWER_ROOM ? b->max : SECRET_ANSWER_ROOM);
     TRY(buf_check(b));
     buf_clear(b);
     return OK;

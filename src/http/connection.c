@@ -219,6 +219,9 @@ static struct refusal read_head(struct http_connection *c, size_t len)
         return REFUSE(431, "header_too_large", "the request's head is too large");
     struct refusal r = request_head_parse(buf_span(&x->head_text), &x->head);
     x->head_only = !strcmp(x->head.method, "HEAD");
+    if (!r.status)
+        x->body.max =
+            route_body_max(c->loop->settings->routes, x->head.method, x->head.path, x->body.max);
     if (!r.status && x->head.content_length > x->body.max)
         return REFUSE(413, "body_too_large", "the request's body is too large");
     x->last = !x->head.keep_alive;

@@ -95,6 +95,22 @@ enum route_outcome route_find(const struct http_route *routes, const char *metho
     return m.allowed_count ? ROUTE_OTHER_METHOD : ROUTE_ABSENT;
 }
 
+size_t route_body_max(const struct http_route *routes, const char *method, struct span path,
+                      size_t otherwise)
+{
+    for (const struct http_route *r = routes; r->method; r++) {
+        struct route_match m = { 0 };
+
+        if (r->body_max <= otherwise || strcmp(r->method, method) != 0)
+            continue;
+        bool ours = matches(span_str(r->pattern), path, &m);
+        params_done(&m);
+        if (ours)
+            return r->body_max;
+    }
+    return otherwise;
+}
+
 void route_match_done(struct route_match *m)
 {
     params_done(m);

@@ -28,6 +28,9 @@ struct route_match {
 fallible routes_check(const struct http_route *routes);
 enum route_outcome route_find(const struct http_route *routes, const char *method, struct span path,
                               struct route_match *out);
+/* How large a request's body may be; `otherwise` where no route says so. */
+size_t route_body_max(const struct http_route *routes, const char *method, struct span path,
+                      size_t otherwise);
 void route_match_done(struct route_match *m);
 
 #endif

@@ -39,6 +39,7 @@ struct http_route {
                             percent-decoded, without '/', "." or ".." */
     enum route_auth auth;
     http_handler *handler;
+    size_t body_max; /* where more than the server's is taken; 0: that */
 };
 
 struct http_server_config {

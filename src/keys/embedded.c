@@ -7,7 +7,7 @@
 #include "crypto/random.h"
 #include "store/store.h"
 
-#define SEALED_MAX (16U << 10)
+#define SEALED_MAX (OPAQUE_SECRET_MAX + AEAD_OVERHEAD)
 #define ASSOCIATED_MAX 1024
 
 struct embedded {

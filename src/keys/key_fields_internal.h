@@ -19,7 +19,7 @@ static inline void write_ref(struct buf *b, const struct key_ref *ref)
 static inline void write_spec(struct buf *b, const struct key_spec *spec)
 {
     write_u8(b, (uint8_t)spec->algorithm);
-    write_u16be(b, (uint16_t)spec->bits);
+    write_u32be(b, spec->bits);
 }
 
 static inline struct span read_part(struct reader *r, size_t max)
@@ -42,14 +42,14 @@ static inline struct key_ref read_ref(struct reader *r)
 static inline enum key_algorithm read_algorithm(struct reader *r)
 {
     uint8_t algorithm = reader_u8(r);
-    reader_require(r, algorithm >= KEY_ALGORITHM_RSA && algorithm <= KEY_ALGORITHM_AES);
+    reader_require(r, algorithm >= KEY_ALGORITHM_RSA && algorithm <= KEY_ALGORITHM_OPAQUE);
     return (enum key_algorithm)algorithm;
 }
 
 static inline struct key_spec read_spec(struct reader *r)
 {
     struct key_spec spec = { .algorithm = read_algorithm(r) };
-    spec.bits = reader_u16be(r);
+    spec.bits = reader_u32be(r);
     return spec;
 }
 

@@ -18,9 +18,10 @@ static fallible make_asymmetric(const struct key_spec *spec, struct key **out)
                                                : KEY_P521,
                            out);
     case KEY_ALGORITHM_AES:
+    case KEY_ALGORITHM_OPAQUE:
         break;
     }
-    return FAIL(INPUT, "not an asymmetric algorithm");
+    return FAIL(INPUT, "an opaque secret is given, not made");
 }
 
 fallible key_material_make(const struct key_spec *spec, struct secret **out)
@@ -106,17 +107,41 @@ static fallible parse_octets(const struct secret *given, struct secret **out, st
     return OK;
 }
 
+/* Any bytes, as they are. */
+static fallible parse_opaque(const struct secret *given, struct secret **out, struct key_spec *spec)
+{
+    struct key_spec found = { KEY_ALGORITHM_OPAQUE, (unsigned)secret_len(given) * 8 };
+
+    TRY(key_spec_check(&found));
+    struct secret *bytes = secret_copy(secret_expose(given));
+    if (!bytes)
+        return FAIL(SYSTEM, "secure memory exhausted");
+    *spec = found;
+    *out = bytes;
+    return OK;
+}
+
 fallible key_material_parse(const struct secret *given, enum key_algorithm algorithm,
                             struct secret **out, struct key_spec *spec)
 {
-    return algorithm == KEY_ALGORITHM_AES ? parse_octets(given, out, spec)
-                                          : parse_asymmetric(given, algorithm, out, spec);
+    switch (algorithm) {
+    case KEY_ALGORITHM_AES:
+        return parse_octets(given, out, spec);
+    case KEY_ALGORITHM_OPAQUE:
+        return parse_opaque(given, out, spec);
+    case KEY_ALGORITHM_RSA:
+    case KEY_ALGORITHM_EC:
+        break;
+    }
+    return parse_asymmetric(given, algorithm, out, spec);
 }
 
 fallible key_material_wrap(const struct secret *material, const struct key_spec *spec,
                            const struct key *recipient, const json_t *header, struct buf *jwe)
 {
-    if (spec->algorithm == KEY_ALGORITHM_AES && secret_len(material) * 8 != spec->bits)
+    bool bare = spec->algorithm == KEY_ALGORITHM_AES || spec->algorithm == KEY_ALGORITHM_OPAQUE;
+
+    if (bare && secret_len(material) * 8 != spec->bits)
         return FAIL(INPUT, "the stored key is not what its description says");
     return jwe_seal(recipient, header, material, jwe);
 }

@@ -2,7 +2,7 @@
 /*
  * What keyd says to the process of its key manager, over pairs of Unix sockets, one question at a
  * time on each. There is no message that answers key bytes. Fields in the order given; a ref is
- * parts tenant, id, external and a u64be version; a spec is u8 algorithm, u16be bits.
+ * parts tenant, id, external and a u64be version; a spec is u8 algorithm, u32be bits.
  */
 #ifndef KEYS_KEY_PROTOCOL_H
 #define KEYS_KEY_PROTOCOL_H

@@ -61,7 +61,8 @@ static struct err answer_import(struct question *q, struct buf *out)
     struct key_ref ref = read_ref(&q->r);
     enum key_algorithm algorithm = read_algorithm(&q->r);
     uint8_t sealed = reader_u8(&q->r);
-    struct span text = read_part(&q->r, KEY_TEXT_MAX);
+    struct span text =
+        read_part(&q->r, algorithm == KEY_ALGORITHM_OPAQUE ? SEALED_SECRET_MAX : KEY_TEXT_MAX);
 
     reader_require(&q->r, sealed <= 1);
     TRY(reader_end(&q->r, "import question"));

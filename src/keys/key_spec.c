@@ -10,6 +10,7 @@ static const struct {
     { KEY_ALGORITHM_RSA, "RSA", "rsa" },
     { KEY_ALGORITHM_EC, "EC", "ec" },
     { KEY_ALGORITHM_AES, "AES", "aes" },
+    { KEY_ALGORITHM_OPAQUE, "OPAQUE", "opaque" },
 };
 
 static const struct {
@@ -36,7 +37,7 @@ fallible key_algorithm_parse(struct span text, enum key_algorithm *out)
             *out = algorithms[i].algorithm;
             return OK;
         }
-    return FAIL(INPUT, "key algorithm is not supported: RSA, EC or AES");
+    return FAIL(INPUT, "key algorithm is not supported: RSA, EC, AES or OPAQUE");
 }
 
 const char *key_algorithm_name(enum key_algorithm a)
@@ -71,6 +72,10 @@ fallible key_spec_check(const struct key_spec *spec)
     for (size_t i = 0; i < COUNT(allowed); i++)
         if (key_spec_equal(spec, &allowed[i]))
             return OK;
+    if (spec->algorithm == KEY_ALGORITHM_OPAQUE)
+        return spec->bits && spec->bits % 8 == 0 && spec->bits / 8 <= OPAQUE_SECRET_MAX
+                   ? OK
+                   : FAIL(INPUT, "an opaque secret has 1 to 1048576 bytes");
     return FAIL(
         INPUT,
         "key_length is not supported: RSA 2048, 3072, 4096; EC P-256, P-384, P-521; AES 128, 256");
@@ -84,13 +89,30 @@ bool key_spec_equal(const struct key_spec *a, const struct key_spec *b)
 void key_spec_describe(const struct key_spec *spec, json_t *into)
 {
     json_set_str(into, "algorithm", key_algorithm_name(spec->algorithm));
-    if (spec->algorithm == KEY_ALGORITHM_EC)
+    switch (spec->algorithm) {
+    case KEY_ALGORITHM_EC:
         json_set_str(into, "curve_type", key_curve_name(spec->bits));
-    else
+        return;
+    case KEY_ALGORITHM_OPAQUE:
+        json_set_int(into, "size", spec->bits / 8);
+        return;
+    case KEY_ALGORITHM_RSA:
+    case KEY_ALGORITHM_AES:
         json_set_int(into, "key_length", spec->bits);
+        return;
+    }
 }
 
 const char *key_content_type(const struct key_spec *spec)
 {
-    return spec->algorithm == KEY_ALGORITHM_AES ? "octets" : "pkcs8";
+    switch (spec->algorithm) {
+    case KEY_ALGORITHM_AES:
+        return "octets";
+    case KEY_ALGORITHM_OPAQUE:
+        return "secret";
+    case KEY_ALGORITHM_RSA:
+    case KEY_ALGORITHM_EC:
+        break;
+    }
+    return "pkcs8";
 }

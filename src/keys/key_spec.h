@@ -1,18 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What kind of key: algorithm and size, with the spellings of the wire. And key material in its one
- * stored form: PKCS#8 DER for RSA and EC, the bare octets for AES.
+ * stored form: PKCS#8 DER for RSA and EC, the bare octets for AES. An opaque secret (a password, a
+ * certificate, any bytes) is a key of the algorithm OPAQUE: kept and released alike, made by nobody
+ * here.
  */
 #ifndef KEYS_KEY_SPEC_H
 #define KEYS_KEY_SPEC_H
 
 #include "crypto/key.h"
 
-enum key_algorithm { KEY_ALGORITHM_RSA = 1, KEY_ALGORITHM_EC = 2, KEY_ALGORITHM_AES = 3 };
+enum key_algorithm {
+    KEY_ALGORITHM_RSA = 1,
+    KEY_ALGORITHM_EC = 2,
+    KEY_ALGORITHM_AES = 3,
+    KEY_ALGORITHM_OPAQUE = 4
+};
 
 struct key_spec {
     enum key_algorithm algorithm;
-    unsigned bits; /* RSA 2048 3072 4096, EC 256 384 521, AES 128 256 */
+    unsigned bits; /* RSA 2048 3072 4096, EC 256 384 521, AES 128 256; OPAQUE: eight times its
+                      bytes, 1 to OPAQUE_SECRET_MAX of them */
 };
 
 /* "RSA" and "rsa" are read, "RSA" is written. */
@@ -23,9 +31,9 @@ fallible key_curve_parse(struct span text, unsigned *bits);
 const char *key_curve_name(unsigned bits);
 fallible key_spec_check(const struct key_spec *spec);
 bool key_spec_equal(const struct key_spec *a, const struct key_spec *b);
-/* "algorithm" with "key_length" or "curve_type". */
+/* "algorithm" with "key_length", "curve_type" or "size" (bytes). */
 void key_spec_describe(const struct key_spec *spec, json_t *into);
-/* "pkcs8" or "octets". */
+/* "pkcs8", "octets" or "secret". */
 const char *key_content_type(const struct key_spec *spec);
 
 /* A new key of this kind. */

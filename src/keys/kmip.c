@@ -119,16 +119,15 @@ static fallible find(struct kmip_call *c, const struct key_ref *ref, struct buf 
 static fallible get(struct kmip_call *c, struct span id, enum key_algorithm algorithm,
                     struct kmip_reply *reply, struct kmip_key *key)
 {
-    bool aes = algorithm == KEY_ALGORITHM_AES;
     struct kmip_request q = { .operation = KMIP_GET, .id = id };
 
     TRY(kmip_ask(c, &q, reply));
     TRY(kmip_read_key(reply->payload, key));
-    if (key->object_type != (aes ? KMIP_SYMMETRIC_KEY : KMIP_PRIVATE_KEY))
+    if (key->object_type != kmip_object_of(algorithm))
         return FAIL(INPUT, "the object in the KMIP server is not a key of this algorithm");
     if (key->material.len)
         return OK;
-    q.format = aes ? KMIP_RAW : KMIP_PKCS8;
+    q.format = key->object_type == KMIP_PRIVATE_KEY ? KMIP_PKCS8 : KMIP_RAW;
     TRY(kmip_ask(c, &q, reply));
     TRY(kmip_read_key(reply->payload, key));
     return key->material.len ? OK : FAIL(INPUT, "the KMIP server gives the key in no known form");

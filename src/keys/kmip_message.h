@@ -10,7 +10,7 @@
 #include "keys/kmip.h"
 #include "keys/ttlv.h"
 
-#define KMIP_ANSWER_MAX (32U << 10)
+#define KMIP_ANSWER_MAX (OPAQUE_SECRET_MAX + (32U << 10))
 #define KMIP_REQUEST_ROOM 2048 /* besides key material */
 #define KMIP_ID_MAX 256
 #define KMIP_NAME_MAX 1100
@@ -32,8 +32,20 @@ enum kmip_operation {
     KMIP_DISCOVER_VERSIONS = 0x1e
 };
 
-enum kmip_object { KMIP_PUBLIC_KEY = 3, KMIP_SYMMETRIC_KEY = 2, KMIP_PRIVATE_KEY = 4 };
-enum kmip_format { KMIP_AS_IT_IS = 0, KMIP_RAW = 1, KMIP_PKCS1 = 3, KMIP_PKCS8 = 4, KMIP_SEC1 = 6 };
+enum kmip_object {
+    KMIP_SYMMETRIC_KEY = 2,
+    KMIP_PUBLIC_KEY = 3,
+    KMIP_PRIVATE_KEY = 4,
+    KMIP_SECRET_DATA = 7 /* opaque secrets */
+};
+enum kmip_format {
+    KMIP_AS_IT_IS = 0,
+    KMIP_RAW = 1,
+    KMIP_OPAQUE = 2,
+    KMIP_PKCS1 = 3,
+    KMIP_PKCS8 = 4,
+    KMIP_SEC1 = 6
+};
 enum kmip_state { KMIP_PRE_ACTIVE = 1, KMIP_ACTIVE = 2 };
 
 struct kmip_request {
@@ -45,6 +57,8 @@ struct kmip_request {
     bool active_only;         /* Locate */
     enum kmip_format format;  /* Get */
 };
+/* What an object that holds a key of this algorithm is. */
+enum kmip_object kmip_object_of(enum key_algorithm algorithm);
 /* The message, exactly as long as it is. */
 fallible kmip_request_write(const struct kmip_request *q, unsigned version, struct secret **out);
 

@@ -210,6 +210,11 @@ static fallible read_block(struct span object, struct kmip_key *k)
     case KMIP_PKCS8:
     case KMIP_SEC1:
         break;
+    case KMIP_OPAQUE:
+        if (k->object_type == KMIP_SECRET_DATA)
+            break;
+        k->material = (struct span){ 0 };
+        break;
     default:
         k->material = (struct span){ 0 };
     }
@@ -218,11 +223,12 @@ static fallible read_block(struct span object, struct kmip_key *k)
 
 fallible kmip_read_key(struct span payload, struct kmip_key *out)
 {
-    struct span type = { 0 }, symmetric = { 0 }, private = { 0 };
+    struct span type = { 0 }, symmetric = { 0 }, private = { 0 }, opaque = { 0 };
     const struct ttlv_field fields[] = {
         { TAG_OBJECT_TYPE, TTLV_ENUMERATION, true, &type },
         { TAG_SYMMETRIC_KEY, TTLV_STRUCTURE, false, &symmetric },
         { TAG_PRIVATE_KEY, TTLV_STRUCTURE, false, &private },
+        { TAG_SECRET_DATA, TTLV_STRUCTURE, false, &opaque },
     };
     struct kmip_key k = { 0 };
 
@@ -234,6 +240,8 @@ fallible kmip_read_key(struct span payload, struct kmip_key *out)
         e = read_block(symmetric, &k);
     if (k.object_type == KMIP_PRIVATE_KEY)
         e = read_block(private, &k);
+    if (k.object_type == KMIP_SECRET_DATA)
+        e = read_block(opaque, &k);
     if (failed(e))
         return kmip_nonsense_of(e);
     *out = k;

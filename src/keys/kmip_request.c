@@ -16,7 +16,9 @@ enum {
     USE_DECRYPT = 0x08,
     USE_WRAP = 0x10,
     USE_UNWRAP = 0x20,
+    USE_EXPORT = 0x40,
     NAME_IS_TEXT = 1,
+    SECRET_IS_PASSWORD = 1, /* of the two types that all servers know; the bytes may be any */
     REASON_CESSATION = 6,
     LOCATE_ITEMS = 2
 };
@@ -120,8 +122,24 @@ static uint32_t algorithm_of(const struct key_spec *spec)
         return ALGORITHM_ECDSA;
     case KEY_ALGORITHM_AES:
         return ALGORITHM_AES;
+    case KEY_ALGORITHM_OPAQUE:
+        break;
     }
     return 0;
+}
+
+enum kmip_object kmip_object_of(enum key_algorithm algorithm)
+{
+    switch (algorithm) {
+    case KEY_ALGORITHM_AES:
+        return KMIP_SYMMETRIC_KEY;
+    case KEY_ALGORITHM_OPAQUE:
+        return KMIP_SECRET_DATA;
+    case KEY_ALGORITHM_RSA:
+    case KEY_ALGORITHM_EC:
+        break;
+    }
+    return KMIP_PRIVATE_KEY;
 }
 
 static void put_kind(struct message *m)
@@ -174,26 +192,55 @@ static void write_create_pair(struct message *m)
     ttlv_end(&m->w, public);
 }
 
-static void write_register(struct message *m)
+/* How an object of each kind is registered. */
+static const struct registration {
+    enum kmip_object object;
+    uint32_t tag, format, use;
+} registrations[] = {
+    { KMIP_SYMMETRIC_KEY, TAG_SYMMETRIC_KEY, KMIP_RAW,
+      USE_ENCRYPT | USE_DECRYPT | USE_WRAP | USE_UNWRAP },
+    { KMIP_PRIVATE_KEY, TAG_PRIVATE_KEY, KMIP_PKCS8, USE_SIGN | USE_DECRYPT | USE_UNWRAP },
+    { KMIP_SECRET_DATA, TAG_SECRET_DATA, KMIP_OPAQUE, USE_EXPORT },
+};
+
+static const struct registration *registration_of(enum kmip_object object)
+{
+    const struct registration *r = registrations;
+
+    while (r->object != object)
+        r++;
+    return r;
+}
+
+static void write_key_block(struct message *m, uint32_t format)
 {
     const struct key_spec *spec = &m->q->spec;
-    bool aes = spec->algorithm == KEY_ALGORITHM_AES;
-
-    ttlv_add_enumeration(&m->w, TAG_OBJECT_TYPE, aes ? KMIP_SYMMETRIC_KEY : KMIP_PRIVATE_KEY);
-    size_t attributes = envelope_begin(m, one_object);
-    put_use(m, aes ? USE_ENCRYPT | USE_DECRYPT | USE_WRAP | USE_UNWRAP
-                   : USE_SIGN | USE_DECRYPT | USE_UNWRAP);
-    put_name(m, "");
-    ttlv_end(&m->w, attributes);
-    size_t object = ttlv_begin(&m->w, aes ? TAG_SYMMETRIC_KEY : TAG_PRIVATE_KEY);
     size_t block = ttlv_begin(&m->w, TAG_KEY_BLOCK);
-    ttlv_add_enumeration(&m->w, TAG_KEY_FORMAT_TYPE, aes ? KMIP_RAW : KMIP_PKCS8);
+
+    ttlv_add_enumeration(&m->w, TAG_KEY_FORMAT_TYPE, format);
     size_t value = ttlv_begin(&m->w, TAG_KEY_VALUE);
     ttlv_add_bytes(&m->w, TAG_KEY_MATERIAL, secret_expose(m->q->key));
     ttlv_end(&m->w, value);
-    ttlv_add_enumeration(&m->w, TAG_CRYPTOGRAPHIC_ALGORITHM, algorithm_of(spec));
-    ttlv_add_integer(&m->w, TAG_CRYPTOGRAPHIC_LENGTH, spec->bits);
+    if (spec->algorithm != KEY_ALGORITHM_OPAQUE) {
+        ttlv_add_enumeration(&m->w, TAG_CRYPTOGRAPHIC_ALGORITHM, algorithm_of(spec));
+        ttlv_add_integer(&m->w, TAG_CRYPTOGRAPHIC_LENGTH, spec->bits);
+    }
     ttlv_end(&m->w, block);
+}
+
+static void write_register(struct message *m)
+{
+    const struct registration *r = registration_of(kmip_object_of(m->q->spec.algorithm));
+
+    ttlv_add_enumeration(&m->w, TAG_OBJECT_TYPE, r->object);
+    size_t attributes = envelope_begin(m, one_object);
+    put_use(m, r->use);
+    put_name(m, "");
+    ttlv_end(&m->w, attributes);
+    size_t object = ttlv_begin(&m->w, r->tag);
+    if (r->object == KMIP_SECRET_DATA)
+        ttlv_add_enumeration(&m->w, TAG_SECRET_DATA_TYPE, SECRET_IS_PASSWORD);
+    write_key_block(m, r->format);
     ttlv_end(&m->w, object);
 }
 

@@ -212,6 +212,8 @@ static fallible read_value(struct hsm_session *s, CK_OBJECT_HANDLE object, struc
     case KEY_ALGORITHM_EC:
         TRY(read_ec(s, object, job->spec->bits, &k));
         break;
+    case KEY_ALGORITHM_OPAQUE:
+        return FAIL(INPUT, HSM_NO_SECRETS);
     }
     TRY(key_to_pkcs8(k, &given));
     return seal(job, given);

@@ -106,6 +106,8 @@ static struct err store_import(struct keystore *self, const struct key_ref *ref,
     struct key_spec made = *spec;
 
     TRY(key_spec_check(spec));
+    if (spec->algorithm == KEY_ALGORITHM_OPAQUE)
+        return FAIL(INPUT, HSM_NO_SECRETS);
     return hsm_run(self_of(self), work_import,
                    &(struct hsm_job){ .ref = ref, .spec = &made, .material = material });
 }
@@ -113,6 +115,8 @@ static struct err store_import(struct keystore *self, const struct key_ref *ref,
 static struct err store_describe(struct keystore *self, const struct key_ref *ref,
                                  struct key_spec *spec)
 {
+    if (spec->algorithm == KEY_ALGORITHM_OPAQUE)
+        return FAIL(INPUT, HSM_NO_SECRETS);
     return hsm_run(self_of(self), work_describe, &(struct hsm_job){ .ref = ref, .spec = spec });
 }
 

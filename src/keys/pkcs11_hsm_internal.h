@@ -18,6 +18,7 @@
 #define HSM_VALUE_MAX 8192 /* of an attribute or a wrapped key */
 #define HSM_LABEL_MAX 1100
 #define HSM_MECHANISMS_MAX 512
+#define HSM_NO_SECRETS "an HSM holds keys: opaque secrets need another key manager"
 
 /* PKCS#11 3.0; the header that we build with has only the older name. */
 #define HSM_AES_KEY_WRAP_KWP 0x210bUL

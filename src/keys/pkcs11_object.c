@@ -47,6 +47,7 @@ static CK_KEY_TYPE type_of(enum key_algorithm algorithm)
     case KEY_ALGORITHM_EC:
         return CKK_EC;
     case KEY_ALGORITHM_AES:
+    case KEY_ALGORITHM_OPAQUE:
         break;
     }
     return CKK_AES;
@@ -246,6 +247,8 @@ fallible hsm_spec_of(struct hsm_session *s, CK_OBJECT_HANDLE object, struct key_
         TRY(number_of(s, object, CKA_VALUE_LEN, &bytes));
         found.bits = bytes > HSM_VALUE_MAX ? 0 : (unsigned)bytes * 8;
         break;
+    case KEY_ALGORITHM_OPAQUE:
+        return FAIL(INPUT, HSM_NO_SECRETS);
     }
     if (failed(key_spec_check(&found)))
         return FAIL(INPUT, "the key in the HSM has a size that is not released");

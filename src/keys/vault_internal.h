@@ -14,7 +14,7 @@
 #define VAULT_PATH_MAX 2048
 #define VAULT_FIELD_MAX 128
 #define VAULT_DEPTH_MAX 16
-#define VAULT_REPLY_MAX (64U << 10)
+#define VAULT_REPLY_MAX (SEALED_SECRET_MAX + (64U << 10))
 #define VAULT_NODES_MAX 9
 #define VAULT_TOKEN_MAX 8192
 
@@ -128,6 +128,8 @@ fallible vault_text_parse(struct span reply, const char *folder, const char *fie
                           struct secret **out);
 fallible vault_raw_find(struct span reply, const char *folder, const char *field, struct span *out);
 bool vault_number_find(struct span reply, const char *folder, const char *field, uint64_t *out);
+/* Of an opaque secret of ours: base64 to bytes. */
+fallible vault_value_bytes(const struct secret *text, struct secret **out);
 /* The body of a write; with KV version 2 it creates only. */
 fallible vault_value_write(const struct secret *material, const struct key_spec *spec,
                            struct span name, unsigned version, struct secret **out);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The body of a write, put together so that the key is in no buffer that is not wiped. */
+/* The body of a write, put together, and its base64 read, so that the key is in no buffer that is
+ * not wiped. */
 #include "keys/vault_internal.h"
 
 #include "base/base64.h"
@@ -37,6 +38,20 @@ static void buf_wipep(struct buf *b)
     buf_done(b);
 }
 
+fallible vault_value_bytes(const struct secret *text, struct secret **out)
+{
+    struct buf bytes owned(buf_wipe) = buf_of(SECRET_MAX);
+
+    TRY(room_for(&bytes, secret_len(text)));
+    if (failed(base64_parse(secret_expose(text), &bytes)))
+        return FAIL(INPUT, "the secret in Vault is not base64");
+    struct secret *s = secret_copy(buf_span(&bytes));
+    if (!s)
+        return FAIL(SYSTEM, "secure memory exhausted");
+    *out = s;
+    return OK;
+}
+
 fallible vault_value_write(const struct secret *material, const struct key_spec *spec,
                            struct span name, unsigned version, struct secret **out)
 {
@@ -51,7 +66,8 @@ fallible vault_value_write(const struct secret *material, const struct key_spec 
     buf_add_str(&body, "\"" VAULT_NAME_FIELD "\":\"");
     buf_add(&body, name); /* nothing in it needs an escape: vault_path.c */
     buf_add_str(&body, "\",\"" OURS "\":\"");
-    add_value(&body, buf_span(&base64), spec->algorithm == KEY_ALGORITHM_AES);
+    add_value(&body, buf_span(&base64),
+              spec->algorithm == KEY_ALGORITHM_AES || spec->algorithm == KEY_ALGORITHM_OPAQUE);
     buf_add_str(&body, version == 2 ? "\"}}" : "\"}");
     TRY(buf_check(&base64));
     TRY(buf_check(&body));

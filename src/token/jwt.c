@@ -138,10 +138,12 @@ fallible jwt_verify(struct span text, const struct jwks *keys, const char *typ, 
     enum jwt_fault ignored;
     if (!fault)
         fault = &ignored;
+    if (text.len > JWT_TEXT_MAX)
+        return refuse(fault, JWT_MALFORMED);
     const struct key *k = NULL;
     TRY(find_key(text, keys, typ, &k, fault));
 
-    struct buf payload owned(buf_done) = buf_of(JOSE_TEXT_MAX);
+    struct buf payload owned(buf_done) = buf_of(JWT_TEXT_MAX);
     struct err e = jws_verify(k, text, NULL, &payload);
     if (e.kind == FAIL_INPUT)
         return refuse(fault, JWT_MALFORMED);

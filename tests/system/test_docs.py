@@ -246,7 +246,8 @@ def helps(binary):
 def test_options_of_a_daemon_are_those_of_its_page(name):
     text = page(f"{name}.8")
     listed = {option for line in re.findall(r"^\.It (Fl.*)$", text, re.M) for option in documented_options(line)}
-    assert listed == long_options(output(program(name), "--help"))
+    said = output(program(name), "--help") + (output(program(name), "fetch", "--help") if name == "skc-agent" else "")
+    assert listed == long_options(said)
 
 
 @pytest.mark.parametrize("binary, manual", [("programs/cli/warder", "warder.1"), ("tools/teesim/teesim", "teesim.1")])

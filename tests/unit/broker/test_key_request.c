@@ -44,6 +44,8 @@ static void bad(void **state)
         "{\"key_information\":{\"algorithm\":\"RSA\",\"key_length\":2048,\"other\":1}}",
         "{\"key_information\":{\"algorithm\":\"RSA\",\"key_length\":2048},\"label\":1}",
         "{\"key_information\":{\"algorithm\":\"RSA\",\"key_length\":2048},\"label\":\"a\",\"Label\":\"b\"}",
+        "{\"key_information\":{\"algorithm\":\"OPAQUE\"}}",
+        "{\"key_information\":{\"algorithm\":\"OPAQUE\",\"key_length\":128,\"key_string\":\"a\"}}",
         "{\"key_information\":{\"algorithm\":\"RSA\",\"key_length\":2048}} ,",
     };
     (void)state;
@@ -65,8 +67,32 @@ static void long_texts(void **state)
     assert_fails(key_request_parse(buf_span(&text), &r), FAIL_LIMIT);
 }
 
+/* What a key_string may hold: that of a secret's limit, sealed, and for keys less. */
+static void long_key_strings(void **state)
+{
+    static const struct {
+        const char *algorithm;
+        size_t len;
+        uint32_t kind;
+    } rows[] = { { "OPAQUE", SEALED_SECRET_MAX, FAIL_NONE },
+                 { "OPAQUE", SEALED_SECRET_MAX + 1, FAIL_LIMIT },
+                 { "RSA", 48U << 10, FAIL_NONE },
+                 { "RSA", (48U << 10) + 1, FAIL_LIMIT } };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct buf text owned(buf_done) = buf_of(2 * SEALED_SECRET_MAX);
+        struct key_request r owned(key_request_done) = { 0 };
+        buf_addf(&text, "{\"key_information\":{\"algorithm\":\"%s\",\"key_string\":\"", rows[i].algorithm);
+        uint8_t *at = buf_extend(&text, rows[i].len);
+        assert_non_null(at);
+        memset(at, 'x', rows[i].len);
+        buf_add_str(&text, "\"}}");
+        assert_int_equal(key_request_parse(buf_span(&text), &r).kind, rows[i].kind);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(modes), cmocka_unit_test(bad), cmocka_unit_test(long_texts) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(modes), cmocka_unit_test(bad), cmocka_unit_test(long_texts), cmocka_unit_test(long_key_strings) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

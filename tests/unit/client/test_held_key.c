@@ -172,7 +172,7 @@ static void secret_keys(void **state)
 {
     (void)state;
     struct released r owned(
-        released_done) = { .version = 1, .octets = true, .key = secret_new(32) };
+        released_done) = { .version = 1, .form = RELEASED_OCTETS, .key = secret_new(32) };
     struct held_key *k owned(held_key_free) = NULL;
     struct held_key *none = NULL;
 

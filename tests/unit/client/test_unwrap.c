@@ -54,7 +54,7 @@ struct recipe {
     const char *jws_type,
         *kid_of_release;        /* kid_of_release: sign as a stranger under the pinned key's kid */
     const char *member, *value; /* of the JWE's header: replaced, or left out where value is NULL */
-    bool octets;
+    enum released_form form;
     uint32_t kind; /* expected */
 };
 
@@ -66,10 +66,11 @@ static void seal(const struct recipe *r, struct buf *out)
 
     assert_ok(digest_text(SPAN(CHALLENGE), hash));
     json_set_str(header, "typ", "warder-key+jwe");
-    json_set_str(header, "cty", r->octets ? "octets" : "pkcs8");
+    static const char *const types[] = { "pkcs8", "octets", "secret" }, *const algorithms[] = { "EC", "AES", "OPAQUE" };
+    json_set_str(header, "cty", types[r->form]);
     json_set_str(header, "key_id", ID);
     json_set_int(header, "key_version", 3);
-    json_set_str(header, "algorithm", r->octets ? "AES" : "EC");
+    json_set_str(header, "algorithm", algorithms[r->form]);
     json_set_str(header, "curve_type", "secp384r1");
     json_set_str(header, "policy_digest", "sha256:00");
     json_set_str(header, "challenge", hash);
@@ -80,7 +81,7 @@ static void seal(const struct recipe *r, struct buf *out)
     else if (r->member)
         json_set_str(header, r->member, r->value);
     assert_ok(jwe_seal(r->recipient ? *r->recipient : it.encryption, header,
-                       r->octets ? aes : it.pkcs8, out));
+                       r->form == RELEASED_PKCS8 ? it.pkcs8 : aes, out));
 }
 
 static void make_answer(const struct recipe *r, struct buf *out)
@@ -115,7 +116,7 @@ static void good_answer(void **state)
     assert_int_equal(r.version, 3);
     assert_int_equal(r.lease_minutes, 60);
     assert_string_equal(r.audit_id, AUDIT);
-    assert_false(r.octets);
+    assert_int_equal(r.form, RELEASED_PKCS8);
 }
 
 static void aes_answer(void **state)
@@ -123,11 +124,24 @@ static void aes_answer(void **state)
     (void)state;
     struct buf answer owned(buf_done) = buf_of(JOSE_TEXT_MAX);
     struct released r owned(released_done) = { 0 };
-    const struct recipe recipe = { .octets = true };
+    const struct recipe recipe = { .form = RELEASED_OCTETS };
 
     make_answer(&recipe, &answer);
     assert_ok(open_answer(buf_span(&answer), &r));
-    assert_true(r.octets);
+    assert_int_equal(r.form, RELEASED_OCTETS);
+    assert_int_equal(secret_len(r.key), 32);
+}
+
+static void secret_answer(void **state)
+{
+    (void)state;
+    struct buf answer owned(buf_done) = buf_of(JOSE_TEXT_MAX);
+    struct released r owned(released_done) = { 0 };
+    const struct recipe recipe = { .form = RELEASED_SECRET };
+
+    make_answer(&recipe, &answer);
+    assert_ok(open_answer(buf_span(&answer), &r));
+    assert_int_equal(r.form, RELEASED_SECRET);
     assert_int_equal(secret_len(r.key), 32);
 }
 
@@ -193,7 +207,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(good_answer),
-        cmocka_unit_test(aes_answer),
+        cmocka_unit_test(aes_answer), cmocka_unit_test(secret_answer),
         cmocka_unit_test(bad_answers),
         cmocka_unit_test(changed_bytes_fail),
     };

@@ -3,11 +3,14 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <fcntl.h>
+#include <inttypes.h>
 #include <sys/stat.h>
 
 #include <cmocka.h>
 #include <openssl/crypto.h>
 
+#include "base/bounds.h"
 #include "base/file.h"
 #include "crypto/crypto.h"
 #include "crypto/random.h"
@@ -31,19 +34,71 @@ static void exhausted_arena(void **state)
     struct secret *held[MANY] = { 0 };
     size_t count = 0;
 
-    while (count < MANY && (held[count] = secret_new(SECRET_MAX)) != NULL) {
+    while (count < MANY && (held[count] = secret_new(SECRET_LARGE)) != NULL) {
         assert_int_equal(CRYPTO_secure_allocated(held[count]), 1);
         count++;
     }
     assert_true(count > 10 && count < MANY);
     struct secret *none = NULL;
-    assert_int_equal(random_secret(SECRET_MAX, &none).kind, FAIL_SYSTEM);
+    assert_int_equal(random_secret(SECRET_LARGE, &none).kind, FAIL_SYSTEM);
     assert_null(none);
     for (size_t i = 0; i < count; i++)
         secret_free(held[i]);
-    struct secret *again owned(secret_free) = secret_new(SECRET_MAX);
+    struct secret *again owned(secret_free) = secret_new(SECRET_LARGE);
     assert_non_null(again);
+}
+
+/* A large one has pages of its own, locked or not, and left out of core dumps. */
+static void large_ones(void **state)
+{
+    (void)state;
+    struct secret *s owned(secret_free) = secret_new(SECRET_MAX);
+    char line[256];
+    bool dumped = true, here = false;
+
+    assert_non_null(s);
+    assert_int_equal(CRYPTO_secure_allocated(s), 0);
+    assert_true(span_is_zero(secret_expose(s)));
+    FILE *maps = fopen("/proc/self/smaps", "r");
+    assert_non_null(maps);
+    while (fgets(line, sizeof line, maps)) {
+        uintptr_t from, to;
+        if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " ", &from, &to) == 2)
+            here = (uintptr_t)s >= from && (uintptr_t)s < to;
+        if (here && !strncmp(line, "VmFlags:", 8))
+            dumped = !strstr(line, " dd");
+    }
+    (void)fclose(maps);
+    assert_false(dumped);
+    secret_fill(s)[SECRET_MAX - 1] = 1;
+    struct secret *copy owned(secret_free) = secret_copy(secret_expose(s));
+    assert_true(secret_equal(s, copy));
+    secret_shorten(copy, 4);
+    assert_int_equal(secret_len(copy), 4);
     assert_null(secret_new(SECRET_MAX + 1));
+}
+
+/* What is read from a descriptor ends at the limit, not one byte later. */
+static void from_a_descriptor(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/warder-secret-XXXXXX", path[64];
+
+    assert_non_null(mkdtemp(folder));
+    (void)snprintf(path, sizeof path, "%s/s", folder);
+    for (int over = -1; over <= 1; over++) {
+        int fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+        struct secret *s owned(secret_free) = NULL;
+
+        assert_int_equal(ftruncate(fd, OPAQUE_SECRET_MAX + over), 0);
+        struct err e = secret_read(fd, OPAQUE_SECRET_MAX, &s);
+        assert_int_equal(e.kind, over > 0 ? FAIL_LIMIT : FAIL_NONE);
+        if (over <= 0)
+            assert_int_equal(secret_len(s), OPAQUE_SECRET_MAX + over);
+        close(fd);
+    }
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(rmdir(folder), 0);
 }
 
 static void wiped_on_free_and_when_shortened(void **state)
@@ -168,6 +223,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(arena_without_start),
         cmocka_unit_test(exhausted_arena),
+        cmocka_unit_test(large_ones),
+        cmocka_unit_test(from_a_descriptor),
         cmocka_unit_test(wiped_on_free_and_when_shortened),
         cmocka_unit_test(comparison),
         cmocka_unit_test(files),

@@ -214,7 +214,7 @@ static void bad_questions_are_refused(void **state)
     write_part(&good, SPAN(""));
     write_u64be(&good, 7);
     write_u8(&good, KEY_ALGORITHM_AES);
-    write_u16be(&good, 256);
+    write_u32be(&good, 256);
     for (size_t len = 0; len <= good.len + 1; len++) {
         struct buf q owned(buf_done) = buf_of(4096), answer owned(buf_done) = buf_of(4096);
         buf_add(&q, span_head(buf_span(&good), len));

@@ -44,7 +44,9 @@ static void sizes(void **state)
         bool good;
     } rows[] = { { { KEY_ALGORITHM_RSA, 2048 }, true },  { { KEY_ALGORITHM_RSA, 1024 }, false }, { { KEY_ALGORITHM_RSA, 256 }, false },
                  { { KEY_ALGORITHM_EC, 521 }, true },    { { KEY_ALGORITHM_EC, 2048 }, false },  { { KEY_ALGORITHM_AES, 128 }, true },
-                 { { KEY_ALGORITHM_AES, 192 }, false },  { { KEY_ALGORITHM_AES, 4096 }, false }, { { KEY_ALGORITHM_RSA, 0 }, false } };
+                 { { KEY_ALGORITHM_AES, 192 }, false },  { { KEY_ALGORITHM_AES, 4096 }, false }, { { KEY_ALGORITHM_RSA, 0 }, false },
+                 { { KEY_ALGORITHM_OPAQUE, 8 }, true },  { { KEY_ALGORITHM_OPAQUE, 0 }, false }, { { KEY_ALGORITHM_OPAQUE, 12 }, false },
+                 { { KEY_ALGORITHM_OPAQUE, 8 * OPAQUE_SECRET_MAX }, true }, { { KEY_ALGORITHM_OPAQUE, 8 * OPAQUE_SECRET_MAX + 8 }, false } };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         assert_int_equal(!failed(key_spec_check(&rows[i].spec)), rows[i].good);
@@ -87,6 +89,21 @@ static void foreign_forms(void **state)
     assert_fails(key_material_parse(junk, KEY_ALGORITHM_RSA, &none, &spec), FAIL_INPUT);
 }
 
+static void any_bytes(void **state)
+{
+    struct secret *none = NULL, *empty owned(secret_free) = secret_new(0), *most owned(secret_free) = secret_new(OPAQUE_SECRET_MAX);
+    struct secret *over owned(secret_free) = secret_new(OPAQUE_SECRET_MAX + 1), *out owned(secret_free) = NULL;
+    struct key_spec spec = { KEY_ALGORITHM_OPAQUE, 0 };
+    (void)state;
+    assert_fails(key_material_parse(empty, KEY_ALGORITHM_OPAQUE, &none, &spec), FAIL_INPUT);
+    assert_fails(key_material_parse(over, KEY_ALGORITHM_OPAQUE, &none, &spec), FAIL_INPUT);
+    assert_ok(key_material_parse(most, KEY_ALGORITHM_OPAQUE, &out, &spec));
+    assert_true(secret_equal(most, out));
+    assert_int_equal(spec.bits, 8 * OPAQUE_SECRET_MAX);
+    assert_fails(key_material_make(&spec, &none), FAIL_INPUT);
+    assert_null(none);
+}
+
 static void wrapped_to_one_recipient(void **state)
 {
     const struct key_spec spec = { KEY_ALGORITHM_AES, 256 }, other = { KEY_ALGORITHM_AES, 128 };
@@ -112,7 +129,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_of_algorithms), cmocka_unit_test(curves),
         cmocka_unit_test(sizes),               cmocka_unit_test(made_material_parses_as_itself),
-        cmocka_unit_test(foreign_forms),       cmocka_unit_test(wrapped_to_one_recipient),
+        cmocka_unit_test(foreign_forms),       cmocka_unit_test(any_bytes), cmocka_unit_test(wrapped_to_one_recipient),
     };
     if (failed(crypto_start(CRYPTO_MEMORY_PLAIN)))
         return 1;
