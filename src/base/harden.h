@@ -32,8 +32,10 @@ enum sandbox_kind {
                      zygote */
     SANDBOX_START /* NETWORK + exec: a parent that starts programs, which narrow it further */
 };
-/* seccomp; a refused call kills the process. In a sanitizer build the list is wider by what the
- * runtime needs. *enforced false where the kernel has no seccomp. */
+/* seccomp; a refused call kills the process. A child of a process in SANDBOX_FORK that enters
+ * SANDBOX_COMPUTE loads only what takes the difference away: filters are inherited. In a sanitizer
+ * build the list is wider by what the runtime needs. *enforced false where the kernel has no
+ * seccomp. */
 fallible harden_syscalls(enum sandbox_kind kind, bool *enforced);
 /* Makes the filter ready (about a millisecond), so that a child forked later enters it in some ten
  * microseconds. */

@@ -12,14 +12,18 @@
 #include "base/owned.h"
 #include "base/seccomp_lists_internal.h"
 
-#define FILTER_MAX 4096 /* instructions, the kernel's own limit */
-#define KINDS (SANDBOX_START + 1)
+#define FILTER_MAX 4096              /* instructions, the kernel's own limit */
+#define NARROWED (SANDBOX_START + 1) /* COMPUTE for a child of a process in FORK */
+#define KINDS (NARROWED + 1)
 
 /* Filters made ready by harden_syscalls_prepare(). */
 static struct {
     struct sock_filter *code;
     unsigned short count;
 } prepared[KINDS];
+static bool in_fork; /* this process, or the one that forked it, is in SANDBOX_FORK */
+
+static const char *const clone3[] = { "clone3", NULL };
 
 static fallible add_names(scmp_filter_ctx ctx, uint32_t action, const char *const *names)
 {
@@ -50,10 +54,37 @@ static fallible add_arguments(scmp_filter_ctx ctx, uint32_t action,
     return OK;
 }
 
+static bool names(const char *const *list, const char *name)
+{
+    while (*list && strcmp(*list, name) != 0)
+        list++;
+    return *list != NULL;
+}
+
+static fallible refuse_beyond_compute(scmp_filter_ctx ctx, const char *name)
+{
+    const char *const one[] = { name, NULL };
+
+    if (names(seccomp_runtime, name) || names(seccomp_compute, name))
+        return OK;
+    return add_names(ctx, SCMP_ACT_KILL_PROCESS, one);
+}
+
+/* What FORK has and COMPUTE has not is refused. With FORK's filter, which a child inherits, that is
+ * COMPUTE; and it is loaded in a fraction of the time, since the kernel translates each filter anew
+ * and tries it with every call that those before it let pass. */
+static fallible fill_narrowed(scmp_filter_ctx ctx)
+{
+    TRY(add_names(ctx, SCMP_ACT_KILL_PROCESS, clone3));
+    for (size_t i = 0; seccomp_fork[i]; i++)
+        TRY(refuse_beyond_compute(ctx, seccomp_fork[i]));
+    for (size_t i = 0; seccomp_fork_arguments[i].name; i++)
+        TRY(refuse_beyond_compute(ctx, seccomp_fork_arguments[i].name));
+    return OK;
+}
+
 static fallible fill(scmp_filter_ctx ctx, enum sandbox_kind kind)
 {
-    static const char *const not_there[] = { "clone3", NULL };
-
     switch (kind) {
     case SANDBOX_START:
         return add_names(ctx, SCMP_ACT_KILL_PROCESS, seccomp_network_refused);
@@ -64,12 +95,12 @@ static fallible fill(scmp_filter_ctx ctx, enum sandbox_kind kind)
     case SANDBOX_STORE:
         TRY(add_names(ctx, SCMP_ACT_ALLOW, seccomp_store));
         TRY(add_arguments(ctx, SCMP_ACT_ALLOW, seccomp_store_arguments));
-        TRY(add_names(ctx, SCMP_ACT_ERRNO(ENOSYS), not_there));
+        TRY(add_names(ctx, SCMP_ACT_ERRNO(ENOSYS), clone3));
         break;
     case SANDBOX_FORK:
         TRY(add_names(ctx, SCMP_ACT_ALLOW, seccomp_fork));
         TRY(add_arguments(ctx, SCMP_ACT_ALLOW, seccomp_fork_arguments));
-        TRY(add_names(ctx, SCMP_ACT_ERRNO(ENOSYS), not_there));
+        TRY(add_names(ctx, SCMP_ACT_ERRNO(ENOSYS), clone3));
         break;
     case SANDBOX_COMPUTE:
         break;
@@ -80,14 +111,14 @@ static fallible fill(scmp_filter_ctx ctx, enum sandbox_kind kind)
     return add_arguments(ctx, SCMP_ACT_ALLOW, seccomp_compute_arguments);
 }
 
-static uint32_t default_action(enum sandbox_kind kind)
+static uint32_t default_action(unsigned kind)
 {
-    bool by_refusal = kind == SANDBOX_NETWORK || kind == SANDBOX_START;
+    bool by_refusal = kind == SANDBOX_NETWORK || kind == SANDBOX_START || kind == NARROWED;
     return by_refusal ? SCMP_ACT_ALLOW : SCMP_ACT_KILL_PROCESS;
 }
 
 /* The filter as the kernel takes it: loading it later needs no library and no allocation. */
-static fallible export(scmp_filter_ctx ctx, enum sandbox_kind kind)
+static fallible export(scmp_filter_ctx ctx, unsigned kind)
 {
     int fd owned(fd_close) = memfd_create("filter", MFD_CLOEXEC);
 
@@ -104,7 +135,7 @@ static fallible export(scmp_filter_ctx ctx, enum sandbox_kind kind)
     return OK;
 }
 
-fallible harden_syscalls_prepare(enum sandbox_kind kind)
+static fallible prepare(unsigned kind)
 {
     if (prepared[kind].code)
         return OK;
@@ -114,16 +145,21 @@ fallible harden_syscalls_prepare(enum sandbox_kind kind)
     seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
     seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE,
                      2); /* a tree, not a list: each call of ours pays for it */
-    struct err e = fill(ctx, kind);
+    struct err e = kind == NARROWED ? fill_narrowed(ctx) : fill(ctx, (enum sandbox_kind)kind);
     if (!failed(e))
         e = export(ctx, kind);
     seccomp_release(ctx);
     return e;
 }
 
-fallible harden_syscalls(enum sandbox_kind kind, bool *enforced)
+fallible harden_syscalls_prepare(enum sandbox_kind kind)
 {
-    TRY(harden_syscalls_prepare(kind));
+    return prepare(kind);
+}
+
+static fallible enter(unsigned kind, bool *enforced)
+{
+    TRY(prepare(kind));
     struct sock_fprog program = { .len = prepared[kind].count, .filter = prepared[kind].code };
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         return FAIL(SYSTEM, "new privileges cannot be forbidden");
@@ -135,5 +171,16 @@ fallible harden_syscalls(enum sandbox_kind kind, bool *enforced)
     if (rc != 0)
         return FAIL(SYSTEM, "the sandbox for system calls cannot be entered");
     *enforced = true;
+    return OK;
+}
+
+fallible harden_syscalls(enum sandbox_kind kind, bool *enforced)
+{
+    if (kind == SANDBOX_COMPUTE && in_fork)
+        return enter(NARROWED, enforced);
+    if (kind == SANDBOX_FORK)
+        TRY(prepare(NARROWED)); /* for its children, which could not make it any more */
+    TRY(enter(kind, enforced));
+    in_fork = kind == SANDBOX_FORK && *enforced;
     return OK;
 }

@@ -47,11 +47,13 @@ static int do_compute(void)
     void *big = malloc(8 << 20), *bigger = realloc(big, 32 << 20);
     memset(bigger, 1, 32 << 20);
     free(bigger);
-    if (failed(ipc_send(pair[0], 1, 1, span_str(text), 1000)) || failed(ipc_receive(pair[1], &m, 1000)))
+    if (failed(ipc_send(pair[0], 1, 1, span_str(text), 1000)) ||
+        failed(ipc_receive(pair[1], &m, 1000)))
         return 1;
     usleep(1000);
     fprintf(stderr, "a line of the log\n");
-    return clock_now() == 0 || clock_monotonic_us() == 0 || syscall(SYS_getrandom, random, 16, 0) != 16;
+    return clock_now() == 0 || clock_monotonic_us() == 0 ||
+           syscall(SYS_getrandom, random, 16, 0) != 16;
 }
 
 static int do_read_file(void)
@@ -134,12 +136,14 @@ static int do_read_memory(void)
 
 static int do_exec_memory(void)
 {
-    return mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED;
+    return mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) ==
+           MAP_FAILED;
 }
 
 static int do_write_exec_memory(void)
 {
-    return mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED;
+    return mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+                0) == MAP_FAILED;
 }
 
 static int do_make_exec(void)
@@ -188,6 +192,37 @@ static int do_uring(void)
     return syscall(SYS_io_uring_setup, 1, NULL) < 0;
 }
 
+static int do_clone3(void)
+{
+    return syscall(SYS_clone3, NULL, 0) >= 0;
+}
+
+static int do_socket_pair(void)
+{
+    int fds[2];
+    return socketpair(AF_UNIX, SOCK_STREAM, 0, fds);
+}
+
+static int do_dup(void)
+{
+    return dup2(pair[0], pair[1]) < 0;
+}
+
+static int do_close_range(void)
+{
+    return (int)syscall(SYS_close_range, 100, ~0U, 0);
+}
+
+static int do_other_filter(void)
+{
+    return syscall(SYS_seccomp, 0xff, 0, NULL) >= 0;
+}
+
+static int do_name(void)
+{
+    return prctl(PR_SET_NAME, "other");
+}
+
 static int do_kill_parent(void)
 {
     return kill(getppid(), 0);
@@ -232,23 +267,80 @@ static const struct {
     { "keyctl", do_keyctl, { KILLED, KILLED, KILLED }, false },
     { "userfaultfd", do_userfaultfd, { KILLED, KILLED, KILLED }, false },
     { "io_uring", do_uring, { KILLED, KILLED, KILLED }, false },
+    { "new kind of fork", do_clone3, { KILLED, DONE, DONE }, false },
+    { "pair of sockets", do_socket_pair, { KILLED, DONE, DONE }, false },
+    { "copy of a descriptor", do_dup, { KILLED, DONE, DONE }, false },
+    { "many descriptors closed", do_close_range, { KILLED, KILLED, DONE }, false },
+    { "another filter", do_other_filter, { KILLED, KILLED, DONE }, false },
+    { "name of the process", do_name, { KILLED, DONE, DONE }, true },
     { "signal to the parent", do_kill_parent, { KILLED, DONE, DONE }, true },
 };
+
+static void __attribute__((noreturn)) act_in(int (*act)(void), enum sandbox_kind kind)
+{
+    bool enforced = false;
+    if (failed(harden_syscalls(kind, &enforced)))
+        _exit(100);
+    _exit(enforced ? act() : 101);
+}
+
+static int exit_of(pid_t pid)
+{
+    int status = 0;
+    return waitpid(pid, &status, 0) != pid ? 102
+           : WIFSIGNALED(status)           ? -WTERMSIG(status)
+                                           : WEXITSTATUS(status);
+}
 
 /* Exit status of a child, or minus its signal. */
 static int in_child(int (*act)(void), enum sandbox_kind kind)
 {
     pid_t pid = fork();
     if (pid == 0) {
+        signal(SIGSYS, SIG_DFL);
+        if (failed(harden_process()))
+            _exit(100);
+        act_in(act, kind);
+    }
+    return exit_of(pid);
+}
+
+/* The same in a child of a process in SANDBOX_FORK, as a verify worker is one: its own filter is
+ * only the difference. */
+static int in_grandchild(int (*act)(void))
+{
+    pid_t pid = fork();
+    if (pid == 0) {
         bool enforced = false;
         signal(SIGSYS, SIG_DFL);
-        if (failed(harden_process()) || failed(harden_syscalls(kind, &enforced)))
+        if (failed(harden_process()) || failed(harden_syscalls_prepare(SANDBOX_COMPUTE)) ||
+            failed(harden_syscalls(SANDBOX_FORK, &enforced)))
             _exit(100);
-        _exit(enforced ? act() : 101);
+        pid_t below = fork();
+        if (below == 0)
+            act_in(act, SANDBOX_COMPUTE);
+        int got = exit_of(below);
+        _exit(got < 0 ? 128 - got : got);
     }
-    int status = 0;
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
+    int got = exit_of(pid);
+    return got > 128 ? 128 - got : got;
+}
+
+static void test_compute_below_fork(void **state)
+{
+    unsigned bad = 0;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        if (SANITIZED && rows[i].not_sanitized)
+            continue;
+        int got = in_grandchild(rows[i].act);
+        if (got != rows[i].wanted[SANDBOX_COMPUTE]) {
+            print_error("%s: %d, not %d\n", rows[i].name, got, rows[i].wanted[SANDBOX_COMPUTE]);
+            bad++;
+        }
+    }
+    assert_int_equal(bad, 0);
 }
 
 static void check_rows(enum sandbox_kind kind)
@@ -290,8 +382,8 @@ static void test_start(void **state)
 {
     (void)state;
     assert_int_not_equal(in_child(do_exec, SANDBOX_START), KILLED);
-    static int (*const refused[])(void) = { do_mount,  do_unshare, do_module,      do_bpf,
-                                            do_perf,   do_keyctl,  do_userfaultfd, do_uring };
+    static int (*const refused[])(void) = { do_mount, do_unshare, do_module,      do_bpf,
+                                            do_perf,  do_keyctl,  do_userfaultfd, do_uring };
     for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
         assert_int_equal(in_child(refused[i], SANDBOX_START), KILLED);
 }
@@ -390,8 +482,8 @@ static int act_on_files(void)
     snprintf(writable, sizeof(writable), "%s/writable", dir);
     snprintf(one, sizeof(one), "%s/other/one", dir);
     snprintf(absent, sizeof(absent), "%s/absent", dir);
-    if (failed(harden_files((const char *[]){ readable, one, absent, NULL }, (const char *[]){ writable, NULL },
-                            &enforced)))
+    if (failed(harden_files((const char *[]){ readable, one, absent, NULL },
+                            (const char *[]){ writable, NULL }, &enforced)))
         return 1;
     if (!enforced)
         return NO_LANDLOCK;
@@ -461,6 +553,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_process),
         cmocka_unit_test(test_compute),
+        cmocka_unit_test(test_compute_below_fork),
         cmocka_unit_test(test_store),
         cmocka_unit_test(test_network),
         cmocka_unit_test(test_start),
