@@ -16,8 +16,6 @@
 #define TDX_QUOTE_TYPE "application/vnd.warder.tdx-quote"
 #define SNP_REPORT_TYPE "application/vnd.warder.snp-report"
 #define SEND_MS 1000
-#define WARM_UP_BLOCKS 24
-#define WARM_UP_BLOCK 1500
 #define RECEIVE_MS 2000
 
 struct work {
@@ -346,14 +344,4 @@ void worker_serve(const struct worker *w, int answer)
                          &body);
     if (failed(ipc_send(answer, ANSWER_FAILURE, 0, buf_span(&body), SEND_MS)))
         return; /* nobody is there to be told */
-}
-
-/* Finds pages and computes nothing: where all cores are busy its time is the requests'. */
-void worker_warm_up(void)
-{
-    void *blocks[WARM_UP_BLOCKS];
-    for (size_t i = 0; i < WARM_UP_BLOCKS; i++)
-        blocks[i] = calloc(1, WARM_UP_BLOCK);
-    for (size_t i = 0; i < WARM_UP_BLOCKS; i++)
-        free(blocks[i]);
 }

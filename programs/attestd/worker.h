@@ -18,8 +18,4 @@ struct worker {
  * to the issuer. */
 void worker_serve(const struct worker *w, int answer);
 
-/* A forked process finds its memory page by page, each at the price of a fault. This does once, on
- * nobody's time, what a request will do: a signature check, some JSON, some memory. */
-void worker_warm_up(void);
-
 #endif

@@ -15,6 +15,7 @@
 #include "attestd/root_files.h"
 #include "attestd/signing_keys.h"
 #include "attestd/text_pages.h"
+#include "attestd/worker_heap.h"
 #include "attestd/zygote.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -74,7 +75,7 @@ static fallible run_zygote(const struct attestd_config *c)
         .spares = (unsigned)c->spare_workers,
         .verifier = verifier,
         .serve = worker_serve,
-        .warm_up = worker_warm_up,
+        .warm_up = worker_heap_enter,
         .confine = confine_worker,
     };
     return zygote_run(&z);

@@ -48,9 +48,7 @@ static void __attribute__((noreturn)) worker_main(struct zygote *z, int own)
     close_range(CHANNEL_DECISIONS + 1, ~0U, 0);
     if (failed(z->config->confine()))
         _exit(1);
-    struct pollfd idle = { .fd = WORKER_WORK, .events = POLLIN };
-    if (poll(&idle, 1, 0) == 0)
-        z->config->warm_up();
+    z->config->warm_up();
     enum channel_type type;
     int answer;
     if (failed(channel_receive(WORKER_WORK, &type, NULL, &answer)))

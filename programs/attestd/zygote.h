@@ -22,7 +22,7 @@ struct zygote_config {
     struct verifier *verifier;
     /* What a worker does with its answer socket: worker_serve. */
     void (*serve)(const struct worker *w, int answer);
-    /* What a spare worker does while it has nothing to do: worker_warm_up. */
+    /* What a worker does before it waits for its request: worker_heap_enter. */
     void (*warm_up)(void);
     /* The worker's sandbox, entered before it gets its request. */
     fallible (*confine)(void);

@@ -95,7 +95,7 @@ static void serve(const struct worker *w, int answer)
     if (what == 's')
         for (volatile unsigned long n = 0;; n++)
             ;
-    attack(what); /* what is only refused is answered, and the test fails */
+    attack(what);      /* what is only refused is answered, and the test fails */
     if (what == 'd') { /* is the way of others' requests open here? */
         char byte;
         if (recv(CHANNEL_WORK, &byte, 1, MSG_DONTWAIT) >= 0)
@@ -109,6 +109,10 @@ static fallible confine(void)
 {
     bool enforced;
     return harden_syscalls(SANDBOX_COMPUTE, &enforced);
+}
+
+static void warm_up(void)
+{
 }
 
 static int start(void **state)
@@ -134,7 +138,7 @@ static int start(void **state)
                                          .spares = 2,
                                          .verifier = v,
                                          .serve = serve,
-                                         .warm_up = worker_warm_up,
+                                         .warm_up = warm_up,
                                          .confine = confine };
         _exit(failed(zygote_run(&c)) ? 1 : 0);
     }
