@@ -4,7 +4,6 @@
 #include "attestd/appraise.h"
 #include "attestd/envelope.h"
 #include "attestd/verify_routes.h"
-#include "base/base64.h"
 #include "base/log.h"
 #include "http/problem.h"
 #include "policy/default_policy.h"
@@ -47,20 +46,10 @@ static fallible gather_policies(struct policy_store *s, struct span tenant, cons
     return OK;
 }
 
-/* The signed statement's own words for the caller; its signature is the issuer's, which is ours. */
-static fallible refusal_words(struct span jws, json_t **out)
-{
-    struct buf payload owned(buf_done) = buf_of(JOSE_TEXT_MAX);
-    size_t first = span_find(jws, SPAN("."));
-    struct span rest = span_tail(jws, first + 1);
-    TRY(base64url_parse(span_head(rest, span_find(rest, SPAN("."))), &payload));
-    return json_parse_object(buf_span(&payload), out);
-}
-
 static void answer_refusal(struct http_exchange *x, struct span jws)
 {
     owned(json_free) json_t *words = NULL;
-    struct err e = refusal_words(jws, &words);
+    struct err e = recent_words(jws, &words);
     const json_t *warder = json_object_get(words, "warder"),
                  *failed_ones = json_object_get(warder, "failed");
     const char *reason = json_string_value(json_object_get(warder, "reason"));
@@ -103,6 +92,14 @@ static fallible read_request(const struct as_service *s, const json_t *body,
     return OK;
 }
 
+/* For those who try other policies later. */
+static void note_decision(const struct as_service *s, const struct work_request *q, struct span jws,
+                          bool refusal)
+{
+    recent_keep(s->recent, jws, refusal);
+    evidence_record_keep(s->evidence, jws, refusal, q);
+}
+
 static void attest(struct http_exchange *x, void *context)
 {
     const struct as_service *s = context;
@@ -131,7 +128,7 @@ static void attest(struct http_exchange *x, void *context)
     if (a.type == ANSWER_TOKEN && envelope.nonce.len && !nonce_used(x, s, envelope.nonce))
         return;
     if (a.type == ANSWER_TOKEN || a.type == ANSWER_REFUSAL)
-        recent_keep(s->recent, buf_span(&a.body), a.type == ANSWER_REFUSAL);
+        note_decision(s, &envelope.request, buf_span(&a.body), a.type == ANSWER_REFUSAL);
     if (a.type == ANSWER_TOKEN)
         answer_token(x, buf_span(&a.body));
     else if (a.type == ANSWER_REFUSAL)
@@ -180,6 +177,7 @@ const struct http_route as_routes[] = {
     { "POST", "/as/v1/policy-diff", ROUTE_BEARER, policies_diff },
     { "GET", "/as/v1/decisions", ROUTE_BEARER, decisions_list },
     { "GET", "/as/v1/decisions/{id}", ROUTE_BEARER, decisions_show },
+    { "POST", "/as/v1/decisions/{id}/verify", ROUTE_BEARER, decisions_verify },
     { "GET", "/health", ROUTE_OPEN, health },
     { 0 },
 };

@@ -6,6 +6,7 @@
 #include "access/pinned_keys.h"
 #include "attestd/deny_store.h"
 #include "attestd/envelope.h"
+#include "attestd/evidence_record.h"
 #include "attestd/nonces.h"
 #include "attestd/policy_store.h"
 #include "attestd/public_keys.h"
@@ -17,7 +18,8 @@ struct as_service {
     struct verifier_link *link;
     struct policy_store *policies;
     struct recent *recent;
-    struct jwks *bundle_keys; /* NULL: no measurement bundles are imported */
+    struct evidence_record *evidence; /* NULL: none is kept */
+    struct jwks *bundle_keys;         /* NULL: no measurement bundles are imported */
     struct pinned_keys *aas_keys;
     struct public_keys *public_keys;
     struct nonces *nonces;
@@ -58,7 +60,14 @@ void policies_lint(struct http_exchange *x, void *context);
 void policies_explain(struct http_exchange *x, void *context);
 void policies_diff(struct http_exchange *x, void *context);
 void policies_test(struct http_exchange *x, void *context);
+
+/* decision_routes.c */
+/* What was judged then is judged anew: "then", by that day's collateral; "now", by today's and the
+ * deny list. {"verdict", "claims", ..., "at"}; false: it has answered. */
+bool decision_verify_anew(struct http_exchange *x, const struct as_service *s, struct span tenant,
+                          struct span id, bool then, json_t **result);
 void decisions_list(struct http_exchange *x, void *context);
 void decisions_show(struct http_exchange *x, void *context);
+void decisions_verify(struct http_exchange *x, void *context);
 
 #endif

@@ -31,7 +31,7 @@ enum channel_type {
 enum answer_type {
     ANSWER_REQUEST = 1, /* front -> worker: a request (request.h) */
     ANSWER_COLLATERAL,  /* front -> zygote: key and raw collateral (request.h) */
-    ANSWER_LOADED,      /* zygote -> front: it is warm; body: u64 end of its validity */
+    ANSWER_LOADED,      /* zygote -> front: it is warm; body: its digest (verify.h) */
     ANSWER_NEED, /* worker -> front: the key of the collateral that is missing or past its date */
     ANSWER_NEED_PCK, /* worker -> front: how to find the PCK certificate of a quote that has none */
     ANSWER_PLATFORM, /* worker -> front, before its answer; front -> zygote: PCK chain of a platform

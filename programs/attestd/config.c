@@ -17,6 +17,9 @@
 #define ROTATE_DAYS_MAX 3650
 #define ANNOUNCE_MINUTES_MAX (30 * 1440)
 #define NONCE_SECONDS_MAX 3600
+#define EVIDENCE_COUNT_MAX 10000
+#define EVIDENCE_MIB_MAX 4096
+#define EVIDENCE_DAYS_MAX 3650
 
 static void settings_of(struct attestd_config *c, struct setting rows[SETTINGS_MAX])
 {
@@ -92,6 +95,13 @@ static void settings_of(struct attestd_config *c, struct setting rows[SETTINGS_M
           "database of the nonces that were used, shared by instances" },
         { "as", "deny_store", OPTION_TEXT, &c->deny_store,
           "database of the deny list, shared by instances" },
+        { "as", "evidence_store", OPTION_TEXT, &c->evidence_store,
+          "database of the evidence of past requests, shared by instances; it may name platforms" },
+        { "as", "evidence_count", OPTION_NUMBER, &c->evidence_count,
+          "evidence of so many tokens and of so many refusals is kept; 0: none" },
+        { "as", "evidence_mib", OPTION_NUMBER, &c->evidence_mib,
+          "no more than so much of it, half for refusals" },
+        { "as", "evidence_days", OPTION_NUMBER, &c->evidence_days, "and for so long" },
         { "as", "nonce_seconds", OPTION_NUMBER, &c->nonce_seconds, "how long a nonce is good for" },
         { "as", "jwks_file", OPTION_TEXT, &c->jwks_file,
           "the public key is written here; empty: nowhere" },
@@ -149,6 +159,7 @@ static bool set_defaults(struct attestd_config *c)
         { &c->audiences, ATTESTATION_AUDIENCE },
         { &c->nonce_store, "sqlite:/var/lib/warder/attestd/nonces.db" },
         { &c->deny_store, "sqlite:/var/lib/warder/attestd/deny.db" },
+        { &c->evidence_store, "sqlite:/var/lib/warder/attestd/evidence.db" },
     };
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
         if (!(*texts[i].to = strdup(texts[i].value)))
@@ -165,6 +176,9 @@ static bool set_defaults(struct attestd_config *c)
     c->token_minutes = 60;
     c->announce_minutes = 60;
     c->nonce_seconds = 300;
+    c->evidence_count = 512;
+    c->evidence_mib = 64;
+    c->evidence_days = 30;
     return true;
 }
 
@@ -233,6 +247,13 @@ fallible config_check(const struct attestd_config *c, char **message)
         { c->as.enabled && (!given(c->audiences) || !given(c->nonce_store)),
           "[as] audiences or nonce_store is empty" },
         { (c->as.enabled || c->qvs.enabled) && !given(c->deny_store), "[as] deny_store is empty" },
+        { c->as.enabled && c->evidence_count && !given(c->evidence_store),
+          "[as] evidence_store is empty; evidence_count = 0 keeps none" },
+        { c->evidence_count > EVIDENCE_COUNT_MAX, "[as] evidence_count must be at most 10000" },
+        { c->evidence_count && (!c->evidence_mib || c->evidence_mib > EVIDENCE_MIB_MAX),
+          "[as] evidence_mib must be 1 to 4096" },
+        { c->evidence_count && (!c->evidence_days || c->evidence_days > EVIDENCE_DAYS_MAX),
+          "[as] evidence_days must be 1 to 3650" },
         { c->as.enabled && !given(c->aas_jwks), "[as] aas_jwks is empty" },
         { c->grace_days > GRACE_DAYS_MAX, "[as] grace_days must be at most 365" },
         { !c->refresh_minutes, "[tcs] refresh_minutes must be at least 1" },

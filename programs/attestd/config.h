@@ -32,7 +32,8 @@ struct attestd_config {
 
     char *as_store, *signing_key, *jwks_file, *aas_jwks;
     uint64_t token_minutes, rotate_days, announce_minutes, nonce_seconds;
-    char *signing_algorithm, *audiences, *nonce_store, *deny_store;
+    char *signing_algorithm, *audiences, *nonce_store, *deny_store, *evidence_store;
+    uint64_t evidence_count, evidence_mib, evidence_days;
 
     char *accepted_advisories; /* words */
     uint64_t grace_days;

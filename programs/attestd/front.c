@@ -21,6 +21,7 @@
 #define BODY_MAX (256U << 10)
 #define UPSTREAM_MS 10000
 #define PATH_LEN 4096
+#define DAY_SECONDS 86400
 
 struct front {
     const struct attestd_config *config;
@@ -30,6 +31,7 @@ struct front {
     struct verifier_link *link;
     struct policy_store *policies;
     struct recent *recent;
+    struct evidence_record *evidence;
     struct jwks *bundle_keys;
     struct pinned_keys *aas_keys;
     struct public_keys *public_keys;
@@ -46,6 +48,7 @@ static void front_donep(struct front *f)
         if (f->servers[i])
             http_server_stop(f->servers[i]);
     verifier_link_free(f->link);
+    evidence_record_close(f->evidence);
     tcs_role_close(f->tcs_role);
     http_client_free(f->upstream_client);
     policy_store_close(f->policies);
@@ -88,8 +91,21 @@ static fallible open_link(struct front *f)
                     .remote = f->remote },
         .seen = f->tcs_role ? tcs_role_saw : NULL,
         .seen_context = f->tcs_role,
+        .loaded = f->evidence ? evidence_record_collateral : NULL,
+        .loaded_context = f->evidence,
     };
     return verifier_link_new(&l, &f->link);
+}
+
+static fallible open_record(struct front *f)
+{
+    const struct attestd_config *c = f->config;
+    const struct evidence_limits limits = { .count = (int64_t)c->evidence_count,
+                                            .bytes = (int64_t)c->evidence_mib << 20,
+                                            .seconds = (int64_t)c->evidence_days * DAY_SECONDS };
+    return c->as.enabled && c->evidence_count
+               ? evidence_record_open(c->evidence_store, &limits, &f->evidence)
+               : OK;
 }
 
 static fallible open_policies(struct front *f)
@@ -151,6 +167,7 @@ static fallible listen_all(struct front *f)
     f->as = (struct as_service){ .link = f->link,
                                  .policies = f->policies,
                                  .recent = f->recent,
+                                 .evidence = f->evidence,
                                  .bundle_keys = f->bundle_keys,
                                  .aas_keys = f->aas_keys,
                                  .public_keys = f->public_keys,
@@ -238,11 +255,13 @@ static fallible open_all(struct front *f)
     TRY(harden_process());
     TRY(public_keys_open(CHANNEL_KEYS, &f->public_keys));
     TRY(open_collateral(f));
+    TRY(open_record(f));
     TRY(open_link(f));
     TRY(open_denials(f));
     TRY(open_appraisal(f));
     TRY(confine_files(f));
     TRY(public_keys_follow(f->public_keys));
+    TRY(evidence_record_start(f->evidence));
     TRY(listen_all(f));
     TRY(tcs_role_start(f->tcs_role));
     bool enforced;

@@ -29,7 +29,7 @@ static fallible confine_files(const struct attestd_config *c, const char *const 
 {
     const char *const places[] = { c->tcs_store,         c->as_store,  c->nonce_store,
                                    c->signing_key,       c->jwks_file, c->archive_key,
-                                   c->archive_jwks_file, c->deny_store };
+                                   c->archive_jwks_file, c->deny_store, c->evidence_store };
     char folders[WRITABLE_MAX][PATH_LEN];
     const char *writable[WRITABLE_MAX + 1] = { "/dev/null" };
     const char *run[PROGRAMS_MAX + 1] = { "/usr/lib", "/lib", "/usr/lib64", "/lib64" };

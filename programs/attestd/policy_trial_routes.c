@@ -119,8 +119,16 @@ static bool subject_of(struct http_exchange *x, const struct as_service *s, stru
 {
     const json_t *evidence = json_object_get(body, "evidence"),
                  *claims = json_object_get(body, "claims");
-    struct span decision = { 0 };
+    struct span decision = { 0 }, verify = { 0 };
     struct err e = json_opt_str(body, "decision", "decision", &decision);
+    if (!failed(e))
+        e = json_opt_str(body, "verify", "verify", &verify);
+    bool then = span_equal_str(verify, "then");
+    if (verify.len && (!decision.len || (!then && !span_equal_str(verify, "now")))) {
+        http_answer_problem(x, 400, "malformed_request",
+                            "\"verify\" is then or now, of a \"decision\"");
+        return false;
+    }
     if (failed(e) || !!evidence + !!claims + (decision.len > 0) != 1 ||
         (claims && !json_is_object(claims))) {
         http_answer_problem(
@@ -134,6 +142,8 @@ static bool subject_of(struct http_exchange *x, const struct as_service *s, stru
         *subject = json_pack("{s:O}", "claims", claims);
         return true;
     }
+    if (verify.len)
+        return decision_verify_anew(x, s, tenant, decision, then, subject);
     e = recent_find(s->recent, tenant, decision, subject);
     if (failed(e))
         http_answer_failure(x, e, "decision_not_found");
@@ -143,13 +153,18 @@ static bool subject_of(struct http_exchange *x, const struct as_service *s, stru
 static fallible try_out(const json_t *document, const json_t *subject, json_t **out, char **message)
 {
     owned(policy_free) struct policy *p = NULL;
+    int64_t at = clock_now();
+    struct span when = { 0 };
+    TRY(json_opt_str(subject, "at", "at", &when));
+    if (when.len)
+        TRY(clock_parse_rfc3339(when, &at));
     TRY(policy_from_json(document, &p, message));
-    return policy_trial(p, json_object_get(subject, "claims"), clock_now(), out);
+    return policy_trial(p, json_object_get(subject, "claims"), at, out);
 }
 
 void policies_test(struct http_exchange *x, void *context)
 {
-    static const char *const members[] = { "evidence", "decision", "claims", NULL };
+    static const char *const members[] = { "evidence", "decision", "claims", "verify", NULL };
     const struct as_service *s = context;
     struct bearer b owned(bearer_done) = { 0 };
     owned(json_free) json_t *body = NULL, *document = NULL, *subject = NULL, *name = NULL;
@@ -172,38 +187,12 @@ void policies_test(struct http_exchange *x, void *context)
         return;
     }
     json_t *verdict = json_object_get(subject, "verdict"),
-           *reason = json_object_get(subject, "reason");
+           *reason = json_object_get(subject, "reason"), *at = json_object_get(subject, "at");
+    if (at)
+        json_object_set(trial, "at", at);
     if (verdict)
         json_object_set(trial, "verdict", verdict);
     if (reason)
         json_object_set(trial, "reason", reason);
     http_answer_json(x, 200, trial);
-}
-
-void decisions_list(struct http_exchange *x, void *context)
-{
-    const struct as_service *s = context;
-    struct bearer b owned(bearer_done) = { 0 };
-    json_t *list = NULL;
-    if (!bearer_gate(x, s->aas_keys, AS_SERVICE, "decisions:search", &b))
-        return;
-    struct err e = recent_list(s->recent, span_str(b.tenant), &list);
-    if (failed(e))
-        http_answer_failure(x, e, "internal_error");
-    else
-        http_answer_json(x, 200, json_pack("{s:o}", "decisions", list));
-}
-
-void decisions_show(struct http_exchange *x, void *context)
-{
-    const struct as_service *s = context;
-    struct bearer b owned(bearer_done) = { 0 };
-    json_t *decision = NULL;
-    if (!bearer_gate(x, s->aas_keys, AS_SERVICE, "decisions:retrieve", &b))
-        return;
-    struct err e = recent_find(s->recent, span_str(b.tenant), http_param(x, "id"), &decision);
-    if (failed(e))
-        http_answer_failure(x, e, "decision_not_found");
-    else
-        http_answer_json(x, 200, decision);
 }

@@ -55,10 +55,9 @@ void recent_keep(struct recent *r, struct span jws, bool refusal)
     free(oldest);
 }
 
-/* Our own issuer signed it: nothing is verified again. */
-static fallible payload_of(struct span jws, json_t **out)
+fallible recent_words(struct span jws, json_t **out)
 {
-    struct buf payload owned(buf_done) = buf_of(RECENT_TEXT_MAX);
+    struct buf payload owned(buf_done) = buf_of(JOSE_TEXT_MAX);
     struct span rest = span_tail(jws, span_find(jws, SPAN(".")) + 1);
     TRY(base64url_parse(span_head(rest, span_find(rest, SPAN("."))), &payload));
     return json_parse_object(buf_span(&payload), out);
@@ -77,7 +76,7 @@ static json_t *decision_of(const char *jws, struct span tenant, bool whole)
     owned(json_free) json_t *payload = NULL;
     struct span of;
     char when[CLOCK_TEXT_MAX];
-    if (failed(payload_of(span_str(jws), &payload)))
+    if (failed(recent_words(span_str(jws), &payload)))
         return NULL;
     const json_t *w = json_object_get(payload, "warder"), *claims = json_object_get(w, "claims");
     if (failed(json_get_str(w, "tenant", "tenant", &of)) || !span_equal(of, tenant))

@@ -19,6 +19,8 @@ OWNED_TYPE(struct recent, recent_free)
 
 /* A token or a signed refusal; safe for many threads. Memory that is short loses it. */
 void recent_keep(struct recent *r, struct span jws, bool refusal);
+/* What a token or a signed refusal says. Our own issuer signed it: nothing is verified again. */
+fallible recent_words(struct span jws, json_t **out);
 /* Of this tenant, the newest first: [{"id","time","verdict","tee","policies","evidence_digest",
  * "reason"?}]. */
 fallible recent_list(struct recent *r, struct span tenant, json_t **list);

@@ -26,6 +26,8 @@ void work_request_write(const struct work_request *q, struct buf *out)
     write_part(out, q->policies);
     write_part(out, q->denied);
     write_part(out, q->pck_chain);
+    write_u64be(out, (uint64_t)q->at);
+    write_part(out, q->collateral);
 }
 
 fallible work_request_parse(struct span bytes, struct work_request *out)
@@ -44,11 +46,15 @@ fallible work_request_parse(struct span bytes, struct work_request *out)
     q.policies = read_part(&r);
     q.denied = read_part(&r);
     q.pck_chain = read_part(&r);
+    uint64_t at = reader_u64be(&r);
+    q.collateral = read_part(&r);
+    reader_require(&r, at <= INT64_MAX && (kind == WORK_VERIFY || (!at && !q.collateral.len)));
     reader_require(&r, kind >= WORK_VERIFY && kind <= WORK_PROBE_ISSUER && final <= 1);
     reader_require(&r, form >= EVIDENCE_RECORD && form <= EVIDENCE_BASE64);
     TRY(reader_end(&r, "request to a worker"));
     q.kind = (enum work_kind)kind;
     q.final = final;
+    q.at = (int64_t)at;
     q.form = (enum evidence_form)form;
     *out = q;
     return OK;

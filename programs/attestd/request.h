@@ -35,6 +35,11 @@ struct work_request {
     struct span policies;     /* WORK_ATTEST: [{"id","version","policy"}], from the store */
     struct span denied;       /* JSON: the deny list in force; empty: none */
     struct span pck_chain;    /* PEM, once the worker has asked for it; else empty */
+    /* WORK_VERIFY of what was kept: `at`, and then with this collateral alone (as collateral_write
+     * wrote it; empty: none) and `runtime_data` and `tenant` for the report data. 0: now, with what
+     * is warm. */
+    int64_t at;
+    struct span collateral;
 };
 void work_request_write(const struct work_request *r, struct buf *out);
 fallible work_request_parse(struct span bytes, struct work_request *out);

@@ -159,6 +159,8 @@ static fallible load(struct verifier_link *l, const struct collateral_key *key,
     if (m.type != ANSWER_LOADED)
         return FAIL(UPSTREAM, "the verifier does not take the collateral");
     remember(l, key, digest);
+    if (l->config.loaded)
+        l->config.loaded(l->config.loaded_context, buf_span(&m.body), buf_span(&body));
     log_info("collateral loaded", "tee", key->tee, "fmspc", key->fmspc, "ca", key->ca, "product",
              key->product, "signer", key->signer);
     return OK;

@@ -20,6 +20,9 @@ struct verifier_link_config {
     /* May be NULL: told the PEM chain of each platform that a worker newly verified. */
     void (*seen)(void *context, struct span chain);
     void *seen_context;
+    /* May be NULL: told what the verifier has loaded, and its digest. */
+    void (*loaded)(void *context, struct span digest, struct span body);
+    void *loaded_context;
 };
 fallible verifier_link_new(const struct verifier_link_config *config, struct verifier_link **out);
 void verifier_link_free(struct verifier_link *l);

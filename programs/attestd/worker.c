@@ -22,11 +22,13 @@ struct work {
     const struct worker *worker;
     int answer;
     int64_t now;
+    bool past;             /* evidence that was kept is judged as of its day */
     struct buf evidence;   /* as verify_evidence takes it */
     struct span pck_chain; /* brought for a quote that has none */
     struct collateral_key needs;
     bool named; /* the evidence names its platform: `needs` says what collateral is for it */
     const struct collateral_set *collateral;
+    struct collateral_set *own; /* brought with the request: of the past */
     struct verify_result *result;
 };
 
@@ -34,6 +36,7 @@ static void work_done(struct work *w)
 {
     buf_done(&w->evidence);
     verify_result_free(w->result);
+    collateral_set_free(w->own);
 }
 static void work_donep(struct work *w)
 {
@@ -101,7 +104,7 @@ static fallible read_evidence(struct work *w, const struct work_request *q)
  * refused. */
 static bool needs_collateral(struct work *w, bool final)
 {
-    if (!w->named)
+    if (!w->named || w->past)
         return false;
     w->collateral = warm_find(w->worker->warm, &w->needs);
     return !final && (!w->collateral || collateral_set_expires(w->collateral) < w->now);
@@ -148,7 +151,7 @@ static fallible ask_front(struct work *w, bool final, bool *asked)
 static fallible tell_platform(const struct work *w)
 {
     struct span chain = verify_result_pck_chain(w->result);
-    if (!chain.len || !verify_result_verified(w->result) ||
+    if (w->past || !chain.len || !verify_result_verified(w->result) ||
         warm_knows_platform(w->worker->warm, chain))
         return OK;
     return ipc_send(w->answer, ANSWER_PLATFORM, 0, chain, SEND_MS);
@@ -161,14 +164,37 @@ static fallible verify(struct work *w, struct span report_data)
     return tell_platform(w);
 }
 
+/* As it was when the evidence was judged: with the collateral of that day and no other. */
+static fallible go_back(struct work *w, const struct work_request *q)
+{
+    struct collateral_key key;
+    struct collateral_raw raw;
+    w->past = q->at != 0;
+    if (!w->past)
+        return OK;
+    w->now = q->at;
+    if (!q->collateral.len)
+        return OK;
+    TRY(collateral_parse(q->collateral, &key, &raw));
+    TRY(collateral_set_load_undigested(w->worker->verifier, &raw, &w->own));
+    w->collateral = w->own;
+    return OK;
+}
+
 static fallible serve_verify(struct work *w, const struct work_request *q)
 {
-    uint8_t expected[REPORT_DATA_SIZE];
-    struct span report_data = { 0 };
+    owned(json_free) json_t *runtime = NULL;
+    struct runtime_data rd = { 0 };
+    if (q->runtime_data.len)
+        TRY(json_parse_object(q->runtime_data, &runtime));
+    if (runtime)
+        TRY(runtime_data_parse(runtime, q->tenant, &rd));
     if (q->report_data.len) {
-        TRY(hex_parse_exact(q->report_data, expected, sizeof(expected)));
-        report_data = SPAN_OF(expected);
+        TRY(hex_parse_exact(q->report_data, rd.report_data, sizeof(rd.report_data)));
+        rd.expected = true;
     }
+    struct span report_data = rd.expected ? SPAN_OF(rd.report_data) : (struct span){ 0 };
+    TRY(go_back(w, q));
     TRY(read_evidence(w, q));
     bool asked;
     TRY(ask_front(w, q->final, &asked));

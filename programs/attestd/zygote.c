@@ -180,10 +180,10 @@ static fallible load(struct zygote *z, int answer)
         return FAIL(INPUT, "not collateral");
     TRY(collateral_parse(buf_span(&m.body), &key, &raw));
     TRY(collateral_set_load(z->config->verifier, &raw, &set));
-    int64_t expires = collateral_set_expires(set);
+    buf_add(&body, collateral_set_digest(set));
+    TRY(buf_check(&body));
     warm_put(&z->warm, &key, TAKE(set));
     drop_spares(z);
-    write_u64be(&body, (uint64_t)expires);
     return ipc_send(answer, ANSWER_LOADED, 0, buf_span(&body), 0);
 }
 

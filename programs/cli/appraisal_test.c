@@ -16,7 +16,8 @@ struct trial {
     const char *request, *claims_file, *policy;
     json_t *claims; /* what the policy is tried on */
     const char *source, *refusal;
-    bool partial; /* claims may be missing because nobody wrote them down */
+    bool claims_only; /* of a past request: as they were written down */
+    bool partial;     /* claims may be missing because nobody wrote them down */
     int64_t at;
     json_t *whole; /* where claims and texts are from */
 };
@@ -80,7 +81,34 @@ static bool listed(const json_t *decisions, const char *id)
     return false;
 }
 
-/* The attestation service remembers the latest decisions with all their claims. */
+/* The attestation service keeps the evidence of past requests: it verifies it once more. */
+static int claims_from_kept(struct session *s, struct trial *t, const char *id)
+{
+    struct buf path owned(buf_done) = buf_of(256);
+    json_t *body owned(json_free) = json_object();
+    const char *at = t->verify.at ? t->verify.at : "then", *when;
+
+    buf_addf(&path, "/as/v1/decisions/%s/verify", id);
+    json_set_str(body, "at", at);
+    json_free(t->whole);
+    t->whole = NULL;
+    int rc = session_call(s, SERVICE_AS, "POST", buf_str(&path), body, &t->whole);
+    if (rc) {
+        fprintf(stderr, "  --claims-only tries the claims that were written down instead\n");
+        return rc;
+    }
+    when = json_string_value(json_object_get(t->whole, "at"));
+    if (!when || failed(clock_parse(span_str(when), &t->at)))
+        return print_failure(FAIL(UPSTREAM, "an answer without a time"), "attestation service",
+                             NULL);
+    t->source = strcmp(at, "now") ? "evidence kept, as of then" : "evidence kept, as of now";
+    t->claims = json_incref(json_object_get(t->whole, "claims"));
+    if (strcmp(json_string_value(json_object_get(t->whole, "verdict")) ?: "", "verified"))
+        t->refusal = json_string_value(json_object_get(t->whole, "reason")) ?: "no reason given";
+    return EXIT_OK;
+}
+
+/* It remembers the latest decisions with all their claims. */
 static int claims_from_decision(struct session *s, struct trial *t, const char *id)
 {
     struct buf path owned(buf_done) = buf_of(256);
@@ -96,8 +124,13 @@ static int claims_from_decision(struct session *s, struct trial *t, const char *
     return EXIT_OK;
 }
 
+static int past_decision(struct session *s, struct trial *t, const char *id)
+{
+    return t->claims_only ? claims_from_decision(s, t, id) : claims_from_kept(s, t, id);
+}
+
 /* The record of the key broker names the decision; where that is forgotten, the claims that it
- * wrote down itself. */
+ * wrote down itself, if that is asked for. */
 static int claims_from_record(struct session *s, struct trial *t, const json_t *decisions)
 {
     struct buf path owned(buf_done) = buf_of(256);
@@ -110,9 +143,14 @@ static int claims_from_record(struct session *s, struct trial *t, const json_t *
     const char *id =
         json_string_value(json_object_get(json_object_get(record, "attestation"), "id"));
     if (id && uuid_valid(span_str(id)) && listed(decisions, id))
-        return claims_from_decision(s, t, id);
+        return past_decision(s, t, id);
     if (!json_object_get(record, "claims")) {
         fprintf(stderr, "warder: nothing was attested in this request\n");
+        return EXIT_ERROR;
+    }
+    if (!t->claims_only) {
+        fprintf(stderr, "warder: the evidence of this request is not kept\n"
+                        "  --claims-only tries the claims that were written down instead\n");
         return EXIT_ERROR;
     }
     take_record(t, record);
@@ -133,8 +171,19 @@ static int claims_from_request(struct trial *t)
         rc = session_call(&s, SERVICE_AS, "GET", "/as/v1/decisions", NULL, &decisions);
     if (rc)
         return rc;
-    return listed(decisions, t->request) ? claims_from_decision(&s, t, t->request)
+    return listed(decisions, t->request) ? past_decision(&s, t, t->request)
                                          : claims_from_record(&s, t, decisions);
+}
+
+static int claims_from_past(struct trial *t)
+{
+    const char *at = t->verify.at;
+
+    if (at && strcmp(at, "then") && strcmp(at, "now")) {
+        fprintf(stderr, "warder: with --request, --at takes then or now\n");
+        return EXIT_USAGE;
+    }
+    return claims_from_request(t);
 }
 
 static int claims_find(struct trial *t)
@@ -146,8 +195,14 @@ static int claims_find(struct trial *t)
         fprintf(stderr, "warder: exactly one of --evidence, --request and --claims\n");
         return EXIT_USAGE;
     }
+    if (t->claims_only && !t->request) {
+        fprintf(stderr, "warder: --claims-only is of a --request\n");
+        return EXIT_USAGE;
+    }
     if (v->evidence)
         return claims_from_evidence(t);
+    if (t->request && !t->claims_only)
+        return claims_from_past(t);
     if (v->at && failed(clock_parse(span_str(v->at), &t->at))) {
         fprintf(stderr,
                 "warder: --at takes RFC 3339 (2026-11-23T12:00:00Z) or seconds since 1970\n");
@@ -249,6 +304,9 @@ int appraisal_test(int argc, char **argv)
           "a past request: id of an audit record, or of a decision", &t.request },
         { "claims", 0, OPTION_TEXT, "FILE",
           "claims as JSON, or the answer of warder verify -o json", &t.claims_file },
+        { "claims-only", 0, OPTION_FLAG, NULL,
+          "of a past request: the claims that were written down, where no evidence is kept",
+          &t.claims_only },
         VERIFY_OPTIONS(t.verify),
         SESSION_OPTIONS(t.verify.session),
         { 0 },
@@ -256,9 +314,14 @@ int appraisal_test(int argc, char **argv)
     const struct command_help help = {
         "warder appraisal test", "FILE|NAME[@VERSION]",
         "what a policy would say, without asking for a token",
-        "Of a refusal: what failed in each alternative, and the smallest change that would pass. A "
-        "past request is tried by\n"
-        "the claims that the attestation service remembers, or else by those that the audit record "
+        "Of a refusal: what failed in each alternative, and the smallest change that would pass. "
+        "The "
+        "evidence of a past\n"
+        "request is verified once more by the attestation service, if it keeps it: --at then (the "
+        "default) by the\n"
+        "collateral and the time of the request, --at now by those of today and the deny list. "
+        "With --claims-only it is\n"
+        "tried by the claims that the service remembers, or else by those that the audit record "
         "keeps.\n\n"
         "Exit status: 0 the policy is met, 1 it is not, or the evidence is refused."
     };
@@ -284,6 +347,7 @@ int appraisal_decisions(int argc, char **argv)
                                               { "time", "TIME" },
                                               { "verdict", "VERDICT" },
                                               { "tee", "TEE" },
+                                              { "evidence_kept", "KEPT" },
                                               { "evidence_digest", "EVIDENCE" },
                                               { 0 } });
 }

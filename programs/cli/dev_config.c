@@ -40,6 +40,7 @@ templates[] = {
       "sqlite:@DIR@/var/attestd/as.db\n"
       "nonce_store = sqlite:@DIR@/var/attestd/nonces.db\n"
       "deny_store = sqlite:@DIR@/var/attestd/deny.db\n"
+      "evidence_store = sqlite:@DIR@/var/attestd/evidence.db\n"
       "signing_key = @DIR@/var/attestd/token.key\njwks_file = @DIR@/etc/keys/as-jwks.json\n"
       "aas_jwks = @DIR@/etc/keys/aas-jwks.json\n"
       "[verify]\nroot = @ROOT@\n" },

@@ -218,7 +218,7 @@ class Attestd:
             "tcs": {"store": f"sqlite:{d}/tcs.db", "upstream": upstream, "upstream_plain_loopback": "yes",
                     "upstream_root_crl": "", "upstream_kds": upstream},
             "qvs": {},
-            "as": {"store": f"sqlite:{d}/as.db", "nonce_store": f"sqlite:{d}/nonces.db", "deny_store": f"sqlite:{d}/deny.db", "signing_key": d / "signing.key", "jwks_file": d / "as-jwks.json",
+            "as": {"store": f"sqlite:{d}/as.db", "nonce_store": f"sqlite:{d}/nonces.db", "deny_store": f"sqlite:{d}/deny.db", "evidence_store": f"sqlite:{d}/evidence.db", "signing_key": d / "signing.key", "jwks_file": d / "as-jwks.json",
                    "aas_jwks": d / "aas-jwks.json"},
             "verify": {"root": " ".join(map(str, roots))},
         }

@@ -4,6 +4,7 @@ import hashlib
 import http.server
 import json
 import os
+import sqlite3
 import ssl
 import subprocess
 import threading
@@ -265,8 +266,25 @@ def test_against_claims(author):
     assert author.run("test", good, "--claims", path, "--evidence", path).returncode == 2
 
 
+def verify_kept(service, decision, at="then", **token):
+    return service.call("as", "POST", f"/as/v1/decisions/{decision}/verify", {"at": at}, service.token(rules=("decisions:*",), **token))
+
+
+def kept(service, decision):
+    """Evidence is written down beside the request, soon after it."""
+    until = time.monotonic() + 30
+    while verify_kept(service, decision).status != 200:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    return True
+
+
+def decisions_of(service):
+    return service.call("as", "GET", "/as/v1/decisions", bearer=service.token(rules=("decisions:*",))).json["decisions"]
+
+
 def test_against_a_past_request(author, service, simulator):
-    """Decisions are remembered with all their claims: another policy can be tried on them."""
+    """The evidence of decisions is kept, and their claims are remembered: another policy can be tried on either."""
     quote = simulator.quote()
     author.good("create", "--name", "past", "--file", author.file("p.json", GOOD))
     assert attest(service, quote, policy_ids=["past"]).status == 200
@@ -275,10 +293,16 @@ def test_against_a_past_request(author, service, simulator):
     rows = [r for r in author.data("decisions") if r["evidence_digest"] == digest]
     assert sorted(r["verdict"] for r in rows) == ["refused", "verified"]
     for row in rows:
-        assert author.data("test", "past", "--request", row["id"])["source"] == "decision"
+        kept(service, row["id"])
+        for at in ("then", "now"):
+            answer = author.data("test", "past", "--request", row["id"], "--at", at)
+            assert answer["met"] and answer["source"] == f"evidence kept, as of {at}" and answer["all_claims"] is True
+        assert author.data("test", "past", "--request", row["id"], "--claims-only")["source"] == "decision"
         answer = author.data("test", "default", "--request", row["id"], status=1)
         assert {c["claim"] for c in answer["smallest_change"]} == {"root"} and answer["nearest"] == "anyOf[1]"
     assert author.run("test", "past", "--request", "nonsense").returncode == 2
+    assert author.run("test", "past", "--request", rows[0]["id"], "--at", "2026-01-01T00:00:00Z").returncode == 2
+    assert all(r["evidence_kept"] for r in author.data("decisions") if r["evidence_digest"] == digest)
     # by the interface, and only in one's own tenant
     r = service.call("as", "POST", "/as/v1/policies/past/test", {"decision": rows[0]["id"]}, service.token())
     assert r.status == 200 and r.json["met"] is True
@@ -290,6 +314,63 @@ def test_against_a_past_request(author, service, simulator):
     r = service.call("as", "GET", "/as/v1/decisions", bearer=service.token(rules=("policies:*",)))
     assert (r.status, r.json["code"]) == (403, "permission_denied")
     author.good("delete", "past")
+
+
+def test_evidence_of_another_day(simulator, tmp_path):
+    """What was kept is judged with the collateral that was kept, after a restart and with no upstream; as of now there is none."""
+    a = Attestd(tmp_path, simulator.info["pcs"], roots=[simulator.root])
+    other = attest(a, simulator.quote(bytes([7]) * 64), policy_ids=["default"]).json
+    first = decisions_of(a)[0]["id"]
+    assert other["code"] == "policy_refused" and kept(a, first)
+    a.stop()
+    (tmp_path / "tcs.db").unlink()
+    again = Attestd(tmp_path, "http://127.0.0.1:9", roots=[simulator.root])
+    row, = decisions_of(again)
+    assert row["id"] == first and row["evidence_kept"] and row["verdict"] == "refused" and "tee" not in row
+    then = verify_kept(again, first)
+    assert then.status == 200 and then.json["verdict"] == "verified" and then.json["claims"]["tcb_status"] == "UpToDate"
+    assert then.json["at"] == row["time"]
+    now = verify_kept(again, first, "now")
+    assert now.status == 503 and now.json["code"] == "collateral_unavailable"
+    assert verify_kept(again, first, tenant="other").json["code"] == "evidence_not_kept"
+    assert verify_kept(again, str(uuid.uuid4())).json["code"] == "evidence_not_kept"
+    assert verify_kept(again, first, "tomorrow").json["code"] == "malformed_request"
+    with sqlite3.connect(tmp_path / "evidence.db") as db:
+        db.execute("DELETE FROM collateral_set")
+    assert verify_kept(again, first).json["code"] == "collateral_not_kept"
+    t = again.token(rules=("policies:*",))
+    r = again.call("as", "POST", "/as/v1/policies/default/test", {"decision": first, "verify": "then"}, t)
+    assert r.status == 404 and r.json["code"] == "collateral_not_kept"
+    r = again.call("as", "POST", "/as/v1/policies/default/test", {"claims": {}, "verify": "then"}, t)
+    assert r.status == 400
+    assert again.stop() == 0
+
+
+def test_evidence_that_is_denied_by_now(service, simulator):
+    """Today's deny list holds for evidence that is judged as of now; that of its day is not known."""
+    assert attest(service, simulator.quote(bytes([9]) * 64)).status == 403
+    row = decisions_of(service)[0]
+    kept(service, row["id"])
+    claims = verify_kept(service, row["id"]).json["claims"]
+    t = service.token(rules=("deny_list:*",))
+    entry = service.call("as", "POST", "/as/v1/deny-list", {"kind": "fmspc", "value": claims["fmspc"], "reason": "a test"}, t)
+    assert entry.status == 201
+    try:
+        assert verify_kept(service, row["id"], "then").json["verdict"] == "verified"
+        assert verify_kept(service, row["id"], "now").json["verdict"] == "refused"
+    finally:
+        service.call("as", "DELETE", f"/as/v1/deny-list/{entry.json['id']}", bearer=t)
+
+
+def test_evidence_that_is_not_kept(simulator, tmp_path):
+    a = Attestd(tmp_path, simulator.info["pcs"], roots=[simulator.root], as__evidence_count=0)
+    assert attest(a, simulator.quote()).status == 403
+    row, = decisions_of(a)
+    assert row["evidence_kept"] is False
+    r = verify_kept(a, row["id"])
+    assert r.status == 404 and r.json["code"] == "evidence_not_kept" and "keeps no evidence" in r.json["detail"]
+    assert not (tmp_path / "evidence.db").exists()
+    assert a.stop() == 0
 
 
 class AuditLog:
@@ -324,9 +405,11 @@ def test_against_an_audit_record(author, service):
     log = AuditLog(service.dir, record)
     author.config.write_text(author.config.read_text().replace("[services]", f"[services]\nkbs = https://127.0.0.1:{log.port}"))
     good = author.file("good.json", GOOD)
-    answer = author.data("test", good, "--request", record["id"])
+    refused = author.run("test", good, "--request", record["id"])
+    assert refused.returncode == 1 and "not kept" in refused.stderr and "--claims-only" in refused.stderr
+    answer = author.data("test", good, "--request", record["id"], "--claims-only")
     assert answer["met"] and answer["source"] == "audit record" and answer["all_claims"] is False
-    assert "only the claims that it keeps" in author.good("test", good, "--request", record["id"])
+    assert "only the claims that it keeps" in author.good("test", good, "--request", record["id"], "--claims-only")
     assert author.run("test", good, "--request", str(uuid.uuid4())).returncode == 1
     log.server.shutdown()
 
@@ -349,7 +432,7 @@ def test_decisions_that_are_remembered_are_bounded(service, simulator, author):
     quote = simulator.quote(scenario="debug")
     for _ in range(300):
         attest(service, quote)
-    refused = [r for r in author.data("decisions") if r["verdict"] == "refused"]
+    refused = [r for r in author.data("decisions") if r["verdict"] == "refused" and "tee" in r]  # of others the evidence alone is kept
     assert len(refused) == 256
 
 

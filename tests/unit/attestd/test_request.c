@@ -34,6 +34,14 @@ static void test_work_request(void **state)
         assert_true(failed(work_request_parse(span_head(buf_span(&bytes), len), &r)));
     buf_add_u8(&bytes, 0);
     assert_true(failed(work_request_parse(buf_span(&bytes), &r)));
+    struct work_request past = { .kind = WORK_VERIFY, .form = EVIDENCE_CMW, .at = 5, .collateral = SPAN("c") };
+    struct buf then owned(buf_done) = buf_of(1024);
+    work_request_write(&past, &then);
+    assert_false(failed(work_request_parse(buf_span(&then), &r)));
+    assert_int_equal(r.at, 5);
+    assert_true(span_equal_str(r.collateral, "c"));
+    then.at[0] = WORK_ATTEST; /* a token is of now */
+    assert_true(failed(work_request_parse(buf_span(&then), &r)));
     for (size_t at = 0; at < 3; at++) {
         struct buf changed owned(buf_done) = buf_of(1024);
         work_request_write(&q, &changed);
