@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* warder audit: the record of every decision. */
-#include "cli/cli.h"
+#include "cli/audit.h"
 
 #include "crypto/random.h"
 
@@ -62,6 +62,8 @@ int cli_audit(int argc, char **argv)
 {
     static const struct verb verbs[] = { { "list", audit_list, "decisions, the newest first" },
                                          { "show", audit_show, "one record" },
+                                         { "verify", audit_verify,
+                                           "the hash chain of an audit log's file" },
                                          { 0 } };
     return verb_dispatch("warder audit", "the record of every decision", verbs, argc, argv);
 }

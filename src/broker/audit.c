@@ -3,18 +3,11 @@
 
 #include "base/clock.h"
 #include "base/hex.h"
-#include "base/writer.h"
-#include "crypto/digest.h"
 
-struct head {
-    int64_t seq;
-    uint8_t hash[SHA256_SIZE];
-};
-
-static fallible read_head(struct store *s, struct head *out)
+static fallible read_head(struct store *s, struct audit_place *out)
 {
     struct statement *q;
-    struct head head = { 0 };
+    struct audit_place head = { 0 };
     bool found;
 
     TRY(store_query(s, "SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1", &q));
@@ -28,17 +21,6 @@ static fallible read_head(struct store *s, struct head *out)
     store_reset(q);
     *out = head;
     return OK;
-}
-
-static fallible hash_of(struct span previous, struct span record, uint8_t out[SHA256_SIZE])
-{
-    struct buf b owned(buf_done) = buf_of(AUDIT_RECORD_MAX + 256);
-
-    write_part(&b, SPAN("warder-audit-v1"));
-    write_part(&b, previous);
-    write_part(&b, record);
-    TRY(buf_check(&b));
-    return sha256(buf_span(&b), out);
 }
 
 static fallible insert(struct store *s, int64_t seq, const json_t *record, struct span text,
@@ -66,11 +48,11 @@ static fallible insert(struct store *s, int64_t seq, const json_t *record, struc
 /* The line of the file: the record as it is hashed, and its hash behind. */
 static void journal_line(struct buf *journal, struct span text, struct span hash)
 {
-    buf_add_str(journal, "{\"record\":");
+    buf_add_str(journal, AUDIT_LINE_HEAD);
     buf_add(journal, text);
-    buf_add_str(journal, ",\"hash\":\"");
+    buf_add_str(journal, AUDIT_LINE_HASH);
     hex_add(journal, hash);
-    buf_add_str(journal, "\"}\n");
+    buf_add_str(journal, AUDIT_LINE_END "\n");
 }
 
 /* Without what a very long policy explains of itself: its digest and version are on record, and the
@@ -109,7 +91,7 @@ static fallible write_record(json_t *record, struct buf *text)
 
 fallible audit_append(struct transaction *t, json_t *record, int64_t now)
 {
-    struct head head;
+    struct audit_place head;
     struct buf text owned(buf_done) = buf_of(AUDIT_RECORD_MAX);
     uint8_t hash[SHA256_SIZE];
     char time[CLOCK_TEXT_MAX];
@@ -119,7 +101,7 @@ fallible audit_append(struct transaction *t, json_t *record, int64_t now)
     json_set_str(record, "time", clock_format(now, time));
     json_set_hex(record, "previous", SPAN_OF(head.hash));
     TRY(write_record(record, &text));
-    TRY(hash_of(SPAN_OF(head.hash), buf_span(&text), hash));
+    TRY(audit_hash(&head, buf_span(&text), hash));
     TRY(insert(t->store, head.seq + 1, record, buf_span(&text), SPAN_OF(hash)));
     journal_line(t->journal, buf_span(&text), SPAN_OF(hash));
     return OK;
@@ -178,46 +160,5 @@ fallible audit_read(struct store *s, struct span tenant, struct span id, json_t 
     store_reset(q);
     TRY(e);
     *out = json_incref(json_array_get(list, 0));
-    return OK;
-}
-
-static fallible follows(const struct head *before, struct statement *q, struct head *after,
-                        bool *good)
-{
-    json_t *record owned(json_free) = NULL;
-    char previous[2 * SHA256_SIZE + 1];
-    struct span stated;
-
-    *good = false;
-    after->seq = column_int(q, 0);
-    TRY(hash_of(SPAN_OF(before->hash), column_text(q, 1), after->hash));
-    if (after->seq != before->seq + 1 || !span_equal(SPAN_OF(after->hash), column_blob(q, 2)) ||
-        failed(json_parse_object(column_text(q, 1), &record)) ||
-        json_integer_value(json_object_get(record, "seq")) != after->seq ||
-        failed(json_get_str(record, "previous", "previous", &stated)))
-        return OK;
-    *good = span_equal_str(stated, hex_str(SPAN_OF(before->hash), previous));
-    return OK;
-}
-
-fallible audit_check(struct store *s, bool *good, int64_t *broken_at)
-{
-    struct statement *q;
-    struct head at = { 0 }, next;
-    struct err e = OK;
-    bool fine = true;
-
-    TRY(store_query(s, "SELECT seq, record, hash FROM audit ORDER BY seq", &q));
-    for (bool more = true; more && fine && !failed(e);) {
-        e = store_step(q, &more);
-        if (failed(e) || !more)
-            break;
-        e = follows(&at, q, &next, &fine);
-        at = next;
-    }
-    store_reset(q);
-    TRY(e);
-    *good = fine;
-    *broken_at = fine ? 0 : at.seq;
     return OK;
 }

@@ -31,7 +31,7 @@ NO_OPERANDS = ["key create", "key import", "key register", "key enroll", "key li
 ONE_OPERAND = ["key show", "key delete", "policy show", "policy delete", "policy lint", "appraisal show", "appraisal delete", "appraisal lint",
                "appraisal update", "appraisal versions", "appraisal explain", "appraisal test", "appraisal import", "appraisal from-evidence",
                "appraisal from-sigstruct", "appraisal from-bundle", "policy explain",
-               "audit show", "collateral export", "collateral import", "user create", "user show", "user password", "user delete", "role create", "role show", "role delete", "verify"]
+               "audit show", "audit verify", "collateral export", "collateral import", "user create", "user show", "user password", "user delete", "role create", "role show", "role delete", "verify"]
 
 TWO_OPERANDS = ["role grant", "role revoke", "appraisal diff", "appraisal rollback"]
 

@@ -5,10 +5,12 @@ import concurrent.futures
 import json
 import os
 import sqlite3
+import subprocess
 import time
 
 import pytest
 
+import dev_system
 from attestd_fixture import Key
 from kbs_fixture import BODY, Client, Kbs, default_claims, jwe_open, key, kbs, refused, stop  # noqa: F401
 
@@ -202,6 +204,34 @@ def test_audit_record_has_the_tcb_inputs(kbs, key):
     assert again == record
     lines = [json.loads(line) for line in (kbs.dir / "keyd/audit.log").read_text().splitlines()]
     assert any(line["record"]["id"] == record["id"] and line["hash"] == record["hash"] for line in lines)
+
+
+def test_the_file_of_the_audit_log_is_followed(kbs, key, tmp_path):
+    """L25: by anybody who has the file; a changed, missing or moved record shows, and where."""
+    for _ in range(3):
+        Client(kbs).fetch(key)
+    lines = (kbs.dir / "keyd/audit.log").read_text().splitlines(True)
+
+    def verify(text, status):
+        path = tmp_path / "audit.log"
+        path.write_text(text)
+        done = subprocess.run([dev_system.WARDER, "audit", "verify", path, "-o", "json"], text=True, capture_output=True, timeout=60)
+        assert done.returncode == status, done.stdout + done.stderr
+        return json.loads(done.stdout)
+
+    good = verify("".join(lines), 0)
+    last = json.loads(lines[-1])
+    assert good == {"good": True, "records": len(lines), "first": 1, "last": len(lines), "hash": last["hash"]}
+    assert kbs.audit(limit=1)[0]["hash"] == last["hash"]
+    assert verify("".join(lines[2:]), 0)["first"] == 3
+    assert verify("", 0) == {"good": True, "records": 0}
+    at = len(lines) - 2
+    broken = {"good": False, "records": at, "broken_line": at + 1}
+    assert '"decision":"released"' in lines[at]
+    assert verify("".join([*lines[:at], lines[at].replace('"decision":"released"', '"decision":"refused"'), lines[-1]]), 1) == broken
+    assert verify("".join([*lines[:at], lines[-1]]), 1) == broken
+    assert verify("".join([*lines[:at], lines[-1], lines[at]]), 1) == broken
+    assert verify("".join(lines)[:-3], 1)["broken_line"] == len(lines)
 
 
 def test_refused_administrators_are_on_record(kbs):

@@ -164,6 +164,51 @@ static void the_chain_shows_changes(void **state)
     }
 }
 
+/* Each line of the file, its end cut off. */
+static bool lines_follow(struct span text, struct audit_place *at)
+{
+    bool good = true;
+    while (text.len && good) {
+        size_t end = span_find(text, SPAN("\n"));
+        assert_ok(audit_line_follows(span_head(text, end), at, &good));
+        text = span_tail(text, end + 1);
+    }
+    return good;
+}
+
+static void the_file_shows_changes(void **state)
+{
+    struct store *s owned(store_close) = fresh();
+    struct buf journal owned(buf_done) = buf_of(1U << 20);
+    struct transaction t = { s, &journal };
+    struct audit_place end = { 0 }, middle;
+    int count = 4;
+    (void)state;
+    assert_ok(add_records(&t, &count));
+    struct span text = buf_span(&journal), later = span_tail(text, span_find(text, SPAN("\n")) + 1);
+    assert_true(lines_follow(text, &end));
+    assert_int_equal(end.seq, 4);
+    assert_ok(audit_line_place(span_head(later, span_find(later, SPAN("\n"))), &middle));
+    assert_int_equal(middle.seq, 1);
+    assert_true(lines_follow(later, &middle));
+    assert_memory_equal(middle.hash, end.hash, sizeof end.hash);
+    struct audit_place start = { 0 };
+    assert_false(lines_follow(later, &start)); /* the first is missing */
+    for (size_t i = 0; i < span_find(text, SPAN("\n")); i++) { /* any byte of a line */
+        struct audit_place at = { 0 };
+        journal.at[i] ^= 1;
+        assert_false(lines_follow(text, &at));
+        journal.at[i] ^= 1;
+    }
+    for (size_t len = 0; len < span_find(text, SPAN("\n")); len++) {
+        struct audit_place at = { 0 };
+        bool good = true;
+        assert_ok(audit_line_follows(span_head(text, len), &at, &good));
+        assert_false(good);
+        assert_fails(audit_line_place(span_head(text, len), &at), FAIL_INPUT);
+    }
+}
+
 static void records_are_listed_by_tenant_and_key(void **state)
 {
     struct store *s owned(store_close) = fresh();
@@ -195,6 +240,7 @@ int main(void)
         cmocka_unit_test(updates_count_versions),
         cmocka_unit_test(a_used_policy_stays),
         cmocka_unit_test(the_chain_shows_changes),
+        cmocka_unit_test(the_file_shows_changes),
         cmocka_unit_test(records_are_listed_by_tenant_and_key),
     };
     if (failed(crypto_start(CRYPTO_MEMORY_PLAIN)) || failed(random_secret(32, &integrity)))
