@@ -31,15 +31,23 @@ fallible channel_send(int channel, enum channel_type type, struct span body, int
     return OK;
 }
 
+#define DESCRIPTORS_ROOM ((CMSG_SPACE(sizeof(int)) - CMSG_LEN(0)) / sizeof(int))
+
+/* The one that came. Where there is room for more because of alignment, more are no packet of ours:
+ * they are closed. */
 static int take_descriptor(struct msghdr *m)
 {
     struct cmsghdr *c = CMSG_FIRSTHDR(m);
-    if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS ||
-        c->cmsg_len != CMSG_LEN(sizeof(int)))
+    int fds[DESCRIPTORS_ROOM];
+    if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
         return -1;
-    int fd;
-    memcpy(&fd, CMSG_DATA(c), sizeof(int));
-    return fd;
+    size_t count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    memcpy(fds, CMSG_DATA(c), count * sizeof(int));
+    if (count == 1)
+        return fds[0];
+    for (size_t i = 0; i < count; i++)
+        close(fds[i]);
+    return -1;
 }
 
 static fallible receive_into(int channel, uint8_t *kind, uint8_t *room, size_t size, size_t *len,

@@ -258,6 +258,39 @@ static void test_nonsense_from_the_front(void **state)
     assert_true(answered(ask(r, 'a'), 'a'));
 }
 
+/* A packet has room for a second descriptor: none of the two may stay open. */
+static void test_packets_with_two_descriptors_leave_none(void **state)
+{
+    (void)state;
+    int channel[2], pipes[2], fds[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, channel), 0);
+    assert_int_equal(pipe2(pipes, O_CLOEXEC | O_NONBLOCK), 0);
+    union {
+        char bytes[CMSG_SPACE(sizeof(fds))];
+        struct cmsghdr align;
+    } control = { 0 };
+    struct iovec part = { .iov_base = "\1", .iov_len = 1 };
+    struct msghdr m = { .msg_iov = &part,
+                        .msg_iovlen = 1,
+                        .msg_control = control.bytes,
+                        .msg_controllen = sizeof(control.bytes) };
+    struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+    *c = (struct cmsghdr){ CMSG_LEN(sizeof(fds)), SOL_SOCKET, SCM_RIGHTS };
+    fds[0] = fds[1] = pipes[1];
+    memcpy(CMSG_DATA(c), fds, sizeof(fds));
+    assert_int_equal(sendmsg(channel[0], &m, 0), 1);
+    close(pipes[1]);
+    enum channel_type type;
+    int fd = -1;
+    assert_int_equal(channel_receive(channel[1], &type, NULL, &fd).kind, FAIL_INPUT);
+    assert_int_equal(fd, -1);
+    char byte;
+    assert_int_equal(read(pipes[0], &byte, 1), 0); /* no writer is left */
+    close(pipes[0]);
+    close(channel[0]);
+    close(channel[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -268,6 +301,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_worker_cannot_take_others_requests, start, stop),
         cmocka_unit_test_setup_teardown(test_too_many_are_told, start, stop),
         cmocka_unit_test_setup_teardown(test_nonsense_from_the_front, start, stop),
+        cmocka_unit_test(test_packets_with_two_descriptors_leave_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
