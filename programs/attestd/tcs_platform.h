@@ -13,8 +13,10 @@
 #define QE_ID_MAX 260
 #define ENC_PPID_DIGITS 768
 #define MANIFEST_MAX (64U << 10)
-#define PCK_CERTS_MAX 64 /* of one platform */
-#define RAW_TCBS_MAX 64  /* of one platform: strangers name them. Others are answered anew each time */
+#define PCK_CERTS_MAX 64        /* of one platform */
+#define REGISTRATIONS_MAX 10000 /* that wait for an administrator, or for their certificates */
+#define RAW_TCBS_MAX                                                                               \
+    64 /* of one platform: strangers name them. Others are answered anew each time */
 #define PLATFORMS_LIST_MAX 10000
 #define TCBM_DIGITS 36
 
@@ -67,6 +69,7 @@ fallible raw_tcb_save(struct store *s, const struct raw_platform *p, const char 
 fallible raw_tcb_load(struct store *s, const struct raw_platform *p, char tcbm[TCBM_DIGITS + 1]);
 
 enum registration_state { REGISTRATION_NEW, REGISTRATION_NOT_AVAILABLE };
+/* FAIL_LIMIT: too many wait already. */
 fallible registration_save(struct store *s, const struct raw_platform *p,
                            enum registration_state state);
 fallible registration_drop(struct store *s, const struct raw_platform *p);

@@ -114,7 +114,7 @@ void platforms_register(struct http_exchange *x, void *context)
     struct err e = register_platform(s, &raw);
     if (failed(e))
         log_err(e, "a platform cannot be registered", "request", http_request_id(x));
-    pccs_answer(x, failed(e) ? 500 : 200);
+    pccs_answer(x, !failed(e) ? 200 : e.kind == FAIL_LIMIT ? 503 : 500);
 }
 
 /* "[00A06D080000,00606A000000]" */

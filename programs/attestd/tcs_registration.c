@@ -11,9 +11,10 @@ fallible registration_save(struct store *s, const struct raw_platform *p,
     TRY(store_query(
         s,
         "INSERT INTO registration (qe_id, pce_id, cpu_svn, pce_svn, enc_ppid, manifest, state)"
-        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (qe_id, pce_id, cpu_svn, pce_svn)"
-        " DO UPDATE SET enc_ppid = excluded.enc_ppid, manifest = excluded.manifest,"
-        " state = excluded.state",
+        " SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE (SELECT COUNT(*) FROM registration WHERE NOT"
+        " (qe_id = ?1 AND pce_id = ?2 AND cpu_svn = ?3 AND pce_svn = ?4)) < ?8"
+        " ON CONFLICT (qe_id, pce_id, cpu_svn, pce_svn) DO UPDATE SET"
+        " enc_ppid = excluded.enc_ppid, manifest = excluded.manifest, state = excluded.state",
         &q));
     bind_str(q, 1, p->qe_id);
     bind_str(q, 2, p->pce_id);
@@ -22,7 +23,9 @@ fallible registration_save(struct store *s, const struct raw_platform *p,
     bind_str(q, 5, p->enc_ppid);
     bind_str(q, 6, p->manifest);
     bind_int(q, 7, state);
-    return store_run(q);
+    bind_int(q, 8, REGISTRATIONS_MAX);
+    TRY(store_run(q));
+    return store_changes(s) ? OK : FAIL(LIMIT, "too many registrations wait already");
 }
 
 fallible registration_drop(struct store *s, const struct raw_platform *p)
@@ -55,22 +58,41 @@ static fallible rows_as_json(struct statement *q, const char *const *names, json
     return OK;
 }
 
-fallible registration_take(struct store *s, enum registration_state state, json_t **out)
+static fallible registration_list(struct store *s, enum registration_state state, json_t **out)
 {
     static const char *const names[] = { "enc_ppid", "platform_manifest", "qe_id", "pce_id",
                                          "cpu_svn",  "pce_svn",           NULL };
     struct statement *q;
     TRY(store_query(s,
                     "SELECT enc_ppid, manifest, qe_id, pce_id, cpu_svn, pce_svn FROM registration"
-                    " WHERE state = ?1 ORDER BY qe_id, pce_id, cpu_svn, pce_svn LIMIT 10000",
+                    " WHERE state = ?1 ORDER BY qe_id, pce_id, cpu_svn, pce_svn",
                     &q));
     bind_int(q, 1, state);
-    TRY(rows_as_json(q, names, out));
-    if (state != REGISTRATION_NEW)
-        return OK;
+    return rows_as_json(q, names, out);
+}
+
+static fallible registration_forget(struct store *s, enum registration_state state)
+{
+    struct statement *q;
     TRY(store_query(s, "DELETE FROM registration WHERE state = ?1", &q));
     bind_int(q, 1, state);
     return store_run(q);
+}
+
+fallible registration_take(struct store *s, enum registration_state state, json_t **out)
+{
+    owned(json_free) json_t *list = NULL;
+    TRY(store_begin(s)); /* another instance's new ones are not forgotten unseen */
+    struct err e = registration_list(s, state, &list);
+    if (!failed(e) && state == REGISTRATION_NEW)
+        e = registration_forget(s, state);
+    if (!failed(e))
+        e = store_commit(s);
+    if (failed(e))
+        store_rollback(s);
+    else
+        *out = TAKE(list);
+    return e;
 }
 
 static bool wanted(const json_t *fmspcs, const char *fmspc)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Which PCK certificate answers a raw TCB. */
 #include "attestd/tcs_pck.h"
+#include "attestd/tcs_store.h"
 #include "unit.h"
 
 static struct pck_cert cert(uint8_t first, uint8_t second, uint16_t pce_svn)
@@ -32,7 +33,8 @@ static void test_select(void **state)
         { "03040000000000000000000000000000", "0A00", 1 },
         { "02040000000000000000000000000000", "0A00", 0 },
         { "03050000000000000000000000000000", "0900", 0 }, /* PCESVN holds it back */
-        { "00000000000000000000000000000000", "0100", 4 }, /* reaches no level: still a certificate */
+        { "00000000000000000000000000000000", "0100",
+          4 }, /* reaches no level: still a certificate */
         { "00000000000000000000000000000000", "0000", 5 }, /* none */
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -80,9 +82,51 @@ static void test_platforms_from_outside(void **state)
     assert_string_equal(raw.pce_id, "000A");
 }
 
+static fallible waits(struct store *s, const char *qe_id, enum registration_state state)
+{
+    struct raw_platform raw owned(raw_platform_done) = { 0 };
+    TRY(raw_platform_set(&raw, span_str(qe_id), SPAN("0000"), SPAN(""), SPAN(""), SPAN(""),
+                         SPAN(""), true));
+    return registration_save(s, &raw, state);
+}
+
+static size_t taken(struct store *s, enum registration_state state)
+{
+    owned(json_free) json_t *list = NULL;
+    assert_ok(registration_take(s, state, &list));
+    return json_array_size(list);
+}
+
+static void test_registrations_are_bounded(void **state)
+{
+    owned(store_close) struct store *s = NULL;
+    struct statement *q;
+    (void)state;
+    assert_ok(store_open("sqlite::memory:", &s));
+    assert_ok(tcs_store_migrate(s));
+    assert_ok(store_query(s,
+                          "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE"
+                          " i < ?1) INSERT INTO registration (qe_id, pce_id, cpu_svn, pce_svn,"
+                          " enc_ppid, manifest, state) SELECT 'R' || i, '0000', '', '', '', '', 0"
+                          " FROM n",
+                          &q));
+    bind_int(q, 1, REGISTRATIONS_MAX - 1);
+    assert_ok(store_run(q));
+    assert_ok(waits(s, "LAST", REGISTRATION_NOT_AVAILABLE));
+    assert_fails(waits(s, "ONEMORE", REGISTRATION_NEW), FAIL_LIMIT);
+    assert_ok(waits(s, "R7", REGISTRATION_NEW)); /* one that waits may come again */
+    assert_int_equal(taken(s, REGISTRATION_NEW), REGISTRATIONS_MAX - 1); /* none is forgotten */
+    assert_int_equal(taken(s, REGISTRATION_NEW), 0);
+    assert_int_equal(taken(s, REGISTRATION_NOT_AVAILABLE), 1);
+    assert_int_equal(taken(s, REGISTRATION_NOT_AVAILABLE), 1); /* handed out again and again */
+    assert_ok(waits(s, "ONEMORE", REGISTRATION_NEW));
+    assert_int_equal(taken(s, REGISTRATION_NEW), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_registrations_are_bounded),
         cmocka_unit_test(test_select),
         cmocka_unit_test(test_platforms_from_outside),
     };
