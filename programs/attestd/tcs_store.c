@@ -127,15 +127,6 @@ fallible tcs_store_save(struct store *s, const struct tcs_id *id, const struct t
     return e;
 }
 
-fallible tcs_store_touch(struct store *s, const char *key, int64_t fetched_at)
-{
-    struct statement *q;
-    TRY(store_query(s, "UPDATE collateral SET fetched_at = ?2 WHERE key = ?1", &q));
-    bind_str(q, 1, key);
-    bind_int(q, 2, fetched_at);
-    return store_run(q);
-}
-
 fallible tcs_store_drop(struct store *s, const char *key)
 {
     struct statement *q;

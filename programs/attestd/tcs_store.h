@@ -18,8 +18,6 @@ fallible tcs_store_load(struct store *s, const char *key, struct tcs_item *out,
 /* The item, and that it is the newest seen: in one transaction, the caller's where `began`. */
 fallible tcs_store_save(struct store *s, const struct tcs_id *id, const struct tcs_item *item,
                         int64_t fetched_at, bool began);
-/* It was confirmed at this time. */
-fallible tcs_store_touch(struct store *s, const char *key, int64_t fetched_at);
 /* The item goes; that it was seen stays. */
 fallible tcs_store_drop(struct store *s, const char *key);
 /* FAIL_UPSTREAM when `item` is older than what was seen before, however well signed. */

@@ -149,11 +149,6 @@ bool claims_allow(const json_t *claims, const char *service, const char *needed,
     return false;
 }
 
-size_t bearer_role_count(const struct bearer *b)
-{
-    return json_array_size(json_object_get(b->claims, "roles"));
-}
-
 bool bearer_role_at(const struct bearer *b, size_t at, struct bearer_role *out)
 {
     const json_t *role = json_array_get(json_object_get(b->claims, "roles"), at);

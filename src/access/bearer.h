@@ -51,7 +51,6 @@ bool claims_allow(const json_t *claims, const char *service, const char *needed,
 struct bearer_role {
     struct span service, name, context;
 };
-size_t bearer_role_count(const struct bearer *b);
 /* Borrowed from the claims. False past the end. */
 bool bearer_role_at(const struct bearer *b, size_t at, struct bearer_role *out);
 /* Each entry of `needed` (strings) is in the list `permissions=` of the contexts of the token's

@@ -166,20 +166,10 @@ fallible base64url_parse_exact(struct span text, uint8_t *out, size_t len)
     return OK;
 }
 
-static char *encode_dup(struct span bytes, const char *alphabet, bool pad)
+char *base64url_dup(struct span bytes)
 {
     struct buf b owned(buf_done) = buf_of(SIZE_MAX / 4);
 
-    encode(&b, bytes, alphabet, pad);
+    encode(&b, bytes, url_alphabet, false);
     return buf_take_str(&b);
-}
-
-char *base64_dup(struct span bytes)
-{
-    return encode_dup(bytes, plain_alphabet, true);
-}
-
-char *base64url_dup(struct span bytes)
-{
-    return encode_dup(bytes, url_alphabet, false);
 }

@@ -16,7 +16,6 @@ fallible base64url_parse(struct span text, struct buf *out);
 /* Exactly `len` bytes, else FAIL_INPUT. */
 fallible base64url_parse_exact(struct span text, uint8_t *out, size_t len);
 /* malloc'ed text, NULL when memory is short. */
-char *base64_dup(struct span bytes);
 char *base64url_dup(struct span bytes);
 
 #endif

@@ -34,11 +34,6 @@ void write_u32le(struct buf *b, uint32_t v)
     write_le(b, v, 4);
 }
 
-void write_u64le(struct buf *b, uint64_t v)
-{
-    write_le(b, v, 8);
-}
-
 void write_u16be(struct buf *b, uint16_t v)
 {
     write_be(b, v, 2);

@@ -9,7 +9,6 @@
 void write_u8(struct buf *b, uint8_t v);
 void write_u16le(struct buf *b, uint16_t v);
 void write_u32le(struct buf *b, uint32_t v);
-void write_u64le(struct buf *b, uint64_t v);
 void write_u16be(struct buf *b, uint16_t v);
 void write_u32be(struct buf *b, uint32_t v);
 void write_u64be(struct buf *b, uint64_t v);

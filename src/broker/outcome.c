@@ -66,14 +66,6 @@ bool code_is_unauthenticated(enum code c)
     return codes[c].unauthenticated;
 }
 
-enum code code_find(struct span word)
-{
-    enum code c = CODE_OK;
-    while (c < CODE_COUNT && !span_equal_str(word, codes[c].word))
-        c++;
-    return c;
-}
-
 void outcome_done(struct outcome *o)
 {
     json_free(o->body);

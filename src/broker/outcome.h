@@ -58,8 +58,6 @@ enum code {
 const char *code_word(enum code c);        /* "challenge_spent" */
 enum fail_kind code_kind(enum code c);     /* FAIL_CONFLICT */
 bool code_is_unauthenticated(enum code c); /* answered as 401 */
-/* CODE_COUNT where no code has this word. */
-enum code code_find(struct span word);
 
 #define OUTCOME_DETAIL_SIZE 320
 

@@ -41,11 +41,6 @@ bool deny_kind_parse(struct span word, enum deny_kind *out)
     return false;
 }
 
-const char *deny_kind_name(enum deny_kind kind)
-{
-    return kinds[kind].name;
-}
-
 static bool copy_hex(struct span value, char *out)
 {
     for (size_t i = 0; i < value.len; i++) {

@@ -20,7 +20,6 @@ enum deny_kind {
 };
 
 bool deny_kind_parse(struct span word, enum deny_kind *out);
-const char *deny_kind_name(enum deny_kind kind);
 /* In its canonical form. FAIL_INPUT: no value of this kind. */
 fallible deny_value(enum deny_kind kind, struct span value, char out[DENY_VALUE_MAX + 1]);
 /* "fmspc:00806f050000", the entry's name. FAIL_INPUT. */

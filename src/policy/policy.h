@@ -49,7 +49,6 @@ static inline void policy_remarks_donep(struct policy_remarks *r)
 {
     policy_remarks_done(r);
 }
-bool policy_remarks_has_error(const struct policy_remarks *r);
 
 /* Parsing and lint in one, for those who write policies: every place that is wrong, not only the
  * first. *remarks: [{"level":"error"|"warning","path","message","advice"?,"other"?}]. *out is NULL

@@ -234,11 +234,3 @@ void policy_remarks_done(struct policy_remarks *r)
     free(r->at);
     *r = (struct policy_remarks){ 0 };
 }
-
-bool policy_remarks_has_error(const struct policy_remarks *r)
-{
-    for (size_t i = 0; i < r->count; i++)
-        if (r->at[i].error)
-            return true;
-    return false;
-}

@@ -231,14 +231,3 @@ void attestation_done(struct attestation *a)
     json_free(a->all);
     *a = (struct attestation){ 0 };
 }
-
-bool attestation_has_policy(const struct attestation *a, struct span id)
-{
-    for (size_t i = 0; i < json_array_size(a->policies); i++) {
-        const json_t *one = json_object_get(json_array_get(a->policies, i), "id");
-        if (json_is_string(one) &&
-            span_equal(span_from(json_string_value(one), json_string_length(one)), id))
-            return true;
-    }
-    return false;
-}

@@ -81,7 +81,5 @@ fallible attestation_verify(struct span text, const struct jwks *keys, int64_t n
 /* For the audit log: why the service refused. */
 fallible refusal_verify(struct span text, const struct jwks *keys, int64_t now,
                         struct attestation *out, enum jwt_fault *fault);
-/* Was the appraisal policy `id` applied? */
-bool attestation_has_policy(const struct attestation *a, struct span id);
 
 #endif

@@ -3,27 +3,6 @@
 
 #include "crypto/random.h"
 
-const char *jwt_fault_name(enum jwt_fault fault)
-{
-    switch (fault) {
-    case JWT_GOOD:
-        return "good";
-    case JWT_MALFORMED:
-        return "malformed";
-    case JWT_UNKNOWN_KEY:
-        return "unknown_key";
-    case JWT_BAD_SIGNATURE:
-        return "bad_signature";
-    case JWT_WRONG_CLAIMS:
-        return "wrong_claims";
-    case JWT_NOT_YET:
-        return "not_yet_valid";
-    case JWT_EXPIRED:
-        return "expired";
-    }
-    return "unknown";
-}
-
 fallible jwt_sign(const struct key *k, const char *typ, const json_t *claims, struct buf *out)
 {
     char kid[THUMBPRINT_TEXT_SIZE];

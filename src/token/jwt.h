@@ -22,8 +22,6 @@ enum jwt_fault {
     JWT_NOT_YET,       /* nbf or iat lies in the future */
     JWT_EXPIRED
 };
-/* "malformed", "unknown_key", ...: for logs. */
-const char *jwt_fault_name(enum jwt_fault fault);
 
 /* The compact token over `claims` as they are; header: alg, typ, kid. */
 fallible jwt_sign(const struct key *k, const char *typ, const json_t *claims, struct buf *out);

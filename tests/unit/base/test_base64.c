@@ -85,9 +85,7 @@ static void maximum_is_kept(void **state)
 
     assert_int_equal(base64url_parse(SPAN("Zm9v"), &out).kind, FAIL_LIMIT);
     char *text owned(free) = base64url_dup(SPAN("fooba"));
-    char *padded owned(free) = base64_dup(SPAN("fooba"));
     assert_string_equal(text, "Zm9vYmE");
-    assert_string_equal(padded, "Zm9vYmE=");
 }
 
 int main(void)

@@ -149,7 +149,8 @@ static void writer_mirrors_reader(void **state)
     write_u8(&b, 1);
     write_u16le(&b, 0x0203);
     write_u32le(&b, 0x04050607);
-    write_u64le(&b, 0x08090a0b0c0d0e0f);
+    write_u32le(&b, 0x0c0d0e0f);
+    write_u32le(&b, 0x08090a0b);
     write_u16be(&b, 0x0203);
     write_u32be(&b, 0x04050607);
     write_u64be(&b, 0x08090a0b0c0d0e0f);

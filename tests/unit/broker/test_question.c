@@ -8,10 +8,10 @@ static void codes_have_words(void **state)
     (void)state;
     for (enum code c = CODE_OK; c < CODE_COUNT; c++) {
         assert_non_null(code_word(c));
-        assert_int_equal(code_find(span_str(code_word(c))), c);
+        for (enum code other = CODE_OK; other < c; other++)
+            assert_string_not_equal(code_word(c), code_word(other));
         assert_int_equal(code_kind(c) == FAIL_NONE, c == CODE_OK || c == CODE_APPRAISE);
     }
-    assert_int_equal(code_find(SPAN("no such")), CODE_COUNT);
 }
 
 static void question_round_trip(void **state)

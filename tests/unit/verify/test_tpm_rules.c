@@ -2,6 +2,7 @@
 /* Each rule of docs/verification.md on a TPM's quote, broken alone. */
 #include "tpm_case.h"
 
+#include "base/hex.h"
 #include "base/writer.h"
 #include "crypto/crypto.h"
 #include "verify/event_replay.h"
