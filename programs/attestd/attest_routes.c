@@ -9,9 +9,6 @@
 #include "policy/default_policy.h"
 #include "token/attestation.h"
 
-#define CERTS_TEXT_MAX (64U << 10)
-#define CERTS_CACHE "public, max-age=60" /* far less than a key is announced ahead */
-
 static fallible add_policy(struct policy_store *s, struct span tenant, struct span id, json_t *list)
 {
     owned(json_free) json_t *row = NULL;
@@ -138,18 +135,6 @@ static void attest(struct http_exchange *x, void *context)
                             "the worker's answer is of another kind");
 }
 
-static void certs(struct http_exchange *x, void *context)
-{
-    const struct as_service *s = context;
-    struct buf text owned(buf_done) = buf_of(CERTS_TEXT_MAX);
-    if (failed(public_keys_text(s->public_keys, &text))) {
-        http_answer_problem(x, 503, "issuer_unavailable", "the token issuer has not started");
-        return;
-    }
-    http_answer_header(x, "Cache-Control", CERTS_CACHE);
-    http_answer(x, 200, "application/jwk-set+json", buf_span(&text));
-}
-
 static void health(struct http_exchange *x, void *context)
 {
     const struct as_service *s = context;
@@ -159,7 +144,8 @@ static void health(struct http_exchange *x, void *context)
 const struct http_route as_routes[] = {
     { "POST", "/as/v1/attest", ROUTE_OPEN, attest },
     { "POST", "/as/v1/nonce", ROUTE_OPEN, nonce_create },
-    { "GET", "/as/v1/certs", ROUTE_OPEN, certs },
+    { "GET", "/as/v1/certs", ROUTE_OPEN, certs_show },
+    { "POST", "/as/v1/certs/rotate", ROUTE_BEARER, certs_rotate },
     { "POST", "/as/v1/policies", ROUTE_BEARER, policies_create },
     { "GET", "/as/v1/policies", ROUTE_BEARER, policies_list },
     { "GET", "/as/v1/policies/{id}", ROUTE_BEARER, policies_show },

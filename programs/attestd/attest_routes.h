@@ -38,6 +38,10 @@ bool nonce_admits(struct http_exchange *x, const struct as_service *s, const str
 /* Uses it up; false: it was used already, or it cannot be recorded; and it has answered. */
 bool nonce_used(struct http_exchange *x, const struct as_service *s, struct span nonce);
 
+/* signing_routes.c */
+void certs_show(struct http_exchange *x, void *context);
+void certs_rotate(struct http_exchange *x, void *context);
+
 /* deny_routes.c */
 void deny_add(struct http_exchange *x, void *context);
 void deny_list(struct http_exchange *x, void *context);

@@ -16,7 +16,7 @@
 #include "base/buf.h"
 
 /* Descriptors of the children, set up by the parent. */
-enum { CHANNEL_WORK = 3, CHANNEL_DECISIONS = 4, CHANNEL_KEYS = 5, CHANNEL_READY = 6 };
+enum { CHANNEL_WORK = 3, CHANNEL_DECISIONS = 4, CHANNEL_KEYS = 5, CHANNEL_PARENT = 6 };
 
 #define CHANNEL_MESSAGE_MAX (160U << 10)
 

@@ -14,6 +14,10 @@ enum child_kind child_of(const char *name);
 #define CHILD_EXIT_USELESS 78
 /* One that exits with this wants to be started again at once: nothing is wrong. */
 #define CHILD_EXIT_AGAIN 79
+/* What the front says to its parent, a byte each: that it listens, and that a next signing key is
+ * asked for. */
+#define FRONT_READY 'r'
+#define FRONT_ROTATE 'k'
 /* Argument of the issuer: announce a next signing key. */
 #define CHILD_ROTATE "--rotate"
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "attestd/front.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <time.h>
@@ -270,9 +271,10 @@ static fallible open_all(struct front *f)
 
 static void tell_ready(void)
 {
-    if (write(CHANNEL_READY, "r", 1) != 1)
+    static const char ready = FRONT_READY;
+    fcntl(CHANNEL_PARENT, F_SETFL, O_NONBLOCK);
+    if (write(CHANNEL_PARENT, &ready, 1) != 1)
         log_warn("cannot tell the parent that the front is ready");
-    close(CHANNEL_READY);
 }
 
 int front_main(const struct attestd_config *config)

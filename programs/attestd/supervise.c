@@ -47,13 +47,14 @@ struct supervisor {
     bool rotate;   /* the issuer is to announce a next key */
     struct child children[CHILD_COUNT];
     bool wanted[CHILD_COUNT];
-    int ready; /* read end, until the front has said that it listens */
+    int front_says; /* read end of what the front tells; -1: no front */
+    bool listening; /* it has said so */
     bool useless;
 };
 
 /* What a child finds at CHANNEL_*; -1: nothing. */
 struct child_channels {
-    int work, decisions, keys, ready;
+    int work, decisions, keys, parent;
 };
 
 static void place(int fd, int at)
@@ -71,7 +72,7 @@ become(const struct supervisor *s, enum child_kind kind, const struct child_chan
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     /* Out of the way first, so that no dup2 overwrites what a later one needs. */
-    int at[] = { c->work, c->decisions, c->keys, c->ready };
+    int at[] = { c->work, c->decisions, c->keys, c->parent };
     for (size_t i = 0; i < 4; i++)
         at[i] = at[i] >= 0 ? fcntl(at[i], F_DUPFD_CLOEXEC, 16) : -1;
     for (int i = 0; i < 4; i++)
@@ -152,7 +153,7 @@ static void start_issuer(struct supervisor *s)
     if (pipe2(pipe_ends, O_CLOEXEC) != 0)
         return;
     struct child_channels c = {
-        .work = -1, .decisions = s->ends[DECISIONS_ISSUER], .keys = pipe_ends[1], .ready = -1
+        .work = -1, .decisions = s->ends[DECISIONS_ISSUER], .keys = pipe_ends[1], .parent = -1
     };
     spawn(s, CHILD_ISSUER, &c);
     close(pipe_ends[1]);
@@ -173,14 +174,14 @@ static void start_zygote(struct supervisor *s)
     struct child_channels c = { .work = s->ends[WORK_ZYGOTE],
                                 .decisions = s->ends[DECISIONS_WORKER],
                                 .keys = -1,
-                                .ready = -1 };
+                                .parent = -1 };
     spawn(s, CHILD_ZYGOTE, &c);
 }
 
 static void start_front(struct supervisor *s)
 {
-    int keys[2], ready[2];
-    if (pipe2(keys, O_CLOEXEC) != 0 || pipe2(ready, O_CLOEXEC) != 0)
+    int keys[2], says[2];
+    if (pipe2(keys, O_CLOEXEC) != 0 || pipe2(says, O_CLOEXEC) != 0)
         return;
     fcntl(keys[1], F_SETFL, O_NONBLOCK);
     if (s->keys_pipe >= 0)
@@ -188,14 +189,16 @@ static void start_front(struct supervisor *s)
     s->keys_pipe = keys[1];
     tell_keys(s);
     struct child_channels c = {
-        .work = s->ends[WORK_FRONT], .decisions = -1, .keys = keys[0], .ready = ready[1]
+        .work = s->ends[WORK_FRONT], .decisions = -1, .keys = keys[0], .parent = says[1]
     };
     spawn(s, CHILD_FRONT, &c);
     close(keys[0]);
-    close(ready[1]);
-    if (s->ready >= 0)
-        close(s->ready);
-    s->ready = ready[0];
+    close(says[1]);
+    fcntl(says[0], F_SETFL, O_NONBLOCK);
+    if (s->front_says >= 0)
+        close(s->front_says);
+    s->front_says = says[0];
+    s->listening = false;
 }
 
 static void start(struct supervisor *s, enum child_kind kind)
@@ -290,18 +293,25 @@ static void ask_rotation(struct supervisor *s)
         kill(s->children[CHILD_ISSUER].pid, SIGTERM);
 }
 
-static void note_ready(struct supervisor *s)
+static void note_listening(struct supervisor *s)
 {
-    struct pollfd p = { .fd = s->ready, .events = POLLIN };
-    char byte;
-    if (s->ready < 0 || poll(&p, 1, 0) <= 0)
-        return;
-    if (read(s->ready, &byte, 1) == 1) {
+    if (!s->listening) {
         sd_notify(0, "READY=1");
         log_info("attestd is ready");
     }
-    close(s->ready);
-    s->ready = -1;
+    s->listening = true;
+}
+
+/* However often it has asked since the last look, one key is meant. */
+static void hear_front(struct supervisor *s)
+{
+    char said[64];
+    ssize_t n = s->front_says >= 0 ? read(s->front_says, said, sizeof(said)) : -1;
+
+    if (n > 0 && memchr(said, FRONT_READY, (size_t)n))
+        note_listening(s);
+    if (n > 0 && memchr(said, FRONT_ROTATE, (size_t)n))
+        ask_rotation(s);
 }
 
 static fallible make_pair(int *a, int *b)
@@ -355,7 +365,7 @@ static fallible confine(const struct supervisor *s, const struct attestd_config 
 
 int supervise(const struct attestd_config *c)
 {
-    struct supervisor s = { .config = c->path, .ready = -1, .keys_pipe = -1 };
+    struct supervisor s = { .config = c->path, .front_says = -1, .keys_pipe = -1 };
     s.wanted[CHILD_ISSUER] = c->as.enabled;
     s.wanted[CHILD_ZYGOTE] = c->qvs.enabled || c->as.enabled;
     s.wanted[CHILD_FRONT] = true;
@@ -381,8 +391,8 @@ int supervise(const struct attestd_config *c)
     const struct timespec tick = { .tv_nsec = 100000000 }, idle = { .tv_sec = 1 };
     for (bool stop = false; !stop && !s.useless;) {
         start_due(&s);
-        note_ready(&s);
-        int got = sigtimedwait(&signals, NULL, s.ready >= 0 ? &tick : &idle);
+        hear_front(&s);
+        int got = sigtimedwait(&signals, NULL, s.listening ? &idle : &tick);
         stop = got == SIGTERM || got == SIGINT;
         if (got == SIGUSR1)
             ask_rotation(&s);

@@ -260,6 +260,7 @@ int cli_appraisal(int argc, char **argv)
         { "from-sigstruct", appraisal_from_sigstruct, "a policy for an SGX enclave" },
         { "from-bundle", appraisal_from_bundle, "a policy from signed measurements" },
         { "import", appraisal_import, "the next version from signed measurements" },
+        { "rotate-keys", appraisal_rotate_keys, "sign tokens with another key from now on" },
         { 0 },
     };
     return verb_dispatch("warder appraisal", "appraisal policies: what evidence must say", verbs,

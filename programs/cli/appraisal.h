@@ -10,6 +10,8 @@ int appraisal_diff(int argc, char **argv);
 /* appraisal_test.c */
 int appraisal_test(int argc, char **argv);
 int appraisal_decisions(int argc, char **argv);
+/* appraisal_keys.c */
+int appraisal_rotate_keys(int argc, char **argv);
 /* appraisal_from.c */
 int appraisal_from_evidence(int argc, char **argv);
 int appraisal_from_sigstruct(int argc, char **argv);

@@ -25,7 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (data[0] == 'p')
         problem_parse(403, in, &r);
     if (data[0] == 'e' && !failed(evidence_answer_parse(in, &type, &quote)))
-        assert(type == EVIDENCE_TDX || type == EVIDENCE_SGX);
+        assert(type <= EVIDENCE_TPM && quote.len <= EVIDENCE_MAX);
     assert(strlen(r.code) < REFUSAL_CODE_MAX && strlen(r.detail) < REFUSAL_DETAIL_MAX);
     return 0;
 }
