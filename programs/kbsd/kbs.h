@@ -63,7 +63,7 @@ void kbs_answer(struct http_exchange *x, const struct operation_answer *a, int s
 void kbs_refuse(struct http_exchange *x, const struct operation_answer *a);
 void kbs_unavailable(struct http_exchange *x);
 
-http_handler kbs_transfer;
+http_handler kbs_transfer, kbs_leases;
 http_handler kbs_key_create, kbs_key_list, kbs_key_show, kbs_key_delete;
 http_handler kbs_key_rotate, kbs_key_disable, kbs_key_enable, kbs_key_describe;
 

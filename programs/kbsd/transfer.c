@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* POST /kbs/v1/keys/{id}/transfer: first a challenge, then evidence or a token with the proof. */
+/* POST /kbs/v1/keys/{id}/transfer: first a challenge, then evidence or a token with the proof.
+ * POST /kbs/v1/leases: the same two rounds for what is held. */
 #include "base/log.h"
 #include "kbsd/kbs.h"
 
@@ -83,15 +84,28 @@ static void release(struct http_exchange *x, struct kbs *k)
         kbs_answer(x, &a, 200);
 }
 
+static bool asks_challenge(const struct http_exchange *x)
+{
+    return !http_body(x).len || span_equal_str(http_body(x), "{}");
+}
+
 /* keyd reads the body: it is what the proof is over. An empty one asks for a challenge. */
 void kbs_transfer(struct http_exchange *x, void *context)
 {
     struct kbs *k = context;
 
-    if (!http_body(x).len || span_equal_str(http_body(x), "{}")) {
+    if (asks_challenge(x)) {
         struct broker_request q = transfer_question(x);
         kbs_forward(x, k, OPERATION_CHALLENGE, &q, 200);
         return;
     }
     release(x, k);
+}
+
+void kbs_leases(struct http_exchange *x, void *context)
+{
+    struct broker_request q = transfer_question(x);
+
+    kbs_forward(x, context, asks_challenge(x) ? OPERATION_LEASE_CHALLENGE : OPERATION_LEASE_RENEW,
+                &q, 200);
 }

@@ -11,7 +11,8 @@
 #define KBS_PORT 9443
 #define CLIENTS_MAX 4096
 #define TIMEOUT_MAX 600
-#define SETTINGS_COUNT 22
+#define POLL_MAX 86400
+#define SETTINGS_COUNT 23
 
 static void settings_of(struct config *c, struct setting rows[SETTINGS_COUNT])
 {
@@ -26,6 +27,8 @@ static void settings_of(struct config *c, struct setting rows[SETTINGS_COUNT])
           "fetch at start, not when the first client asks" },
         { "agent", "find_timeout", OPTION_NUMBER, &c->find_timeout,
           "seconds that a search may wait for attestation and the KBS" },
+        { "agent", "lease_poll", OPTION_NUMBER, &c->lease_poll,
+          "seconds between questions about the leases of keys that are held" },
         { "agent", "allow_users", OPTION_TEXT, &c->allow_users,
           "clients: users by name or number, besides root and the agent's own; a web server's "
           "workers have their own user" },
@@ -236,6 +239,8 @@ static fallible work_out(struct config *c)
         return FAIL(INPUT, "[agent] max_clients is not within 1 and 4096");
     if (!c->find_timeout || c->find_timeout > TIMEOUT_MAX)
         return FAIL(INPUT, "[agent] find_timeout is not within 1 and 600 seconds");
+    if (!c->lease_poll || c->lease_poll > POLL_MAX)
+        return FAIL(INPUT, "[agent] lease_poll is not within 1 and 86400 seconds");
     if (!c->socket || !c->keys_file || !c->tenant)
         return FAIL(INPUT, "socket, keys_file and tenant may not be empty");
     if (!c->ca_file)
@@ -256,6 +261,7 @@ static fallible set_defaults(struct config *c)
         .keys_file = strdup("/etc/warder/keys.txt"),
         .max_clients = 256,
         .find_timeout = 60,
+        .lease_poll = 60,
         .ca_file = strdup("/etc/warder/tls/ca.pem"),
         .release_keys = strdup("/etc/warder/keys/release-jwks.json"),
         .tenant = strdup("default"),

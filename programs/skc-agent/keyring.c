@@ -7,9 +7,7 @@
 #include "crypto/x509.h"
 #include "keyring_internal.h"
 
-#define SECOND 1000000LL
 #define REFUSAL_SECONDS 2 /* searches that follow a refusal this soon do not ask the KBS again */
-#define RENEW_AGAIN_SECONDS 30
 #define CERTIFICATE_MAX (64U << 10)
 
 /* Answers that say that the key is not, or no longer, for us: what is held of it goes at once. */
@@ -20,6 +18,10 @@ static bool final_word(const struct refusal *why)
                                          "evidence_refused",
                                          "client_refused",
                                          "permission_denied",
+                                         "outside_time_window",
+                                         "wrapping_refused",
+                                         "platform_denied",
+                                         "key_disabled",
                                          "attestation_required",
                                          NULL };
 
@@ -41,6 +43,7 @@ static void entry_done(struct entry *e)
     key_line_done(&e->line);
     held_key_free(e->current);
     held_key_free(e->previous);
+    session_free(e->session);
     *e = (struct entry){ 0 };
 }
 
@@ -75,10 +78,11 @@ static fallible held_key_make(const struct key_line *line, const struct released
     return held_key_new(line, r, (struct span){ 0 }, out);
 }
 
+/* A lease counts from when it was asked for: never longer than the KBS counts it. */
 static void entry_install(struct keyring *k, struct entry *e, struct held_key *key,
-                          uint64_t lease_minutes)
+                          const struct released *r, int64_t asked)
 {
-    int64_t now = clock_monotonic_us();
+    struct session *session = r->lease_minutes ? fetcher_session(k->fetcher) : NULL;
 
     pthread_mutex_lock(&k->mutex);
     pthread_rwlock_wrlock(&k->lock);
@@ -91,13 +95,16 @@ static void entry_install(struct keyring *k, struct entry *e, struct held_key *k
     held_key_free(e->current);
     e->current = key;
     pthread_rwlock_unlock(&k->lock);
-    e->retry_at = 0;
-    e->lease_ends = lease_minutes ? now + (int64_t)lease_minutes * 60 * SECOND : 0;
-    e->renew_at = lease_minutes ? now + (int64_t)lease_minutes * 30 * SECOND : 0;
+    session_free(e->session);
+    e->session = session;
+    memcpy(e->audit_id, r->audit_id, sizeof(e->audit_id));
+    e->retry_at = e->renew_at = 0;
+    e->lease_ends = session ? asked + (int64_t)r->lease_minutes * 60 * SECOND : 0;
+    e->asks_at = session ? lease_asks_at(k, asked, r->lease_minutes) : 0;
     pthread_mutex_unlock(&k->mutex);
 }
 
-static void entry_give_up(struct keyring *k, struct entry *e, const char *why)
+void entry_give_up(struct keyring *k, struct entry *e, const char *why)
 {
     if (!e->current && !e->previous)
         return;
@@ -107,7 +114,8 @@ static void entry_give_up(struct keyring *k, struct entry *e, const char *why)
     held_key_free(TAKE(e->current));
     held_key_free(TAKE(e->previous));
     pthread_rwlock_unlock(&k->lock);
-    e->lease_ends = e->renew_at = 0;
+    session_free(TAKE(e->session));
+    e->lease_ends = e->renew_at = e->asks_at = 0;
     pthread_mutex_unlock(&k->mutex);
     log_warn("key given up", "key", e->line.id, "why", why);
 }
@@ -135,6 +143,7 @@ static void entry_fetch(struct keyring *k, struct entry *e)
     struct held_key *key owned(held_key_free) = NULL;
     struct refusal why = { 0 };
     char version[24];
+    int64_t asked = clock_monotonic_us();
 
     struct err error = fetch_key(k->fetcher, e->line.id, &r, &why);
     if (!failed(error)) {
@@ -149,7 +158,7 @@ static void entry_fetch(struct keyring *k, struct entry *e)
         return;
     }
     snprintf(version, sizeof(version), "%llu", (unsigned long long)r.version);
-    entry_install(k, e, TAKE(key), r.lease_minutes);
+    entry_install(k, e, TAKE(key), &r, asked);
     log_info("key received", "key", e->line.id, "label", e->line.label, "version", version,
              "audit_id", r.audit_id);
 }
@@ -214,12 +223,14 @@ static struct entry *next_job(struct keyring *k, int64_t *wake)
     for (size_t i = 0; i < k->count; i++) {
         struct entry *e = &k->entries[i];
         if (e->state == ENTRY_WANTED || (e->renew_at && now >= e->renew_at) ||
-            (e->lease_ends && now >= e->lease_ends))
+            (e->lease_ends && now >= e->lease_ends) || (e->asks_at && now >= e->asks_at))
             return e;
         if (e->renew_at && e->renew_at < *wake)
             *wake = e->renew_at;
         if (e->lease_ends && e->lease_ends < *wake)
             *wake = e->lease_ends;
+        if (e->asks_at && e->asks_at < *wake)
+            *wake = e->asks_at;
     }
     return NULL;
 }
@@ -231,10 +242,17 @@ static void wait_until(struct keyring *k, int64_t wake)
     pthread_cond_timedwait(&k->changed, &k->mutex, &at);
 }
 
-static void do_job(struct keyring *k, struct entry *e)
+/* Asking about a lease is enough, unless the key itself is to be fetched. */
+static bool only_asks(const struct entry *e, int64_t now)
+{
+    return e->state == ENTRY_IDLE && e->asks_at && now >= e->asks_at &&
+           !(e->renew_at && now >= e->renew_at) && now < e->lease_ends;
+}
+
+static void do_fetch(struct keyring *k, struct entry *e, int64_t now)
 {
     e->state = ENTRY_FETCHING;
-    bool ended = e->lease_ends && clock_monotonic_us() >= e->lease_ends;
+    bool ended = e->lease_ends && now >= e->lease_ends;
     pthread_mutex_unlock(&k->mutex);
     if (ended)
         entry_give_up(k, e, "lease ended");
@@ -242,6 +260,19 @@ static void do_job(struct keyring *k, struct entry *e)
     pthread_mutex_lock(&k->mutex);
     e->state = ENTRY_IDLE;
     pthread_cond_broadcast(&k->changed);
+}
+
+static void do_job(struct keyring *k, struct entry *e)
+{
+    int64_t now = clock_monotonic_us();
+
+    if (!only_asks(e, now)) {
+        do_fetch(k, e, now);
+        return;
+    }
+    pthread_mutex_unlock(&k->mutex);
+    keyring_renew(k, e);
+    pthread_mutex_lock(&k->mutex);
 }
 
 static void *keyring_run(void *arg)
@@ -278,13 +309,15 @@ static bool locks_init(struct keyring *k)
     return good && pthread_mutex_init(&k->mutex, NULL) == 0;
 }
 
-fallible keyring_new(struct fetcher *fetcher, struct keys_file *keys, struct keyring **out)
+fallible keyring_new(struct fetcher *fetcher, struct keys_file *keys, uint64_t lease_poll,
+                     struct keyring **out)
 {
     struct keyring *k = calloc(1, sizeof(*k));
 
     if (!k)
         return FAIL(SYSTEM, "out of memory");
     k->fetcher = fetcher;
+    k->lease_poll = lease_poll;
     if (!locks_init(k) || !take_lines(k, keys) ||
         pthread_create(&k->thread, NULL, keyring_run, k)) {
         for (size_t i = 0; i < k->count; i++)

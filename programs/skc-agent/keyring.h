@@ -14,8 +14,10 @@
 
 struct keyring;
 
-/* Takes over `keys`. `fetcher` is borrowed. Starts the thread. */
-fallible keyring_new(struct fetcher *fetcher, struct keys_file *keys, struct keyring **out);
+/* Takes over `keys`. `fetcher` is borrowed. Starts the thread, which asks about leases every so
+ * many seconds. */
+fallible keyring_new(struct fetcher *fetcher, struct keys_file *keys, uint64_t lease_poll,
+                     struct keyring **out);
 /* Ends the thread and wipes every key. No client may be left. */
 void keyring_free(struct keyring *k);
 OWNED_TYPE(struct keyring, keyring_free)

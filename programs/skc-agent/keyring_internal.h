@@ -6,7 +6,12 @@
 
 #include <pthread.h>
 
+#include "client/session.h"
+#include "crypto/random.h"
 #include "keyring.h"
+
+#define SECOND 1000000LL
+#define RENEW_AGAIN_SECONDS 30
 
 enum entry_state {
     ENTRY_IDLE,
@@ -22,12 +27,16 @@ struct entry {
     enum entry_state state;
     int64_t retry_at; /* after a refusal: not before; monotonic microseconds like the others; 0: at
                          once */
-    int64_t renew_at; /* 0: never */
-    int64_t lease_ends; /* 0: never */
+    int64_t renew_at; /* fetch it anew; 0: never */
+    int64_t asks_at;  /* ask about its lease; 0: never */
+    int64_t lease_ends;            /* 0: never */
+    struct session *session;       /* that the lease is for; NULL without a lease */
+    char audit_id[UUID_TEXT_SIZE]; /* of the release: the lease's name */
 };
 
 struct keyring {
     struct fetcher *fetcher;
+    uint64_t lease_poll; /* seconds */
     pthread_t thread;
 
     /* `lock` guards keys: current, previous, line and the array itself, and the list of clients.
@@ -50,6 +59,14 @@ struct keyring_client {
     struct secret *pin; /* NULL: not logged in */
     struct key_use *use;
 };
+
+/* Wipes what is held of the key. */
+void entry_give_up(struct keyring *k, struct entry *e, const char *why);
+/* When to ask about a lease of this many minutes that began at `from`. */
+int64_t lease_asks_at(const struct keyring *k, int64_t from, uint64_t minutes);
+/* Asks about the leases of all keys that this one's session got, and does what the KBS says.
+ * Without locks: in the ring's thread. */
+void keyring_renew(struct keyring *k, struct entry *due);
 
 /* Whether this entry could show an object like the one wanted; decided without having the key. */
 bool entry_may_match(const struct entry *e, const struct keyring_client *c,

@@ -134,7 +134,7 @@ static fallible agent_start(struct agent *a)
     TRY(write_pid(&a->config));
     a->wrote_pid = a->config.pid_file != NULL;
     TRY(enter_sandbox(a));
-    TRY(keyring_new(a->kbs.fetcher, &keys, &a->ring));
+    TRY(keyring_new(a->kbs.fetcher, &keys, a->config.lease_poll, &a->ring));
     TRY(server_new(a->listener, &a->config, a->ring, &a->server));
     if (a->config.prefetch)
         keyring_prefetch(a->ring);

@@ -103,6 +103,9 @@
 /* Keys (src/keys, src/broker) */
 #define KEY_VERSIONS_MAX 16 /* of one key, kept at once */
 
+/* Requests of the key broker (src/broker) */
+#define LEASES_ASKED_MAX 64
+
 /* Tokens (src/token) */
 #define ATTESTATION_AUDIENCE_MAX 256
 

@@ -46,6 +46,7 @@ typedef struct err broker_operation(struct broker *b, const struct broker_reques
 
 broker_operation broker_challenge, broker_release, broker_release_appraised,
     broker_release_without_policy;
+broker_operation broker_lease_challenge, broker_lease_renew;
 broker_operation broker_key_create, broker_key_list, broker_key_show, broker_key_delete;
 broker_operation broker_key_rotate, broker_key_disable, broker_key_enable, broker_key_describe;
 broker_operation broker_policy_create, broker_policy_list, broker_policy_show, broker_policy_update,

@@ -73,6 +73,12 @@ fallible key_entry_read(struct store *s, const struct secret *integrity, struct 
     return key_entry_of(&row, out);
 }
 
+uint64_t key_entry_version(const struct key_entry *k)
+{
+    const struct key_version *v = key_versions_current(&k->versions);
+    return v ? v->number : 0;
+}
+
 struct key_ref key_entry_ref(const struct key_entry *k, const struct key_version *v)
 {
     return (struct key_ref){ span_str(k->row.tenant), k->whose.len ? k->whose : span_str(k->row.id),

@@ -27,6 +27,8 @@ static inline void key_entry_donep(struct key_entry *k)
 fallible key_entry_of(struct row *row, struct key_entry *out);
 fallible key_entry_read(struct store *s, const struct secret *integrity, struct span tenant,
                         struct span id, struct key_entry *out);
+/* Number of the version that is released; 0: none is. */
+uint64_t key_entry_version(const struct key_entry *k);
 /* Algorithm and size, as a record states them. */
 fallible key_entry_spec(const json_t *content, struct key_spec *out);
 struct key_ref key_entry_ref(const struct key_entry *k, const struct key_version *v);

@@ -35,6 +35,8 @@ static const struct {
     [OPERATION_DENY_ADD] = { "add to the deny list", broker_deny_add, "deny_add" },
     [OPERATION_DENY_LIST] = { "show the deny list", broker_deny_list, "deny_list" },
     [OPERATION_DENY_REMOVE] = { "take off the deny list", broker_deny_remove, "deny_remove" },
+    [OPERATION_LEASE_CHALLENGE] = { "challenge for leases", broker_lease_challenge, NULL },
+    [OPERATION_LEASE_RENEW] = { "renew leases", broker_lease_renew, NULL },
 };
 
 const char *operation_name(uint16_t operation)

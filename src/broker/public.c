@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "broker/admit.h"
 #include "broker/audit.h"
+#include "broker/lease.h"
 #include "broker/row.h"
 #include "crypto/jose.h"
 
@@ -112,7 +113,8 @@ static struct err sweep(struct transaction *t, void *context)
     /* Well past the expiry: a clock that steps back must not make an old challenge fresh. */
     TRY(store_query(t->store, "DELETE FROM spent WHERE expires_at < ?1", &q));
     bind_int(q, 1, *now - 3600);
-    return store_run(q);
+    TRY(store_run(q));
+    return lease_sweep(t->store, *now);
 }
 
 fallible broker_sweep(struct broker *b, int64_t now)

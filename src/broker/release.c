@@ -4,7 +4,9 @@
 #include "base/base64.h"
 #include "base/clock.h"
 #include "broker/audit.h"
+#include "broker/lease.h"
 #include "broker/release_internal.h"
+#include "broker/spent.h"
 #include "crypto/random.h"
 
 #define ATTEMPTS 3 /* when key or policy change between the decision and the commit */
@@ -97,32 +99,6 @@ struct commitment {
     bool spent_before;
 };
 
-static fallible spend(struct store *s, const struct challenge *c, bool *first)
-{
-    struct statement *q;
-
-    TRY(store_query(s, "INSERT INTO spent (id, expires_at) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
-                    &q));
-    bind_blob(q, 1, SPAN_OF(c->id));
-    bind_int(q, 2, c->expires_at);
-    TRY(store_run(q));
-    *first = store_changes(s) == 1;
-    return OK;
-}
-
-static fallible is_spent(struct release *r, bool *spent)
-{
-    struct borrowed_store s owned(store_give) = store_borrow(r->b->readers);
-    struct statement *q;
-
-    TRY(store_query(s.store, "SELECT 1 FROM spent WHERE expires_at = ?2 AND id = ?1", &q));
-    bind_blob(q, 1, SPAN_OF(r->challenge.id));
-    bind_int(q, 2, r->challenge.expires_at);
-    TRY(store_step(q, spent));
-    store_reset(q);
-    return OK;
-}
-
 static fallible unchanged(struct store *s, enum row_table table, const struct row *r)
 {
     uint64_t version;
@@ -148,6 +124,23 @@ static fallible count(struct transaction *t, struct release *r, json_t *record)
                              json_integer_value(json_object_get(record, "seq")));
 }
 
+static fallible begin_lease(struct store *s, const struct release *r)
+{
+    const struct lease_facts f = {
+        .tenant = r->key.row.tenant,
+        .id = r->audit_id,
+        .key_id = r->key.row.id,
+        .signing_jkt = r->signing_jkt,
+        .key_version = key_entry_version(&r->key),
+        .policy_version = r->policy.row.version,
+        .minutes = r->policy.policy->lease_minutes,
+        .claims = r->attested ? r->attestation.claims : NULL,
+        .attestation_expires = r->attested ? r->attestation.expires : 0,
+        .now = r->q->now,
+    };
+    return f.minutes ? lease_begin(s, r->b->secrets.integrity, &f) : OK;
+}
+
 /* One transaction: what was decided on still stands, the challenge is spent by this release alone,
  * and it is on record. */
 static struct err commit_release(struct transaction *t, void *context)
@@ -158,15 +151,16 @@ static struct err commit_release(struct transaction *t, void *context)
 
     TRY(unchanged(t->store, ROW_KEYS, &r->key.row));
     TRY(unchanged(t->store, ROW_POLICIES, &r->policy.row));
-    TRY(spend(t->store, &r->challenge, &first));
+    TRY(spent_add(t->store, &r->challenge, &first));
     if (!first) {
         c->spent_before = true;
         json_set_str(c->record, "decision", "refused");
         json_set_str(c->record, "code", code_word(CODE_CHALLENGE_SPENT));
-    } else if (r->policy.policy->max_releases) {
-        return count(t, r, c->record);
+        return audit_append(t, c->record, r->q->now);
     }
-    return audit_append(t, c->record, r->q->now);
+    TRY(begin_lease(t->store, r));
+    return r->policy.policy->max_releases ? count(t, r, c->record)
+                                          : audit_append(t, c->record, r->q->now);
 }
 
 static fallible commit(struct release *r)
@@ -255,6 +249,12 @@ static fallible attempt(struct release *r)
         return release_record_refusal(r);
     TRY(commit(r));
     return r->o->code == CODE_OK ? answer(r, buf_span(&jwe)) : OK;
+}
+
+static fallible is_spent(struct release *r, bool *spent)
+{
+    struct borrowed_store s owned(store_give) = store_borrow(r->b->readers);
+    return spent_has(s.store, &r->challenge, spent);
 }
 
 /* Before the attestation service is troubled with evidence: this request has a challenge of ours,

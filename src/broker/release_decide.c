@@ -76,31 +76,37 @@ static fallible read_attestation(struct release *r)
     return r->brought_token.len ? read_token(r, r->brought_token) : OK;
 }
 
-/* Good and better: whoever fetches without enforcement must be somebody whom aasd lets fetch keys.
- */
-static fallible check_fetcher(struct release *r)
+bool release_fetcher_allowed(const struct bearer *client)
 {
     struct bearer_role role;
 
+    if (bearer_allows(client, BROKER_SERVICE, "keys:transfer", SPAN("")))
+        return true;
+    for (size_t i = 0; bearer_role_at(client, i, &role); i++)
+        if (span_equal_str(role.service, BROKER_SERVICE) &&
+            span_equal_str(role.name, "KeyTransfer"))
+            return true;
+    return false;
+}
+
+/* Good and better. */
+static fallible check_fetcher(struct release *r)
+{
     if (!r->has_client)
         return refuse(r, CODE_TOKEN_MISSING,
                       "this key is released to holders of a bearer token only");
-    if (bearer_allows(&r->client, BROKER_SERVICE, "keys:transfer", SPAN("")))
-        return OK;
-    for (size_t i = 0; bearer_role_at(&r->client, i, &role); i++)
-        if (span_equal_str(role.service, BROKER_SERVICE) &&
-            span_equal_str(role.name, "KeyTransfer"))
-            return OK;
-    return refuse(r, CODE_PERMISSION_DENIED,
-                  "the token has neither keys:transfer nor the role KBS:KeyTransfer");
+    return release_fetcher_allowed(&r->client)
+               ? OK
+               : refuse(r, CODE_PERMISSION_DENIED,
+                        "the token has neither keys:transfer nor the role KBS:KeyTransfer");
 }
 
 /* A name that a certificate does not have matches no list. */
-static fallible names_of(const struct release *r, struct buf *issuer, struct buf *subject)
+fallible client_names(struct span certificate, struct buf *issuer, struct buf *subject)
 {
     struct cert *cert owned(cert_free) = NULL;
 
-    if (!r->q->certificate.len || failed(cert_from_der(r->q->certificate, &cert)))
+    if (!certificate.len || failed(cert_from_der(certificate, &cert)))
         return OK;
     if (failed(cert_issuer_cn(cert, issuer)))
         buf_clear(issuer);
@@ -190,7 +196,7 @@ fallible release_decide(struct release *r)
         TRY(release_check_denied(r));
     if (r->o->code != CODE_OK)
         return OK;
-    TRY(names_of(r, &issuer, &subject));
+    TRY(client_names(r->q->certificate, &issuer, &subject));
     if (r->attested) {
         c.claims = r->attestation.claims;
         c.applied = r->attestation.policies;

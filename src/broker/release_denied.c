@@ -14,33 +14,40 @@ static void note(struct release *r, const json_t *entry)
     json_array_append_new(r->checks, c);
 }
 
-static fallible find_in(struct release *r, struct store *s, struct span tenant, bool *denied)
+static fallible find_in(struct broker *b, struct store *s, struct span tenant, const json_t *claims,
+                        json_t **found)
 {
     struct deny_list l owned(deny_list_done) = { 0 };
     const json_t *entry = NULL;
 
-    TRY(deny_list_read(s, r->b->secrets.integrity, r->b->denials, tenant, &l));
-    TRY(deny_find(l.entries, r->attestation.claims, &entry));
-    *denied = entry != NULL;
-    if (entry)
-        note(r, entry);
+    TRY(deny_list_read(s, b->secrets.integrity, b->denials, tenant, &l));
+    TRY(deny_find(l.entries, claims, &entry));
+    *found = json_incref((json_t *)entry);
     return OK;
+}
+
+fallible release_find_denial(struct broker *b, struct store *s, const char *tenant,
+                             const json_t *claims, json_t **entry)
+{
+    *entry = NULL;
+    TRY(find_in(b, s, SPAN(BROKER_DEFAULT_TENANT), claims, entry));
+    return *entry || !strcmp(tenant, BROKER_DEFAULT_TENANT)
+               ? OK
+               : find_in(b, s, span_str(tenant), claims, entry);
 }
 
 fallible release_check_denied(struct release *r)
 {
     struct borrowed_store s owned(store_give) = store_borrow(r->b->readers);
-    bool denied = false;
-    struct err e = find_in(r, s.store, SPAN(BROKER_DEFAULT_TENANT), &denied);
+    json_t *entry owned(json_free) = NULL;
+    struct err e =
+        release_find_denial(r->b, s.store, r->challenge.tenant, r->attestation.claims, &entry);
 
-    if (!failed(e) && !denied && strcmp(r->challenge.tenant, BROKER_DEFAULT_TENANT))
-        e = find_in(r, s.store, span_str(r->challenge.tenant), &denied);
     if (e.kind == FAIL_DENIED)
         return outcome_refuse(r->o, CODE_RECORD_TAMPERED,
                               "the deny list was changed outside of the broker");
     TRY(e);
-    if (denied)
-        return outcome_refuse(r->o, CODE_PLATFORM_DENIED, "the platform is on the deny list");
-    note(r, NULL);
-    return OK;
+    note(r, entry);
+    return entry ? outcome_refuse(r->o, CODE_PLATFORM_DENIED, "the platform is on the deny list")
+                 : OK;
 }

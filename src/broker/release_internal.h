@@ -51,6 +51,19 @@ fallible release_look_up(struct release *r);      /* key and policy as they are 
 fallible release_decide(struct release *r);       /* attestation and the key's policy */
 fallible release_check_denied(struct release *r); /* an attested client's platform */
 
+/* A fresh challenge for the key of this id, or for something else of this name. */
+fallible challenge_for(struct broker *b, struct span what, const struct bearer *client,
+                       const char *tenant, int64_t now, struct challenge *c, struct buf *text);
+/* Whoever fetches without enforcement must be somebody whom aasd lets fetch keys. */
+bool release_fetcher_allowed(const struct bearer *client);
+
+/* The entry that denies a platform of these claims, in the operator's list or the tenant's own: a
+ * new reference, NULL for none. */
+fallible release_find_denial(struct broker *b, struct store *s, const char *tenant,
+                             const json_t *claims, json_t **entry);
+/* Common names of a TLS client certificate and its issuer; empty where it has none. */
+fallible client_names(struct span certificate, struct buf *issuer, struct buf *subject);
+
 /* The words of the outcome with what failed: for the record, and for the caller where the policy
  * says so. */
 const char *release_reason(const struct release *r, char out[OUTCOME_DETAIL_SIZE]);

@@ -2,11 +2,9 @@
 /* Who asks: the request's parts, in the order in which each can be trusted. */
 #include "broker/release_internal.h"
 
-#include "base/base64.h"
 #include "base/writer.h"
-#include "crypto/signature.h"
+#include "broker/proof.h"
 
-#define PROOF_SIZE 64
 #define TOKEN_MAX (64U << 10)
 
 void release_done(struct release *r)
@@ -85,21 +83,14 @@ static fallible open_challenge(struct release *r)
 
 static fallible check_proof(struct release *r)
 {
-    struct buf signed_text owned(buf_done) = buf_of(4096);
-    uint8_t proof[PROOF_SIZE];
     bool good = false;
+    struct err e =
+        proof_check(r->signing, r->q->path, r->challenge_text, r->body_hash, r->q->proof, &good);
 
-    write_part(&signed_text, SPAN("warder-proof-v1"));
-    write_part(&signed_text, SPAN("POST"));
-    write_part(&signed_text, r->q->path);
-    write_part(&signed_text, r->challenge_text);
-    write_part(&signed_text, SPAN_OF(r->body_hash));
-    TRY(buf_check(&signed_text));
-    if (failed(base64url_parse_exact(r->q->proof, proof, sizeof proof)))
+    if (e.kind == FAIL_INPUT)
         return refuse(r, CODE_PROOF_INVALID,
                       "header Warder-Proof: a signature by signing_key is needed");
-    TRY(signature_verify(r->signing, SIGNATURE_ECDSA, DIGEST_SHA256, buf_span(&signed_text),
-                         SPAN_OF(proof), &good));
+    TRY(e);
     if (!good)
         return refuse(r, CODE_PROOF_INVALID,
                       "the proof is not signing_key's signature over this request");

@@ -22,16 +22,16 @@ static fallible read_both(struct broker *b, struct span tenant, struct span id,
     return e;
 }
 
-static fallible make(struct broker *b, const struct broker_request *q, const struct bearer *client,
-                     const char *tenant, struct challenge *c, struct buf *text)
+fallible challenge_for(struct broker *b, struct span what, const struct bearer *client,
+                       const char *tenant, int64_t now, struct challenge *c, struct buf *text)
 {
-    struct challenge fresh = { .expires_at = q->now + (int64_t)b->challenge_seconds };
+    struct challenge fresh = { .expires_at = now + (int64_t)b->challenge_seconds };
 
-    if (q->id.len > CHALLENGE_FIELD_MAX || strlen(tenant) > CHALLENGE_FIELD_MAX ||
+    if (what.len > CHALLENGE_FIELD_MAX || strlen(tenant) > CHALLENGE_FIELD_MAX ||
         (client && strlen(client->subject) > CHALLENGE_FIELD_MAX))
         return FAIL(LIMIT, "a name is too long for a challenge");
     snprintf(fresh.tenant, sizeof fresh.tenant, "%s", tenant);
-    snprintf(fresh.key_id, sizeof fresh.key_id, "%.*s", (int)q->id.len, (const char *)q->id.at);
+    snprintf(fresh.key_id, sizeof fresh.key_id, "%.*s", (int)what.len, (const char *)what.at);
     snprintf(fresh.subject, sizeof fresh.subject, "%s", client ? client->subject : "");
     *c = fresh;
     return challenge_make(b->secrets.challenge_root, span_str(b->kbs_id), c, text);
@@ -54,7 +54,7 @@ struct err broker_challenge(struct broker *b, const struct broker_request *q, st
     TRY(read_both(b, span_str(tenant), q->id, &key, &policy, o));
     if (o->code != CODE_OK)
         return OK;
-    TRY(make(b, q, present ? &client : NULL, tenant, &c, &text));
+    TRY(challenge_for(b, q->id, present ? &client : NULL, tenant, q->now, &c, &text));
     json_t *body = json_object();
     json_set_span(body, "challenge", buf_span(&text));
     json_set_str(body, "expires_at", clock_format(c.expires_at, time));

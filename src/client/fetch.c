@@ -5,6 +5,7 @@
 #include "base/owned.h"
 #include "client/fetch_internal.h"
 #include "client/session.h"
+#include "crypto/random.h"
 
 #define PATH_SIZE 128
 #define URL_SIZE 512
@@ -34,6 +35,11 @@ fallible fetcher_new(const struct fetch_config *config, struct fetcher **out)
     f->config = *config;
     *out = f;
     return OK;
+}
+
+struct session *fetcher_session(struct fetcher *f)
+{
+    return session_ref(f->session);
 }
 
 void fetcher_free(struct fetcher *f)
@@ -179,5 +185,83 @@ fallible fetch_key(struct fetcher *f, const char *key_id, struct released *out, 
         *why = (struct refusal){ 0 };
         e = exchange_run(&x, out);
     }
+    return stopped(&x, "agent_failure", e);
+}
+
+static fallible ask_lease_challenge(struct exchange *x, json_t **json, struct span *challenge)
+{
+    struct http_reply reply owned(http_reply_done) = { 0 };
+    struct span tenant;
+
+    TRY(post(x, SPAN("{}"), NULL, &reply));
+    struct err e = json_parse_object(buf_span(&reply.body), json);
+    if (!failed(e))
+        e = json_get_str(*json, "challenge", "challenge", challenge);
+    if (!failed(e))
+        e = json_get_str(*json, "tenant", "tenant of the challenge", &tenant);
+    TRY(stopped(x, "kbs_answer_malformed", e));
+    return span_equal_str(tenant, x->f->config.tenant)
+               ? OK
+               : stopped(x, "tenant_mismatch",
+                         FAIL(DENIED, "the KBS's challenge is for another tenant than ours"));
+}
+
+static fallible lease_body(const struct session *s, const struct lease_question *q,
+                           const struct lease_item *items, size_t count, char **text)
+{
+    json_t *body owned(json_free) = json_object(), *keys = json_array();
+    json_t *signing = NULL, *encryption owned(json_free) = NULL;
+
+    json_object_set_new(body, "keys", keys);
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(
+            keys, json_pack("{s:s,s:s}", "key_id", items[i].key_id, "audit_id", items[i].audit_id));
+    TRY(session_jwks(s, &signing, &encryption));
+    json_object_set_new(body, "signing_key", signing);
+    json_set_span(body, "challenge", q->challenge);
+    json_set_str(body, "nonce", q->nonce);
+    *text = json_text(body);
+    return *text && json_array_size(keys) == count ? OK : FAIL(SYSTEM, "out of memory");
+}
+
+static fallible ask_leases(struct exchange *x, const struct session *s, struct lease_question *q,
+                           struct lease_item *items, size_t count)
+{
+    struct http_reply reply owned(http_reply_done) = { 0 };
+    struct buf proof owned(buf_done) = buf_of(PROOF_MAX);
+    json_t *json owned(json_free) = NULL;
+    char *body owned(free) = NULL;
+    struct span answer;
+
+    TRY(lease_body(s, q, items, count, &body));
+    buf_add_str(&proof, "Warder-Proof: ");
+    TRY(session_proof(s, span_str(x->path), q->challenge, span_str(body), &proof));
+    const char *const headers[] = { buf_str(&proof), NULL };
+    TRY(post(x, span_str(body), headers, &reply));
+    struct err e = json_parse_object(buf_span(&reply.body), &json);
+    if (!failed(e))
+        e = json_get_str(json, "answer", "answer of the renewal", &answer);
+    TRY(stopped(x, "kbs_answer_malformed", e));
+    return stopped(x, "answer_refused",
+                   lease_answer_open(answer, x->f->config.release_keys, q, items, count));
+}
+
+fallible fetch_leases(struct fetcher *f, const struct session *s, struct lease_item *items,
+                      size_t count, struct refusal *why)
+{
+    struct exchange x = { .f = f, .path = "/kbs/v1/leases", .why = why };
+    char nonce[UUID_TEXT_SIZE], thumbprint[THUMBPRINT_TEXT_SIZE];
+    struct lease_question q = { .nonce = nonce, .thumbprint = thumbprint };
+    json_t *json owned(json_free) = NULL;
+
+    *why = (struct refusal){ 0 };
+    snprintf(x.url, sizeof(x.url), "%s%s", f->config.url, x.path);
+    struct err e = random_uuid(nonce);
+    if (!failed(e))
+        e = session_thumbprint(s, thumbprint);
+    if (!failed(e))
+        e = ask_lease_challenge(&x, &json, &q.challenge);
+    if (!failed(e))
+        e = ask_leases(&x, s, &q, items, count);
     return stopped(&x, "agent_failure", e);
 }

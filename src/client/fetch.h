@@ -43,4 +43,20 @@ struct refusal {
 fallible fetch_key(struct fetcher *f, const char *key_id, struct released *out,
                    struct refusal *why);
 
+/* The attested keys of the newest fetch: what it released is leased to them. A new reference. */
+struct session *fetcher_session(struct fetcher *f);
+
+/* Leases (POST /kbs/v1/leases): what the KBS says of keys that are held. */
+enum lease_word { LEASE_RENEWED, LEASE_REVOKED, LEASE_ROTATED, LEASE_ATTEST };
+#define LEASE_ITEMS_MAX 64
+struct lease_item {
+    const char *key_id, *audit_id; /* asked; borrowed */
+    enum lease_word word;          /* answered, as are those below */
+    uint64_t minutes;              /* renewed: from the time of asking */
+    char reason[REFUSAL_CODE_MAX];
+};
+/* `s` got these keys. Failures as of fetch_key(); no item counts then. */
+fallible fetch_leases(struct fetcher *f, const struct session *s, struct lease_item *items,
+                      size_t count, struct refusal *why);
+
 #endif

@@ -32,6 +32,15 @@ static inline void transfer_donep(struct transfer *t)
 }
 fallible transfer_parse(struct span body, struct transfer *out);
 
+/* The signed answer to a renewal: for this challenge, nonce and S, and of these items in their
+ * order. FAIL_DENIED, FAIL_INPUT: it is not. */
+struct lease_question {
+    struct span challenge;
+    const char *nonce, *thumbprint;
+};
+fallible lease_answer_open(struct span answer, const struct jwks *release_keys,
+                           const struct lease_question *q, struct lease_item *items, size_t count);
+
 /* Never fails: what is not a problem document gives code "unexpected_answer". */
 void problem_parse(int status, struct span body, struct refusal *out);
 

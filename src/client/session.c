@@ -15,14 +15,26 @@ struct session {
     struct key *signing, *encryption;
     char *token;
     int64_t token_expires_at;
+    unsigned shares; /* beyond the first */
     uint8_t answered[CHALLENGES_MAX][SHA256_SIZE];
     size_t answered_count;
 };
+
+struct session *session_ref(struct session *s)
+{
+    if (s)
+        s->shares++;
+    return s;
+}
 
 void session_free(struct session *s)
 {
     if (!s)
         return;
+    if (s->shares) {
+        s->shares--;
+        return;
+    }
     key_free(s->signing);
     key_free(s->encryption);
     session_drop_token(s);
@@ -56,6 +68,11 @@ fallible session_jwks(const struct session *s, json_t **signing, json_t **encryp
     *signing = TAKE(sign);
     *encryption = TAKE(encrypt);
     return OK;
+}
+
+fallible session_thumbprint(const struct session *s, char out[THUMBPRINT_TEXT_SIZE])
+{
+    return key_thumbprint(s->signing, out);
 }
 
 fallible session_report_data(const struct session *s, struct span challenge, struct span tenant,

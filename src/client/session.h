@@ -15,11 +15,15 @@ struct session;
 
 fallible session_new(struct session **out);
 void session_free(struct session *s);
+struct session *session_ref(struct session *s); /* shares within one thread; free each */
 OWNED_TYPE(struct session, session_free)
 
 const struct key *session_encryption_key(const struct session *s); /* E, private */
 /* New references. */
 fallible session_jwks(const struct session *s, json_t **signing, json_t **encryption);
+
+/* RFC 7638 thumbprint of S. */
+fallible session_thumbprint(const struct session *s, char out[THUMBPRINT_TEXT_SIZE]);
 
 /* SHA-512 over the parts "warder-kbs-v1", challenge, tenant, S, E (docs/protocol.md). */
 fallible session_report_data(const struct session *s, struct span challenge, struct span tenant,

@@ -5,7 +5,6 @@
 #include "crypto/inner_wrap.h"
 
 #define VERSION_MAX UINT32_MAX
-#define LEASE_MAX (60U * 24 * 366)
 #define OCTETS_MIN 16
 #define OCTETS_MAX 64
 
@@ -26,9 +25,8 @@ static fallible require_text(const json_t *header, const char *name, const char 
     return OK;
 }
 
-/* The payload, once a pinned key's signature over it is good. */
-static fallible verify_release_key(struct span answer, const struct jwks *release_keys,
-                                   struct buf *payload)
+fallible release_key_verify(struct span answer, const struct jwks *release_keys, const char *typ,
+                            struct buf *payload)
 {
     json_t *peeked owned(json_free) = NULL;
     json_t *header owned(json_free) = NULL;
@@ -40,7 +38,7 @@ static fallible verify_release_key(struct span answer, const struct jwks *releas
     if (!k)
         return FAIL(DENIED, "answer is signed by a release key that is not pinned");
     TRY(jws_verify(k, answer, &header, payload));
-    return require_text(header, "typ", "typ of the answer", SPAN("warder-answer+jwt"));
+    return require_text(header, "typ", "typ of the answer", span_str(typ));
 }
 
 static const struct form {
@@ -95,7 +93,7 @@ static fallible check_header(const json_t *header, struct span key_id, struct sp
     TRY(require_text(header, "challenge", "answer is to another challenge than ours",
                      span_str(challenge_hash)));
     TRY(json_get_u64(header, "key_version", VERSION_MAX, "key_version of the answer", &r->version));
-    TRY(json_opt_u64(header, "lease_minutes", LEASE_MAX, "lease_minutes of the answer",
+    TRY(json_opt_u64(header, "lease_minutes", LEASE_MINUTES_MAX, "lease_minutes of the answer",
                      &r->lease_minutes));
     TRY(json_get_str(header, "audit_id", "audit_id of the answer", &audit_id));
     if (!uuid_valid(audit_id))
@@ -112,7 +110,7 @@ fallible answer_open(struct span answer, const struct jwks *release_keys,
     struct buf payload owned(buf_done) = buf_of(JOSE_TEXT_MAX);
     json_t *header owned(json_free) = NULL;
 
-    TRY(verify_release_key(answer, release_keys, &payload));
+    TRY(release_key_verify(answer, release_keys, "warder-answer+jwt", &payload));
     TRY(jwe_open(encryption_key, buf_span(&payload), &header, &r.key));
     TRY(inner_open(encryption_key, header, &r.key));
     TRY(check_header(header, key_id, challenge, &r));

@@ -11,6 +11,7 @@
 #include "crypto/random.h"
 
 #define RELEASED_LABEL_MAX 256
+#define LEASE_MINUTES_MAX (60U * 24 * 366)
 
 enum released_form { RELEASED_PKCS8, RELEASED_OCTETS, RELEASED_SECRET };
 
@@ -26,6 +27,11 @@ static inline void released_donep(struct released *r)
 {
     released_done(r);
 }
+
+/* The payload of a signed answer of the KBS of this `typ`, once a pinned key's signature over it is
+ * good. */
+fallible release_key_verify(struct span answer, const struct jwks *release_keys, const char *typ,
+                            struct buf *payload);
 
 /* `encryption_key` is E, `key_id` and `challenge` what was asked. FAIL_DENIED: not signed by a
  * release key, not for us, or an answer to something else. */

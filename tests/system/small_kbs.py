@@ -146,6 +146,7 @@ class SmallKbs:
         self.keys, self.lies, self.requests, self.refuse, self.lease = {}, {}, [], None, 60
         self.challenges, self.tokens, self.attestation, self.delay = {}, {}, "require", 0
         self.told = {}  # the last pair of answers for each key
+        self.words, self.audit_ids, self.renewals = {}, {}, []  # leases: what is said of a key ("renewed"), and who asked
         self.release = ec.generate_private_key(P256)
         self.stranger = ec.generate_private_key(P256)
         ca, server = ec.generate_private_key(P256), ec.generate_private_key(P256)
@@ -200,6 +201,8 @@ class SmallKbs:
     def transfer(self, path, headers, body):
         key_id = path.split("/")[-2]
         asked = json.loads(body)
+        if path == "/kbs/v1/leases":
+            return self.leases(path, headers, body, asked)
         self.requests.append({"path": path, "body": asked, "authorization": headers.get("Authorization")})
         if self.refuse:
             raise self.refuse
@@ -218,6 +221,27 @@ class SmallKbs:
             return {"challenge": challenge, "expires_at": "2099-01-01T00:00:00Z", "tenant": self.lies.get("tenant", "default"),
                     "attestation": self.attestation, "attestation_types": ["tdx"], "policy_ids": []}
         return self.release_key(key_id, path, headers, body, asked)
+
+    def leases(self, path, headers, body, asked):
+        if not asked:
+            challenge = b64url(os.urandom(40))
+            self.challenges[challenge] = "leases"
+            return {"challenge": challenge, "expires_at": "2099-01-01T00:00:00Z", "tenant": "default"}
+        if self.challenges.pop(asked["challenge"], None) != "leases":
+            raise Refuse(403, "challenge_of_another_key")
+        self.check_proof(asked, path, headers, body)
+        self.renewals.append(asked)
+        told = []
+        for held in asked["keys"]:
+            assert self.audit_ids[held["audit_id"]] == (held["key_id"], thumbprint(asked["signing_key"]))
+            word = self.words.get(held["key_id"], "renewed")
+            told.append({**held, "status": word, **({"lease_minutes": self.lease} if word == "renewed" else {"reason": "told_so"})})
+        payload = {"challenge": "sha256:" + hashlib.sha256(self.lies.get("challenge", asked["challenge"]).encode()).hexdigest(),
+                   "nonce": self.lies.get("nonce", asked["nonce"]), "signing_key": thumbprint(asked["signing_key"]),
+                   "leases": self.lies.get("leases", told)}
+        signer = self.stranger if self.lies.get("signer") else self.release
+        header = {"alg": "ES256", "typ": self.lies.get("typ", "warder-lease+jwt"), "kid": thumbprint(jwk_of(self.release.public_key()))}
+        return {"answer": jws(signer, header, json.dumps(payload).encode())}
 
     def release_key(self, key_id, path, headers, body, asked):
         challenge = asked["challenge"]
@@ -254,9 +278,10 @@ class SmallKbs:
             raise Refuse(403, "evidence_refused", "report data")
 
     def seal(self, key_id, challenge, asked):
-        held = self.keys[key_id]
+        held, audit_id = self.keys[key_id], str(uuid.uuid4())
+        self.audit_ids[audit_id] = (key_id, thumbprint(asked["signing_key"]))
         header = {"typ": "warder-key+jwe", "cty": "pkcs8", "key_id": self.lies.get("key_id", key_id), "key_version": held["version"],
-                  "algorithm": held["algorithm"], "label": "x", "policy_digest": "sha256:00", "audit_id": str(uuid.uuid4()),
+                  "algorithm": held["algorithm"], "label": "x", "policy_digest": "sha256:00", "audit_id": audit_id,
                   "challenge": "sha256:" + hashlib.sha256(self.lies.get("challenge", challenge).encode()).hexdigest(),
                   "lease_minutes": self.lease}
         inner = jwe(key_of(asked["encryption_key"]), header, held["der"])
