@@ -124,6 +124,18 @@ def test_a_deleted_key_is_revoked(kbs):
     assert kbs.audit(key=key_id, limit=1)[0]["leases"][0]["status"] == "revoked"
 
 
+def test_rotated_and_disabled_keys(kbs):
+    key_id, _ = leased(kbs)
+    holder = Holder(kbs)
+    held = holder.hold(key_id)
+    assert kbs.call("POST", f"/kbs/v1/keys/{key_id}/rotate", {}, kbs.token()).status == 200
+    assert holder.renew(held) == [("rotated", "key_rotated")]
+    newer = holder.hold(key_id)
+    assert holder.renew(newer) == [("renewed", None)]
+    assert kbs.call("POST", f"/kbs/v1/keys/{key_id}/disable", {}, kbs.token()).status == 200
+    assert holder.renew(held, newer) == [("revoked", "key_disabled")] * 2
+
+
 def test_a_denied_platform_is_revoked(kbs):
     key_id, _ = leased(kbs)
     holder, bearer = Holder(kbs), kbs.token(rules=("deny_list:*",))
