@@ -167,6 +167,8 @@ static fallible pck_found(enum pck_outcome outcome)
         return FAIL(ABSENT, "no PCK certificate for this platform");
     case PCK_UPSTREAM_FAILS:
         break;
+    case PCK_TOO_MANY_ASK:
+        return FAIL(UPSTREAM, "too many unknown platforms are asked for: try again");
     }
     return FAIL(UPSTREAM, "the PCK certificate cannot be got now");
 }

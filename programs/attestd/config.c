@@ -12,6 +12,7 @@
 #define SETTINGS_MAX 64
 #define WORKER_DEADLINE_MAX 60000
 #define UPSTREAM_TIMEOUT_MAX 60000
+#define UNKNOWN_PER_MINUTE_MAX 100000
 #define SPARE_WORKERS_MAX 32
 #define TOKEN_MINUTES_MAX 1440
 #define ROTATE_DAYS_MAX 3650
@@ -55,6 +56,8 @@ static void settings_of(struct attestd_config *c, struct setting rows[SETTINGS_M
           "URL of the root CA's CRL; empty: the upstream's rootcacrl, as a PCCS serves it" },
         { "tcs", "refresh_minutes", OPTION_NUMBER, &c->refresh_minutes,
           "ask the upstream again for what is older, though its date allows more" },
+        { "tcs", "unknown_per_minute", OPTION_NUMBER, &c->unknown_per_minute,
+          "so many questions about unknown platforms go upstream, whoever asks" },
         { "tcs", "alarm_hours", OPTION_NUMBER, &c->alarm_hours,
           "health, metrics and log name what ends sooner" },
         { "tcs", "user_token_hash", OPTION_TEXT, &c->user_token_hash,
@@ -171,6 +174,7 @@ static bool set_defaults(struct attestd_config *c)
     c->upstream_timeout_ms = 8000;
     c->refresh_minutes = 1440;
     c->alarm_hours = 72;
+    c->unknown_per_minute = 600;
     c->worker_deadline_ms = 2000;
     c->spare_workers = 2;
     c->token_minutes = 60;
@@ -256,6 +260,8 @@ fallible config_check(const struct attestd_config *c, char **message)
           "[as] evidence_days must be 1 to 3650" },
         { c->as.enabled && !given(c->aas_jwks), "[as] aas_jwks is empty" },
         { c->grace_days > GRACE_DAYS_MAX, "[as] grace_days must be at most 365" },
+        { !c->unknown_per_minute || c->unknown_per_minute > UNKNOWN_PER_MINUTE_MAX,
+          "[tcs] unknown_per_minute must be 1 to 100000" },
         { !c->refresh_minutes, "[tcs] refresh_minutes must be at least 1" },
     };
     for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)

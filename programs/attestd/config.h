@@ -21,7 +21,7 @@ struct attestd_config {
 
     char *tcs_store, *upstream, *upstream_ca, *upstream_root_crl, *upstream_kds, *upstream_api_key;
     bool upstream_plain_loopback;
-    uint64_t upstream_timeout_ms, refresh_minutes, alarm_hours;
+    uint64_t upstream_timeout_ms, refresh_minutes, alarm_hours, unknown_per_minute;
     char *user_token_hash, *admin_token_hash;
     char *archive_key, *archive_jwks_file, *archive_signers;
 

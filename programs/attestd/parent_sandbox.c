@@ -27,8 +27,8 @@ static void folder_of(const char *name, char out[PATH_LEN])
 
 static fallible confine_files(const struct attestd_config *c, const char *const *programs)
 {
-    const char *const places[] = { c->tcs_store,         c->as_store,  c->nonce_store,
-                                   c->signing_key,       c->jwks_file, c->archive_key,
+    const char *const places[] = { c->tcs_store,         c->as_store,   c->nonce_store,
+                                   c->signing_key,       c->jwks_file,  c->archive_key,
                                    c->archive_jwks_file, c->deny_store, c->evidence_store };
     char folders[WRITABLE_MAX][PATH_LEN];
     const char *writable[WRITABLE_MAX + 1] = { "/dev/null" };

@@ -33,6 +33,14 @@ void pccs_answer(struct http_exchange *x, int status)
     http_answer(x, status, PCCS_TEXT_TYPE, span_str(text));
 }
 
+void pccs_answer_later(struct http_exchange *x, unsigned seconds)
+{
+    char text[16];
+    snprintf(text, sizeof(text), "%u", seconds ? seconds : 1);
+    http_answer_header(x, "Retry-After", text);
+    pccs_answer(x, 503);
+}
+
 void pccs_answer_without(struct http_exchange *x, struct err e)
 {
     if (e.kind == FAIL_ABSENT) {
@@ -40,7 +48,7 @@ void pccs_answer_without(struct http_exchange *x, struct err e)
         return;
     }
     log_err(e, "collateral cannot be served", "request", http_request_id(x));
-    pccs_answer(x, 503);
+    pccs_answer_later(x, 1);
 }
 
 bool pccs_is_v3(const struct http_exchange *x)

@@ -12,6 +12,8 @@
 
 /* Status with its fixed text. */
 void pccs_answer(struct http_exchange *x, int status);
+/* 503, and when to come again. */
+void pccs_answer_later(struct http_exchange *x, unsigned seconds);
 /* For a failure to get something: 404, or 503 and a line in the log. */
 void pccs_answer_without(struct http_exchange *x, struct err e);
 /* Headers that every answer of a PCCS has; on the paths of version 3 the warning. */

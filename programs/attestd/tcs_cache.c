@@ -250,8 +250,20 @@ static int64_t pause_after(const struct entry *e)
     return e->failures < 6 ? 1 << e->failures : TCS_RETRY_MAX;
 }
 
+/* A chip or a family that nobody has vouched for. */
+static bool is_refused(const struct tcs_cache *c, const struct entry *e, const struct tcs_id *id)
+{
+    return !e->has_item && (id->kind == TCS_VCEK || id->kind == TCS_TCB_INFO) && c->source.admit &&
+           !c->source.admit(c->source.context);
+}
+
 static void fetch(struct tcs_cache *c, struct entry *e, const struct tcs_id *id, int64_t now)
 {
+    if (is_refused(c, e, id)) {
+        e->last = FAIL(UPSTREAM, "too many unknown platforms are asked for: try again");
+        e->retry_at = now + 1;
+        return;
+    }
     e->fetching = true;
     e->last = ask_all(c, e, id, now);
     e->fetching = false;

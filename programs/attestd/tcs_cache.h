@@ -28,6 +28,8 @@ struct tcs_source {
     /* FAIL_ABSENT: the upstream has no such thing. FAIL_UPSTREAM: it cannot say. Runs without the
      * cache's lock. */
     fallible (*fetch)(void *context, size_t at, const struct tcs_id *id, struct tcs_item *out);
+    /* May something be asked for that anybody can make up, and that is not there? NULL: always. */
+    bool (*admit)(void *context);
     void *context;
     int64_t refresh_seconds;
     const struct root_set

@@ -248,7 +248,7 @@ fallible tcs_pck_get(const struct tcs_pck *p, const struct raw_platform *raw, in
         return answer_with(p, &certs, at, out);
     /* A PCS has given all certificates of a platform; a PCCS gives the one for this raw TCB. */
     if (!known || !p->upstreams->api_key_header) {
-        TRY(tcs_pck_provide(p, raw, &outcome));
+        TRY(tcs_pck_provide_once(p, raw, &outcome, &out->retry_seconds));
         if (outcome == PCK_FOUND) {
             pck_certs_done(&certs);
             TRY(load(p, raw, &certs, tcbm));

@@ -33,12 +33,14 @@ enum pck_outcome {
     PCK_UNKNOWN_PLATFORM, /* 461 */
     PCK_NONE_SUITS,       /* 404 */
     PCK_NOT_AVAILABLE,    /* 462 */
-    PCK_UPSTREAM_FAILS    /* 502 */
+    PCK_UPSTREAM_FAILS,   /* 502 */
+    PCK_TOO_MANY_ASK      /* 503: of what is not known (ask_gate.h) */
 };
 struct pck_answer {
     enum pck_outcome outcome;
     char tcbm[TCBM_DIGITS + 1], fmspc[13], ca[10];
     char *pem, *chain;
+    unsigned retry_seconds; /* PCK_TOO_MANY_ASK */
 };
 void pck_answer_done(struct pck_answer *a);
 static inline void pck_answer_donep(struct pck_answer *a)
@@ -51,6 +53,11 @@ fallible tcs_pck_get(const struct tcs_pck *p, const struct raw_platform *raw, in
 /* Chooses for this raw TCB among certificates, with the cache's TCB info. FAIL_ABSENT: none. */
 fallible tcs_pck_choose(const struct tcs_pck *p, const struct pck_certs *certs,
                         const struct raw_platform *raw, int64_t now, size_t *out);
+
+/* The same for what strangers name: what an upstream had nothing for is remembered for a while, and
+ * `*seconds` of PCK_TOO_MANY_ASK is when to come again. */
+fallible tcs_pck_provide_once(const struct tcs_pck *p, const struct raw_platform *raw,
+                              enum pck_outcome *outcome, unsigned *seconds);
 
 /* All of a platform's certificates from the PCS, kept. */
 fallible tcs_pck_provide(const struct tcs_pck *p, const struct raw_platform *raw,

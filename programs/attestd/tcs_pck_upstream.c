@@ -2,9 +2,13 @@
 /* PCK certificates from the upstreams: all of a platform's from Intel's PCS, where an API key is
  * configured; the one for a raw TCB from a PCCS or another tcs. */
 #include "attestd/tcs_pck.h"
+#include "base/clock.h"
 #include "base/json.h"
+#include "base/writer.h"
 
 #define PATH_MAX_PCK 4096
+#define NOTHING_SECONDS 60 /* an upstream has nothing for a platform */
+#define FAILURE_SECONDS 2  /* or cannot say */
 #define CHAIN_HEADER "sgx-pck-certificate-issuer-chain"
 
 struct provided {
@@ -161,5 +165,53 @@ fallible tcs_pck_provide(const struct tcs_pck *p, const struct raw_platform *raw
     *outcome = PCK_UNKNOWN_PLATFORM;
     for (size_t at = 0; at < p->upstreams->pcs_count && *outcome != PCK_FOUND; at++)
         TRY(ask_one(p, at, raw, outcome));
+    return OK;
+}
+
+/* All that the upstream is asked by: who names a platform with parts that are wrong shall not stand
+ * in the way of one who has them right. */
+static void write_question(const struct raw_platform *raw, struct buf *out)
+{
+    const char *const parts[] = { raw->qe_id,   raw->pce_id,   raw->cpu_svn,
+                                  raw->pce_svn, raw->enc_ppid, raw->manifest };
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+        write_part(out, span_str(parts[i]));
+}
+
+static unsigned memory_of(enum pck_outcome outcome)
+{
+    switch (outcome) {
+    case PCK_UNKNOWN_PLATFORM:
+    case PCK_NONE_SUITS:
+    case PCK_NOT_AVAILABLE:
+        return NOTHING_SECONDS;
+    case PCK_UPSTREAM_FAILS:
+        return FAILURE_SECONDS;
+    case PCK_FOUND:
+    case PCK_TOO_MANY_ASK:
+        break;
+    }
+    return 0;
+}
+
+fallible tcs_pck_provide_once(const struct tcs_pck *p, const struct raw_platform *raw,
+                              enum pck_outcome *outcome, unsigned *seconds)
+{
+    struct ask_gate *gate = p->upstreams->gate;
+    struct buf about owned(buf_done) = buf_of(MANIFEST_MAX + PATH_MAX_PCK);
+    int known;
+    write_question(raw, &about);
+    TRY(buf_check(&about));
+    if (ask_gate_recall(gate, buf_span(&about), clock_monotonic_us(), &known)) {
+        *outcome = (enum pck_outcome)known;
+        return OK;
+    }
+    *outcome = PCK_TOO_MANY_ASK;
+    if (p->upstreams->pcs_count && !ask_gate_admits(gate, clock_monotonic_us(), seconds))
+        return OK;
+    TRY(tcs_pck_provide(p, raw, outcome));
+    if (p->upstreams->pcs_count && memory_of(*outcome))
+        ask_gate_note(gate, buf_span(&about), (int)*outcome, memory_of(*outcome),
+                      clock_monotonic_us());
     return OK;
 }

@@ -55,6 +55,9 @@ void pck_certificate(struct http_exchange *x, void *context)
     case PCK_UPSTREAM_FAILS:
         pccs_answer(x, 502);
         return;
+    case PCK_TOO_MANY_ASK:
+        pccs_answer_later(x, a.retry_seconds);
+        return;
     }
 }
 

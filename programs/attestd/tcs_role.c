@@ -79,6 +79,7 @@ static fallible open_upstreams(struct tcs_role *r, const struct attestd_config *
     };
     TRY(http_client_new(&client, &r->client));
     TRY(tcs_upstreams_init(&r->upstreams, c->upstream, c->upstream_kds));
+    TRY(ask_gate_new((unsigned)c->unknown_per_minute, &r->upstreams.gate));
     TRY(read_api_key(c->upstream_api_key, &r->api_key_header));
     r->upstreams.client = r->client;
     r->upstreams.root_crl_url = r->upstreams.pcs_count ? given(c->upstream_root_crl) : NULL;
@@ -94,6 +95,7 @@ static fallible open_cache(struct tcs_role *r, const struct attestd_config *c)
     TRY(store_open(c->tcs_store, &r->store));
     const struct tcs_source source = { .count = tcs_upstreams_count,
                                        .fetch = tcs_upstreams_fetch,
+                                       .admit = tcs_upstreams_admit,
                                        .context = &r->upstreams,
                                        .refresh_seconds = (int64_t)c->refresh_minutes * 60,
                                        .roots = &r->roots };

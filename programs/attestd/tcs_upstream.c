@@ -149,6 +149,7 @@ void tcs_upstreams_done(struct tcs_upstreams *u)
         free(u->pcs[i]);
         free(u->kds[i]);
     }
+    ask_gate_free(u->gate);
     *u = (struct tcs_upstreams){ 0 };
 }
 
@@ -186,6 +187,13 @@ static fallible pause_check(struct tcs_upstreams *u, const struct tcs_pause *p)
     return is_paused(u, p, clock_now())
                ? FAIL(UPSTREAM, "the upstream has not answered: it is asked again later")
                : OK;
+}
+
+bool tcs_upstreams_admit(void *context)
+{
+    const struct tcs_upstreams *u = context;
+    unsigned seconds;
+    return ask_gate_admits(u->gate, clock_monotonic_us(), &seconds);
 }
 
 fallible tcs_upstreams_fetch(void *context, size_t at, const struct tcs_id *id,

@@ -9,6 +9,7 @@
 
 #include <pthread.h>
 
+#include "attestd/ask_gate.h"
 #include "attestd/tcs_item.h"
 #include "evidence/pck_query.h"
 #include "http/client.h"
@@ -34,6 +35,7 @@ struct tcs_upstreams {
     char *pcs[TCS_UPSTREAMS_MAX], *kds[TCS_UPSTREAMS_MAX];
     size_t pcs_count, kds_count;
     const char *api_key_header; /* "Ocp-Apim-Subscription-Key: ...", for pcs[0] alone; NULL: none */
+    struct ask_gate *gate; /* before questions about what strangers name; NULL: none */
     pthread_mutex_t lock;
     struct tcs_pause {
         int64_t until;
@@ -46,6 +48,7 @@ void tcs_upstreams_done(struct tcs_upstreams *u);
 
 /* The fetch of struct tcs_source; `context` is a struct tcs_upstreams. */
 size_t tcs_upstreams_count(void *context, const struct tcs_id *id);
+bool tcs_upstreams_admit(void *context);
 fallible tcs_upstreams_fetch(void *context, size_t at, const struct tcs_id *id,
                              struct tcs_item *out);
 /* Another path of pcs[at], with its pause and its API key. Any status is OK. */

@@ -147,6 +147,34 @@ def test_raw_tcbs_that_are_remembered_are_few(simulator, tmp_path):
         assert db.execute("SELECT COUNT(*) FROM raw_tcb").fetchone() == (64,)
 
 
+def test_platforms_that_are_made_up(simulator, tmp_path):
+    """Anybody can make up QE ids, encrypted PPIDs, chips and families: an upstream is asked so often and no more; what is known is served."""
+    upstream = Upstream().record_from(simulator.info["pcs"])
+    a = Attestd(tmp_path / "a", upstream.url, roots=[simulator.root], roles=("tcs",), tcs__unknown_per_minute=5)
+
+    def pck(qe_id, ppid="ab" * 384):
+        return a.call("tcs", "GET", f"/sgx/certification/v4/pckcert?qeid={qe_id}&encrypted_ppid={ppid}&cpusvn={'FF' * 16}&pcesvn=FFFF&pceid=0000")
+
+    assert a.call("tcs", "GET", TCB).status == 200  # the first of five: nothing is known yet
+    upstream.hits.clear()
+    assert [pck("A1").status for _ in range(20)] == [404] * 20  # that it has nothing is remembered
+    assert upstream.count() == 1
+    assert pck("A1", "cd" * 384).status == 404 and upstream.count() == 2  # with another PPID it is another question
+    answers = [pck(f"B{n:02}") for n in range(20)]
+    few = upstream.count()
+    assert 4 <= few <= 6  # a minute of a slow machine may bring one or two more
+    assert [r.status for r in answers].count(404) == few - 2
+    late = next(r for r in answers if r.status != 404)
+    assert late.status == 503 and 1 <= int(late.getheader("Retry-After")) <= 13
+    for path in ["/vcek/v1/Milan/" + "5a" * 64, TCB.replace("54454553494D", "00806F050000")]:
+        chip = a.call("tcs", "GET", path)
+        assert chip.status in (503, 404)
+    assert upstream.count() <= few + 2
+    assert pck("A1").status == 404 and a.call("tcs", "GET", TCB).status == 200
+    assert a.stop() == 0
+    upstream.close()
+
+
 def test_pck_certificates_are_verified(simulator, tmp_path):
     """A certificate that rests on no trusted root is not kept, nor served."""
     a = Attestd(tmp_path / "a", simulator.info["pcs"], roles=("tcs",))
