@@ -8,6 +8,7 @@
 
 #define URL_MAX 4096
 #define TRY_AGAIN_NS 300000000
+#define HTTP_TOO_MANY 429
 
 static void add_base(const char *base, struct buf *url)
 {
@@ -28,7 +29,13 @@ static fallible status_check(int status)
 
 static bool may_pass(int status)
 {
-    return status == 429 || status >= 500;
+    return status >= 500;
+}
+
+/* One that is asked too much is no better off for being asked again. */
+static bool has_answered(struct err e, const struct http_reply *reply)
+{
+    return !failed(e) && reply->status != HTTP_TOO_MANY;
 }
 
 static fallible lower_copy(const char *name, char *out, size_t room)
@@ -172,7 +179,7 @@ static bool is_paused(struct tcs_upstreams *u, const struct tcs_pause *p, int64_
     return paused;
 }
 
-/* No answer at all counts; an error that it gives in words is about one thing. */
+/* No answer at all counts, or that it was asked too much; any other error is about one thing. */
 static void note(struct tcs_upstreams *u, struct tcs_pause *p, bool answered)
 {
     pthread_mutex_lock(&u->lock);
@@ -216,7 +223,7 @@ fallible tcs_upstreams_fetch(void *context, size_t at, const struct tcs_id *id,
     TRY(buf_check(&url));
     struct http_reply reply owned(http_reply_done) = { 0 };
     struct err e = get(u->client, buf_str(&url), &reply);
-    note(u, p, !failed(e));
+    note(u, p, has_answered(e, &reply));
     TRY(e);
     TRY(status_check(reply.status));
     return take_item(id, &reply, out);
@@ -236,7 +243,7 @@ fallible tcs_upstreams_ask(struct tcs_upstreams *u, size_t at, const struct http
     if (!at && u->api_key_header)
         c.headers = headers;
     struct err e = http_send(u->client, &c, reply);
-    note(u, &u->pcs_pause[at], !failed(e));
+    note(u, &u->pcs_pause[at], has_answered(e, reply));
     return e;
 }
 

@@ -96,7 +96,7 @@ class Upstream:
     """Serves answers by path; counts them; can be slow, broken or gone."""
 
     def __init__(self):
-        self.answers, self.hits, self.delay, self.broken = {}, {}, 0, False
+        self.answers, self.hits, self.delay, self.broken = {}, {}, 0, False  # broken: True, or the status of every answer
         self.lock = threading.Lock()
         outer = self
 
@@ -108,7 +108,7 @@ class Upstream:
                     outer.hits[self.path] = outer.hits.get(self.path, 0) + 1
                     status, headers, body = outer.answers.get(self.path, (404, {}, b""))
                     if outer.broken:
-                        status, headers, body = 500, {}, b""
+                        status, headers, body = 500 if outer.broken is True else outer.broken, {}, b""
                 time.sleep(outer.delay)
                 self.send_response(status)
                 for name, value in headers.items():

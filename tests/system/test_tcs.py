@@ -285,6 +285,18 @@ def test_an_error_that_may_pass_is_asked_again(simulator, upstream, tmp_path):
     assert a.stop() == 0
 
 
+def test_an_upstream_that_is_asked_too_much_is_left_alone(simulator, upstream, tmp_path):
+    """Vendors shut out who goes on asking: whoever names many chips to us must not bring that about."""
+    full = Upstream()
+    full.broken = 429
+    a = Attestd(tmp_path / "a", f"{full.url} {upstream.url}", roots=[simulator.root], roles=("tcs",))
+    for path in QPL[:5]:
+        assert a.call("tcs", "GET", path).status == 200, path
+    assert 1 <= full.count() < 5, "once, and not again at once; no more than a machine's slowness allows"
+    full.close()
+    assert a.stop() == 0
+
+
 def test_a_slow_upstream_costs_its_time_out_once(simulator, upstream, tmp_path):
     slow = Upstream()
     slow.delay = 30
