@@ -10,14 +10,13 @@
 #include "base/file.h"
 #include "http/client.h"
 
-static const uint16_t default_ports[DEV_PORTS] = {
-    9000, 12000, 12001, 9443, 8444, 8445, 17080, 8200
-};
+static const uint16_t default_ports[DEV_PORTS] = { 9000, 12000, 12001, 9443, 8444,
+                                                   8445, 17080, 8200,  2321 };
 #define KMIP_PORT 5696
 
 /* In the order of their start; they stop in the reverse one. */
-static const char *const programs[] = { "openbao", "pykmip", "teesim", "aasd",     "cmsd",
-                                        "attestd", "keyd",   "kbsd",   "skc-agent" };
+static const char *const programs[] = { "openbao", "pykmip",  "swtpm", "teesim", "aasd",
+                                        "cmsd",    "attestd", "keyd",  "kbsd",   "skc-agent" };
 #define PROGRAMS (sizeof(programs) / sizeof(*programs))
 
 uint16_t dev_port(const struct dev *d, enum dev_port which)
@@ -59,7 +58,7 @@ static fallible start_teesim(const struct dev *d)
     char dir[1024], socket[1024], control[1024], mount[1024], port[8];
     const char *argv[DEV_ARGS_MAX] = { d->teesim,    "run",
                                        "--dir",      dev_path(d, dir, "var/teesim"),
-                                       "--tee",      d->tee,
+                                       "--tee",      dev_is_tpm(d) ? "tdx4" : d->tee,
                                        "--socket",   dev_path(d, socket, "run/evidence.sock"),
                                        "--control",  dev_path(d, control, "run/teesim.sock"),
                                        "--pcs-port", port };
@@ -79,8 +78,9 @@ static fallible check_ports(const struct dev *d, const char *name)
         const char *name;
         enum dev_port port;
     } rows[] = { { "openbao", DEV_VAULT }, { "pykmip", DEV_VAULT }, { "teesim", DEV_PCS },
-                 { "aasd", DEV_AAS },      { "cmsd", DEV_CMS },     { "attestd", DEV_TCS },
-                 { "attestd", DEV_QVS },   { "attestd", DEV_AS },   { "kbsd", DEV_KBS } };
+                 { "swtpm", DEV_TPM },     { "aasd", DEV_AAS },     { "cmsd", DEV_CMS },
+                 { "attestd", DEV_TCS },   { "attestd", DEV_QVS },  { "attestd", DEV_AS },
+                 { "kbsd", DEV_KBS } };
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
         if (!strcmp(rows[i].name, name))
@@ -98,7 +98,8 @@ static fallible start_one(const struct dev *d, const char *name)
     if (!strcmp(name, "skc-agent"))
         return OK; /* the PKCS#11 module starts it */
     if ((!strcmp(name, "openbao") && strcmp(d->keys, "vault")) ||
-        (!strcmp(name, "pykmip") && strcmp(d->keys, "kmip")))
+        (!strcmp(name, "pykmip") && strcmp(d->keys, "kmip")) ||
+        (!strcmp(name, "swtpm") && !dev_is_tpm(d)))
         return OK;
     dev_say(d, "starting %s", name);
     TRY(check_ports(d, name));
@@ -106,6 +107,8 @@ static fallible start_one(const struct dev *d, const char *name)
         return dev_start_openbao(d);
     if (!strcmp(name, "pykmip"))
         return dev_start_pykmip(d);
+    if (!strcmp(name, "swtpm"))
+        return dev_start_tpm(d);
     if (!strcmp(name, "teesim"))
         return start_teesim(d);
     if (!strcmp(name, "aasd"))
@@ -133,7 +136,9 @@ static int add_dev_policy(const struct dev *d)
         "{\"claim\":\"tee\",\"equals\":\"snp\"},{\"claim\":\"debug\",\"equals\":false},"
         "{\"claim\":\"firmware_provisional\",\"equals\":false},{\"claim\":\"revocation_checked\","
         "\"equals\":true},"
-        "{\"claim\":\"root\",\"in\":[\"vendor\",\"configured\"]}]}]}}";
+        "{\"claim\":\"root\",\"in\":[\"vendor\",\"configured\"]}]},{\"allOf\":["
+        "{\"claim\":\"tee\",\"equals\":\"tpm\"},{\"claim\":\"ak_trust\",\"equals\":"
+        "\"ek_certificate\"}]}]}}";
     char config[1024];
     struct session_options options = { .config = dev_path(d, config, "etc/cli.conf") };
     struct session s owned(session_close) = { 0 };
@@ -260,8 +265,12 @@ static int locate(struct dev *d, const char *dir, bool making)
     return EXIT_OK;
 }
 
-/* bao from --bao or the PATH. */
-static bool find_in_path(const char *name, char out[1024])
+bool dev_is_tpm(const struct dev *d)
+{
+    return d->tee && !strcmp(d->tee, "tpm");
+}
+
+bool dev_find_in_path(const char *name, char out[1024])
 {
     const char *path = options_env("PATH");
     for (struct span rest = span_str(path); rest.len;) {
@@ -284,7 +293,7 @@ static int find_peers(struct dev *d, char teesim[1024], char bao[1024], char pyk
             "warder: there is no teesim to play the TEE; it is in the build tree: --teesim PATH\n");
         return EXIT_ERROR;
     }
-    if (!strcmp(d->keys, "vault") && !d->bao && find_in_path("bao", bao))
+    if (!strcmp(d->keys, "vault") && !d->bao && dev_find_in_path("bao", bao))
         d->bao = bao;
     if (!strcmp(d->keys, "vault") && !d->bao) {
         fprintf(
@@ -292,11 +301,19 @@ static int find_peers(struct dev *d, char teesim[1024], char bao[1024], char pyk
             "warder: no OpenBao server (bao) in the PATH; give --bao PATH or --keys embedded\n");
         return EXIT_ERROR;
     }
-    if (!strcmp(d->keys, "kmip") && !d->pykmip && find_in_path("pykmip-server", pykmip))
+    if (!strcmp(d->keys, "kmip") && !d->pykmip && dev_find_in_path("pykmip-server", pykmip))
         d->pykmip = pykmip;
     if (!strcmp(d->keys, "kmip") && !d->pykmip) {
         fprintf(stderr, "warder: no PyKMIP server (pykmip-server) in the PATH; give --pykmip PATH "
                         "or --keys embedded\n");
+        return EXIT_ERROR;
+    }
+    const char *lacking;
+    if (dev_is_tpm(d) && dev_tpm_missing(&lacking)) {
+        fprintf(stderr,
+                "warder: no %s in the PATH: --tee tpm needs swtpm, swtpm-tools and "
+                "tpm2-tools\n",
+                lacking);
         return EXIT_ERROR;
     }
     if (!strcmp(d->keys, "pkcs11") && !dev_softhsm()) {
@@ -329,9 +346,9 @@ static int dev_up(int argc, char **argv)
           "key manager: embedded (default), vault (an OpenBao server), kmip (PyKMIP), pkcs11 "
           "(SoftHSM)",
           &d.keys },
-        { "tee", 0, OPTION_TEXT, "KIND", "simulated hardware: tdx4 (default), tdx5, sgx3 or snp",
-          &d.tee },
-        { "ports", 0, OPTION_NUMBER, "N", "first of 17 ports (default: each service's usual one)",
+        { "tee", 0, OPTION_TEXT, "KIND",
+          "simulated hardware: tdx4 (default), tdx5, sgx3, snp, or tpm (swtpm)", &d.tee },
+        { "ports", 0, OPTION_NUMBER, "N", "first of 18 ports (default: each service's usual one)",
           &base },
         { "teesim", 0, OPTION_TEXT, "PATH", "the simulator", &d.teesim },
         { "bao", 0, OPTION_TEXT, "PATH", "the OpenBao server", &d.bao },
@@ -362,7 +379,8 @@ static int dev_up(int argc, char **argv)
     if (!output_is_json(output, &d.json))
         return EXIT_USAGE;
     d.base = (uint16_t)base;
-    d.mount = !no_fuse && strcmp(d.tee, "sgx3") && access("/dev/fuse", R_OK | W_OK) == 0;
+    d.mount = !no_fuse && strcmp(d.tee, "sgx3") && !dev_is_tpm(&d) &&
+              access("/dev/fuse", R_OK | W_OK) == 0;
     rc = locate(&d, dir, true);
     if (!rc)
         rc = find_peers(&d, teesim, bao, pykmip);
@@ -421,7 +439,7 @@ static int dev_status(int argc, char **argv)
             json_set_int(row, "pid", pid);
         json_array_append_new(all, row);
         bool optional = !strcmp(programs[i], "openbao") || !strcmp(programs[i], "pykmip") ||
-                        !strcmp(programs[i], "skc-agent");
+                        !strcmp(programs[i], "swtpm") || !strcmp(programs[i], "skc-agent");
         rc = alive || optional ? rc : EXIT_UNAVAILABLE;
     }
     if (d.json)

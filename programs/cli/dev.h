@@ -3,7 +3,7 @@
  * warder dev: a system under one folder (docs/protocol.md, "Files of a system"), loopback only.
  * dev.c has the verbs, dev_process.c starts and stops programs, dev_config.c writes their
  * configuration, dev_identity.c makes certificates, users and tokens, dev_openbao.c sets up Vault,
- * dev_keys.c a KMIP server or an HSM.
+ * dev_keys.c a KMIP server or an HSM, dev_tpm.c a TPM.
  */
 #ifndef CLI_DEV_H
 #define CLI_DEV_H
@@ -19,7 +19,7 @@ struct dev {
     char dir[512];                     /* absolute */
     char bin[512];                     /* folder of this program */
     const char *keys;                  /* "embedded", "vault", "kmip" or "pkcs11" */
-    const char *tee;                   /* teesim's --tee; NULL: no simulator */
+    const char *tee;                   /* teesim's --tee; "tpm": swtpm is the machine's TPM */
     const char *teesim, *bao, *pykmip; /* programs; NULL: looked for */
     uint16_t base; /* first of the ports; services use the fixed offsets below */
     bool mount;    /* evidence by a configfs-tsm tree (FUSE), else by socket */
@@ -35,7 +35,8 @@ enum dev_port {
     DEV_AAS,
     DEV_CMS,
     DEV_PCS,
-    DEV_VAULT,
+    DEV_VAULT, /* two, as the next */
+    DEV_TPM,
     DEV_PORTS
 };
 uint16_t dev_port(const struct dev *d, enum dev_port which);
@@ -49,6 +50,7 @@ void dev_say(const struct dev *d, const char *format, ...) __attribute__((format
 /* Where one of our programs is: beside this one when installed, in the build tree otherwise.
  * FAIL_ABSENT. */
 fallible dev_program(const struct dev *d, const char *name, char out[1024]);
+bool dev_find_in_path(const char *name, char out[1024]);
 
 /* Runs to the end; its stdout is appended to `out` (may be NULL). A non-zero status is FAIL_SYSTEM,
  * its stderr in DIR/log/dev.log. */
@@ -69,6 +71,11 @@ fallible dev_make_administrator(const struct dev *d); /* before aasd runs */
 fallible dev_make_users(const struct dev *d);         /* with aasd running */
 fallible dev_start_openbao(const struct dev *d);
 fallible dev_start_pykmip(const struct dev *d);
+/* A TPM in software whose attestation key is enrolled. */
+fallible dev_start_tpm(const struct dev *d);
+bool dev_is_tpm(const struct dev *d);
+bool dev_tpm_missing(const char **what); /* a program that it needs */
+#define DEV_TPM_KEY "0x81010002"         /* handle of the attestation key */
 /* A SoftHSM token and its PIN; kept when the system was made before. */
 fallible dev_make_token(const struct dev *d);
 /* Where its library is; NULL. */

@@ -43,7 +43,7 @@ templates[] = {
       "evidence_store = sqlite:@DIR@/var/attestd/evidence.db\n"
       "signing_key = @DIR@/var/attestd/token.key\njwks_file = @DIR@/etc/keys/as-jwks.json\n"
       "aas_jwks = @DIR@/etc/keys/aas-jwks.json\n"
-      "[verify]\nroot = @ROOT@\n" },
+      "[verify]\nroot = @ROOT@\n@ENROLLED@" },
     { "etc/kbsd.conf", 0600,
       "[server]\naddress = 127.0.0.1\nport = @KBS@\ncertificate = @DIR@/etc/tls/kbsd.pem\nkey = "
       "@DIR@/etc/tls/kbsd.key\n"
@@ -63,7 +63,7 @@ templates[] = {
       "[kbs]\nskc_library = @DIR@/etc/skc_library.conf\nca_file = @DIR@/etc/tls/ca.pem\n"
       "release_keys = @DIR@/etc/keys/release-jwks.json\n"
       "[evidence]\nattester = @ATTESTER@\ntsm_path = @DIR@/run/tsm/report\nevidence_socket = "
-      "@DIR@/run/evidence.sock\n" },
+      "@DIR@/run/evidence.sock\n@MACHINE@" },
     { "etc/pkcs11.conf", 0644,
       "[module]\nagent_socket = @DIR@/run/agent.sock\nagent_start = @AGENT@\nagent_config = "
       "@DIR@/etc/skc-agent.conf\n"
@@ -138,7 +138,18 @@ static fallible add_value(const struct dev *d, struct buf *out, struct span name
         return OK;
     }
     if (span_equal_str(name, "ATTESTER")) {
-        buf_add_str(out, d->mount ? "tsm" : "socket");
+        buf_add_str(out, dev_is_tpm(d) ? "tpm" : d->mount ? "tsm" : "socket");
+        return OK;
+    }
+    if (span_equal_str(name, "ENROLLED")) {
+        if (dev_is_tpm(d))
+            buf_addf(out, "tpm_enrolled = %s/etc/tpm-enrolled.json\n", d->dir);
+        return OK;
+    }
+    if (span_equal_str(name, "MACHINE")) {
+        if (dev_is_tpm(d))
+            buf_addf(out, "tpm = swtpm:host=127.0.0.1,port=%u " DEV_TPM_KEY "\n",
+                     dev_port(d, DEV_TPM));
         return OK;
     }
     if (span_equal_str(name, "ROOT")) {

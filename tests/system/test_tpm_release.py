@@ -84,3 +84,37 @@ def test_a_key_is_released_to_a_tpm(tmp_path):
             attestd.wait(10)
         system.down()
         tpm.close()
+
+
+def test_a_development_system_of_a_machine_with_a_tpm(tmp_path):
+    """warder dev up --tee tpm: its TPM's key is enrolled by credential activation, also for the next start."""
+    system = dev_system.System(tee="tpm")
+    try:
+        system.up()
+        listed = system.warder_json("tpm", "list", "--enrolled", system.dir / "etc/tpm-enrolled.json")
+        assert [(row["by"], row["label"]) for row in listed] == [("ek_certificate", "dev")]
+        policy = system.warder_json("policy", "create", "--name", "nginx", "--attestation-type", "tpm", "--appraisal", "dev",
+                                    "--explain-to-caller")["id"]
+        made = system.warder_json("key", "enroll", "--policy", policy, "--bits", "2048", "--san", "localhost,127.0.0.1",
+                                  "--folder", tmp_path)
+        (system.dir / "etc/keys.txt").write_text(f"pkcs11:token=KMS;id={made['id']};object=RSAKEY;type=private;pin-value=1234\n")
+        system.nginx_configure(made["certificate"])
+        for again in range(2):
+            started = system.nginx_start()
+            assert started.returncode == 0, started.stderr + system.logs()
+            assert system.get() == "served\n"
+            record = system.audit()[0]
+            assert record["decision"] == "released" and record["tcb"]["tee"] == "tpm"
+            system.nginx_stop()
+            system.agent_stop()
+            if not again:
+                system.warder("dev", "down", "--dir", system.dir)
+                system.up()
+        # A key that is not enrolled any more opens nothing.
+        system.warder("tpm", "remove", "--enrolled", system.dir / "etc/tpm-enrolled.json", listed[0]["name"])
+        dev_system.stop(system.pid("attestd"))
+        system.up()
+        assert system.nginx_start().returncode != 0
+        assert system.audit()[0]["decision"] == "refused"
+    finally:
+        system.down()
