@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crypto/jwe_internal.h"
 
-#include <openssl/err.h>
-#include <openssl/rsa.h>
-
 #include "base/base64.h"
 #include "base/writer.h"
 #include "crypto/aead.h"
 #include "crypto/digest_internal.h"
 #include "crypto/key_internal.h"
 #include "crypto/openssl_internal.h"
+#include "crypto/rsa_oaep.h"
 
 #define ALG_EC "ECDH-ES+A256KW"
 #define ALG_RSA "RSA-OAEP-256"
@@ -91,57 +89,16 @@ static fallible unwrap_ec(const struct key *recipient, const json_t *header, str
     return aes_kw_unwrap(kek, wrapped, cek);
 }
 
-static bool set_oaep(EVP_PKEY_CTX *ctx)
-{
-    const EVP_MD *md = digest_object(DIGEST_SHA256);
-
-    return EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_OAEP_PADDING) == 1 &&
-           EVP_PKEY_CTX_set_rsa_oaep_md(ctx, md) == 1 && EVP_PKEY_CTX_set_rsa_mgf1_md(ctx, md) == 1;
-}
-
-static fallible wrap_rsa(const struct key *recipient, const struct secret *cek, struct buf *wrapped)
-{
-    EVP_PKEY_CTX *ctx owned(EVP_PKEY_CTX_free) =
-        EVP_PKEY_CTX_new_from_pkey(NULL, key_pkey(recipient), NULL);
-    size_t len = (key_bits(recipient) + 7) / 8;
-    uint8_t *to = buf_extend(wrapped, len);
-    struct span k = secret_expose(cek);
-
-    TRY(buf_check(wrapped));
-    if (!ctx || EVP_PKEY_encrypt_init(ctx) != 1 || !set_oaep(ctx) ||
-        EVP_PKEY_encrypt(ctx, to, &len, k.at, k.len) != 1)
-        return FAIL(SYSTEM, "cannot encrypt");
-    return OK;
-}
-
-static fallible unwrap_rsa(const struct key *recipient, struct span wrapped, struct secret **cek)
-{
-    EVP_PKEY_CTX *ctx owned(EVP_PKEY_CTX_free) =
-        EVP_PKEY_CTX_new_from_pkey(NULL, key_pkey(recipient), NULL);
-    size_t len = (key_bits(recipient) + 7) / 8;
-    struct secret *k owned(secret_free) = secret_new(len);
-
-    if (!ctx || !k || EVP_PKEY_decrypt_init(ctx) != 1 || !set_oaep(ctx))
-        return FAIL(SYSTEM, "cannot decrypt");
-    if (EVP_PKEY_decrypt(ctx, secret_fill(k), &len, wrapped.at, wrapped.len) != 1) {
-        ERR_clear_error();
-        return FAIL(DENIED, "the wrapped key does not open");
-    }
-    secret_shorten(k, len);
-    *cek = TAKE(k);
-    return OK;
-}
-
 fallible jwe_wrap(const struct key *recipient, json_t *header, const struct secret *cek,
                   struct buf *wrapped)
 {
-    return key_kind_of(recipient) == KEY_RSA ? wrap_rsa(recipient, cek, wrapped)
+    return key_kind_of(recipient) == KEY_RSA ? rsa_oaep_seal(recipient, cek, wrapped)
                                              : wrap_ec(recipient, header, cek, wrapped);
 }
 
 fallible jwe_unwrap(const struct key *recipient, const json_t *header, struct span wrapped,
                     struct secret **cek)
 {
-    return key_kind_of(recipient) == KEY_RSA ? unwrap_rsa(recipient, wrapped, cek)
+    return key_kind_of(recipient) == KEY_RSA ? rsa_oaep_open(recipient, wrapped, cek)
                                              : unwrap_ec(recipient, header, wrapped, cek);
 }

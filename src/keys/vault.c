@@ -52,7 +52,7 @@ static fallible read_material(struct vault *v, const struct key_ref *ref, struct
     enum key_algorithm algorithm = spec->algorithm;
     bool ours = !ref->external.len; /* what others wrote is taken as it stands there */
     if (algorithm == KEY_ALGORITHM_OPAQUE && ours)
-        TRY(vault_value_bytes(text, &bytes));
+        TRY(vault_value_bytes(secret_expose(text), &bytes));
     struct err e = key_material_parse(bytes ? bytes : text, algorithm, material, spec);
     return e.kind == FAIL_INPUT
                ? FAIL(INPUT,

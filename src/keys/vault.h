@@ -25,8 +25,9 @@ struct vault_config {
     const char *name_space;                    /* NULL: none */
     bool http2;                                /* where the server has it; else HTTP/1.1 */
     const char *mount, *prefix;
-    unsigned kv_version;   /* 1 or 2; 0: ask the server at the first use */
-    bool allow_plain_http; /* http:// is allowed, to loopback addresses only */
+    const char *transit_mount; /* for keys that stay inside (vault_transit.h); NULL: none */
+    unsigned kv_version;       /* 1 or 2; 0: ask the server at the first use */
+    bool allow_plain_http;     /* http:// is allowed, to loopback addresses only */
 };
 
 /* A server that does not answer now is no failure here: health() tells. */

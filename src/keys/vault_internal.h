@@ -16,6 +16,7 @@
 #define VAULT_DEPTH_MAX 16
 #define VAULT_REPLY_MAX (SEALED_SECRET_MAX + (64U << 10))
 #define VAULT_NODES_MAX 9
+#define VAULT_TENANT_UNBOUND "default" /* may leave the folder that is named like the tenant */
 #define VAULT_TOKEN_MAX 8192
 
 struct vault_nodes;
@@ -26,10 +27,10 @@ struct vault {
     struct http_client *http, *hasty;
     struct vault_nodes *nodes;
     struct vault_login *login;
-    char *mount, *prefix;
-    char *namespace_header;     /* NULL: none */
-    atomic_uint kv_version;     /* 0: not known yet */
-    _Atomic int64_t gave_up_at; /* monotonic microseconds */
+    char *mount, *prefix, *transit; /* transit: NULL: none */
+    char *namespace_header;         /* NULL: none */
+    atomic_uint kv_version;         /* 0: not known yet */
+    _Atomic int64_t gave_up_at;     /* monotonic microseconds */
 };
 
 /* The functions of the interface (vault.c), without a server yet. */
@@ -115,6 +116,14 @@ fallible vault_version(struct vault *v, unsigned *out);
 fallible vault_health(struct vault *v);
 fallible vault_tend(struct vault *v, struct keystore_chore *out);
 
+/* For buffers that hold secrets for a moment: owned(vault_buf_wipe). */
+static inline void vault_buf_wipep(struct buf *b)
+{
+    if (b->at)
+        wipe(b->at, b->room);
+    buf_done(b);
+}
+
 #define VAULT_NAME_FIELD "name"
 /* The secret's field out of the answer to a read; `level`: how many members "data" are around the
  * fields, which is the KV version. FAIL_UPSTREAM: not the JSON of an answer. FAIL_ABSENT: no such
@@ -129,7 +138,7 @@ fallible vault_text_parse(struct span reply, const char *folder, const char *fie
 fallible vault_raw_find(struct span reply, const char *folder, const char *field, struct span *out);
 bool vault_number_find(struct span reply, const char *folder, const char *field, uint64_t *out);
 /* Of an opaque secret of ours: base64 to bytes. */
-fallible vault_value_bytes(const struct secret *text, struct secret **out);
+fallible vault_value_bytes(struct span text, struct secret **out);
 /* The body of a write; with KV version 2 it creates only. */
 fallible vault_value_write(const struct secret *material, const struct key_spec *spec,
                            struct span name, unsigned version, struct secret **out);

@@ -19,6 +19,7 @@ void vault_close(struct keystore *self)
     free(v->namespace_header);
     free(v->mount);
     free(v->prefix);
+    free(v->transit);
     free(v);
 }
 
@@ -43,7 +44,10 @@ static fallible keep_texts(struct vault *v, const struct vault_config *config)
 {
     v->mount = strdup(config->mount);
     v->prefix = strdup(config->prefix);
-    return v->mount && v->prefix ? OK : FAIL(SYSTEM, "out of memory");
+    v->transit = config->transit_mount ? strdup(config->transit_mount) : NULL;
+    return v->mount && v->prefix && (v->transit || !config->transit_mount)
+               ? OK
+               : FAIL(SYSTEM, "out of memory");
 }
 
 static fallible check_url(const char *url, bool plain_http)
@@ -70,6 +74,8 @@ static fallible config_check(const struct vault_config *config, const struct vau
         return FAIL(INPUT, "the key of the client certificate for Vault must be a file of mode "
                            "0600");
     TRY(vault_path_check(span_str(config->mount)));
+    if (config->transit_mount)
+        TRY(vault_path_check(span_str(config->transit_mount)));
     return vault_path_check(span_str(config->prefix));
 }
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "keys/vault_internal.h"
 
-#define TENANT_UNBOUND "default"
-
 static bool plain(uint8_t c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
@@ -51,7 +49,7 @@ static fallible external_place(const struct vault *v, const struct key_ref *ref,
     }
     if (is_below(path, span_str(v->prefix)))
         return FAIL(DENIED, "this folder in Vault is the key broker's own");
-    if (!span_equal_str(ref->tenant, TENANT_UNBOUND) && !is_below(path, ref->tenant))
+    if (!span_equal_str(ref->tenant, VAULT_TENANT_UNBOUND) && !is_below(path, ref->tenant))
         return FAIL(DENIED, "a tenant's keys in Vault are in the folder named like the tenant");
     buf_add(&out->path, path);
     return OK;

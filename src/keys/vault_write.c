@@ -31,19 +31,12 @@ static void add_value(struct buf *out, struct span base64, bool octets)
     buf_add_str(out, "-----END PRIVATE KEY-----\\n");
 }
 
-static void buf_wipep(struct buf *b)
+fallible vault_value_bytes(struct span text, struct secret **out)
 {
-    if (b->at)
-        wipe(b->at, b->room);
-    buf_done(b);
-}
+    struct buf bytes owned(vault_buf_wipe) = buf_of(SECRET_MAX);
 
-fallible vault_value_bytes(const struct secret *text, struct secret **out)
-{
-    struct buf bytes owned(buf_wipe) = buf_of(SECRET_MAX);
-
-    TRY(room_for(&bytes, secret_len(text)));
-    if (failed(base64_parse(secret_expose(text), &bytes)))
+    TRY(room_for(&bytes, text.len));
+    if (failed(base64_parse(text, &bytes)))
         return FAIL(INPUT, "the secret in Vault is not base64");
     struct secret *s = secret_copy(buf_span(&bytes));
     if (!s)
@@ -55,8 +48,8 @@ fallible vault_value_bytes(const struct secret *text, struct secret **out)
 fallible vault_value_write(const struct secret *material, const struct key_spec *spec,
                            struct span name, unsigned version, struct secret **out)
 {
-    struct buf base64 owned(buf_wipe) = buf_of(SECRET_MAX),
-                      body owned(buf_wipe) = buf_of(SECRET_MAX);
+    struct buf base64 owned(vault_buf_wipe) = buf_of(SECRET_MAX),
+                      body owned(vault_buf_wipe) = buf_of(SECRET_MAX);
     size_t len = secret_len(material) * 4 / 3 + 4;
 
     TRY(room_for(&base64, len));

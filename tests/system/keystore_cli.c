@@ -14,8 +14,9 @@
 #include "keys/kmip.h"
 #include "keys/pkcs11_hsm.h"
 #include "keys/vault.h"
+#include "keys/vault_transit.h"
 
-#define WORDS 5
+#define WORDS 8
 #define FILE_MAX (64U << 10)
 
 struct line {
@@ -36,7 +37,7 @@ static void read_words(char *text, struct line *l)
     *l = (struct line){ .ref.version = 1 };
     for (size_t i = 0; i < WORDS; i++)
         l->word[i] = strtok_r(i ? NULL : text, " \n", &rest);
-    struct span ref = span_str(word_of(l, 1));
+    struct span ref = span_str(word_of(l, strcmp(word_of(l, 0), "transit") ? 1 : 2));
     size_t colon = span_find(ref, SPAN(":"));
     l->ref.tenant = span_head(ref, colon);
     l->ref.id = colon < ref.len ? span_tail(ref, colon + 1) : SPAN("");
@@ -74,10 +75,98 @@ static fallible tend(struct keystore *k, struct buf *out)
     return e;
 }
 
+/* Keys that stay inside Vault: transit VERB REF ALGORITHM BITS and more. */
+static fallible scheme_of(const char *word, enum signature_scheme *scheme)
+{
+    static const char *const names[] = { "ecdsa", "pkcs1", "pss" };
+    static const enum signature_scheme schemes[] = { SIGNATURE_ECDSA, SIGNATURE_RSA_PKCS1, SIGNATURE_RSA_PSS };
+
+    for (size_t i = 0; i < 3; i++) {
+        if (!strcmp(word, names[i])) {
+            *scheme = schemes[i];
+            return OK;
+        }
+    }
+    return FAIL(INPUT, "unknown scheme");
+}
+
+static fallible transit_sign(struct keystore *k, const struct line *l, struct buf *out)
+{
+    struct buf hash owned(buf_done) = buf_of(FILE_MAX), signature owned(buf_done) = buf_of(FILE_MAX);
+    enum signature_scheme scheme;
+    const char *digest = word_of(l, 6);
+
+    TRY(scheme_of(word_of(l, 5), &scheme));
+    TRY(base64url_parse(span_str(word_of(l, 7)), &hash));
+    enum digest_kind kind = !strcmp(digest, "384") ? DIGEST_SHA384
+                            : !strcmp(digest, "512") ? DIGEST_SHA512
+                            : !strcmp(digest, "1")   ? DIGEST_SHA1
+                                                     : DIGEST_SHA256;
+    TRY(vault_transit_sign(k, &l->ref, &l->spec, scheme, kind, buf_span(&hash), &signature));
+    base64url_add(out, buf_span(&signature));
+    return OK;
+}
+
+static fallible transit_open(struct keystore *k, const struct line *l, struct buf *out)
+{
+    struct buf given owned(buf_done) = buf_of(FILE_MAX), more owned(buf_done) = buf_of(FILE_MAX);
+    struct secret *plain owned(secret_free) = NULL;
+
+    TRY(base64url_parse(span_str(word_of(l, 5)), &given));
+    TRY(base64url_parse(span_str(word_of(l, 6)), &more));
+    TRY(!strcmp(word_of(l, 1), "derive") ? vault_transit_derive(k, &l->ref, &l->spec, buf_span(&given), &plain)
+                                         : vault_transit_decrypt(k, &l->ref, &l->spec, buf_span(&given), buf_span(&more), &plain));
+    base64url_add(out, secret_expose(plain));
+    return OK;
+}
+
+static fallible transit_describe(struct keystore *k, struct line *l, struct buf *out)
+{
+    struct key *public owned(key_free) = NULL;
+    struct buf der owned(buf_done) = buf_of(FILE_MAX);
+
+    TRY(vault_transit_describe(k, &l->ref, &l->spec, &public));
+    buf_addf(out, "%s %u ", key_algorithm_name(l->spec.algorithm), l->spec.bits);
+    if (public)
+        TRY(key_to_spki(public, &der));
+    base64url_add(out, buf_span(&der));
+    return OK;
+}
+
+static fallible transit_import(struct keystore *k, struct line *l)
+{
+    struct secret *given owned(secret_free) = NULL, *material owned(secret_free) = NULL;
+
+    TRY(secret_load(word_of(l, 5), &given));
+    TRY(key_material_parse(given, l->spec.algorithm, &material, &l->spec));
+    return vault_transit_import(k, &l->ref, &l->spec, material);
+}
+
+static fallible transit(struct keystore *k, struct line *l, struct buf *out)
+{
+    const char *verb = word_of(l, 1);
+
+    if (!strcmp(verb, "destroy"))
+        return vault_transit_destroy(k, &l->ref);
+    TRY(key_algorithm_parse(span_str(word_of(l, 3)), &l->spec.algorithm));
+    l->spec.bits = (unsigned)strtoul(word_of(l, 4), NULL, 10);
+    if (!strcmp(verb, "create"))
+        return vault_transit_create(k, &l->ref, &l->spec);
+    if (!strcmp(verb, "import"))
+        return transit_import(k, l);
+    if (!strcmp(verb, "describe"))
+        return transit_describe(k, l, out);
+    if (!strcmp(verb, "sign"))
+        return transit_sign(k, l, out);
+    return transit_open(k, l, out);
+}
+
 static fallible run(struct keystore *k, struct line *l, struct buf *out)
 {
     const char *verb = word_of(l, 0);
 
+    if (!strcmp(verb, "transit"))
+        return transit(k, l, out);
     if (!strcmp(verb, "tend"))
         return tend(k, out);
     if (!strcmp(verb, "health"))
@@ -159,6 +248,7 @@ int main(int argc, char **argv)
         { "secret-id-file", 0, OPTION_TEXT, "FILE", "AppRole's secret id", &o.vault.secret_id_file },
         { "wrapped", 0, OPTION_FLAG, NULL, "the secret id is wrapped", &o.vault.secret_id_wrapped },
         { "approle-mount", 0, OPTION_TEXT, "NAME", "of AppRole logins", &o.vault.approle_mount },
+        { "transit-mount", 0, OPTION_TEXT, "NAME", "of keys that stay inside", &o.vault.transit_mount },
         { "namespace", 0, OPTION_TEXT, "NAME", "of the server", &o.vault.name_space },
         { "http2", 0, OPTION_FLAG, NULL, "where the server has it", &o.vault.http2 },
         { "vault-certificate", 0, OPTION_TEXT, "FILE", "the client's", &o.vault.certificate },
