@@ -40,6 +40,7 @@ int cli_audit(int argc, char **argv);
 int cli_deny(int argc, char **argv);
 int cli_dev(int argc, char **argv);
 int cli_key(int argc, char **argv);
+int cli_keyd(int argc, char **argv);
 int cli_policy(int argc, char **argv);
 int cli_secret(int argc, char **argv);
 int cli_status(int argc, char **argv);

@@ -11,6 +11,7 @@ static const struct verb verbs[] = {
       "keys of the broker: create, import, register, enroll, list, show, rotate, disable, delete" },
     { "secret", cli_secret,
       "opaque secrets of the broker: put, rotate, get-metadata, list, destroy" },
+    { "keyd", cli_keyd, "the seal of the embedded key manager: init, unseal, seal, rekey, rotate" },
     { "policy", cli_policy, "transfer policies: who may have a key" },
     { "appraisal", cli_appraisal, "appraisal policies: what evidence must say" },
     { "audit", cli_audit, "the record of every decision" },

@@ -279,13 +279,16 @@ static void drain(struct core *c)
 static fallible run(struct core *c, const int channels[KEYD_CHANNELS], int ready)
 {
     char folder[KEYD_PATH_MAX];
+    struct operators *operators = NULL;
     pthread_t acceptor;
 
     TRY(keyd_path(c->settings, "core", folder));
     TRY(open_broker(c->settings, folder, channels, &c->broker));
     TRY(ipc_listen(c->settings->socket, c->settings->kbsd_uid == UINT32_MAX ? 0600 : 0666,
                    &c->listener));
+    TRY(keyd_operators_listen(c->settings, &c->broker, &operators));
     TRY(confine(c->settings, folder));
+    TRY(keyd_operators_start(operators));
     if (pthread_create(&acceptor, NULL, accept_all, c))
         return FAIL(SYSTEM, "a thread cannot be started");
     log_info("service start", "service", "keyd", "socket", c->settings->socket, "key_manager",
@@ -296,6 +299,7 @@ static fallible run(struct core *c, const int channels[KEYD_CHANNELS], int ready
     struct err e = wait_for_end(c);
     drain(c);
     pthread_join(acceptor, NULL);
+    keyd_operators_stop(operators);
     log_info("service stop", "service", "keyd");
     return e;
 }

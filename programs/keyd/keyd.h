@@ -2,7 +2,7 @@
 /*
  * keyd: three processes. A supervisor that holds nothing starts and restarts the other two: the
  * core, which decides and has no network, and the process of the key manager, which holds the keys
- * and answers the core alone.
+ * and answers the core alone. Where an HSM seals the embedded store, its library has a fourth.
  */
 #ifndef KEYD_KEYD_H
 #define KEYD_KEYD_H
@@ -14,8 +14,10 @@
 #define KEYD_SETTINGS_MAX 64
 #define KEYD_PATH_MAX 1024
 
+struct seal_hsm;
+
 struct keyd_settings {
-    char *socket, *folder, *name, *profile;
+    char *socket, *operator_socket, *folder, *name, *profile;
     uint64_t kbsd_uid, challenge_seconds, connections;
     bool require_wrapped_import;
     char *aas_jwks, *as_jwks;
@@ -30,6 +32,7 @@ struct keyd_settings {
     uint64_t kmip_port;
     char *pkcs11_module, *pkcs11_token, *pkcs11_pin_file, *pkcs11_prefix, *pkcs11_files,
         *pkcs11_environment;
+    char *embedded_seal, *embedded_hsm_key;
 };
 
 void keyd_settings_init(struct keyd_settings *s, struct setting rows[KEYD_SETTINGS_MAX]);
@@ -47,7 +50,9 @@ int keyd_core(const struct keyd_settings *s, const int channels[KEYD_CHANNELS], 
 fallible keyd_watch_store(struct keystore *inner, struct keystore **out);
 /* The key manager that the settings name: [keys] manager and its own section. */
 fallible keyd_store_check(const struct keyd_settings *s);
-fallible keyd_store_open(const struct keyd_settings *s, const char *folder, struct keystore **out);
+/* `hsm` (may be NULL) is borrowed. */
+fallible keyd_store_open(const struct keyd_settings *s, const char *folder, struct seal_hsm *hsm,
+                         struct keystore **out);
 /* What of the machine it may touch, besides its folder in keyd's; nothing where it has no network.
  * The paths are the settings' or static. */
 #define KEYD_PATHS_MAX 48
@@ -60,6 +65,23 @@ void keyd_store_paths(const struct keyd_settings *s, struct keyd_paths *readable
                       struct keyd_paths *writable);
 /* After it was opened: files and system calls. */
 fallible keyd_store_confine(const struct keyd_settings *s, const char *folder);
-int keyd_manager(const struct keyd_settings *s, const int channels[KEYD_CHANNELS]);
+/* `sealer`: its end of the pair, -1 where there is none. */
+int keyd_manager(const struct keyd_settings *s, const int channels[KEYD_CHANNELS], int sealer);
+
+/* The HSM that seals the embedded store, in a process of its own. */
+bool keyd_has_sealer(const struct keyd_settings *s);
+fallible keyd_hsm_open(const struct keyd_settings *s, struct keystore **out);
+fallible keyd_sealer_confine(const struct keyd_settings *s);
+int keyd_sealer(const struct keyd_settings *s, int fd);
+
+/* Operators on this machine, who seal and unseal (operator.c): before the sandbox a listener, after
+ * it a thread. */
+struct broker;
+struct operators;
+void keyd_operator_path(const struct keyd_settings *s, char out[KEYD_PATH_MAX]);
+fallible keyd_operators_listen(const struct keyd_settings *s, struct broker *b,
+                               struct operators **out);
+fallible keyd_operators_start(struct operators *o);
+void keyd_operators_stop(struct operators *o);
 
 #endif

@@ -14,6 +14,7 @@
 #include "broker/secrets.h"
 #include "crypto/crypto.h"
 #include "keys/key_server.h"
+#include "keys/seal_link.h"
 
 #define WIPE_PATTERN 0x55
 #define TEND_AGAIN_MS 2000 /* after a failure */
@@ -86,16 +87,19 @@ static fallible serve_all(const int channels[KEYD_CHANNELS], struct keystore *st
     return OK;
 }
 
-static fallible run(const struct keyd_settings *s, const int channels[KEYD_CHANNELS])
+static fallible run(const struct keyd_settings *s, const int channels[KEYD_CHANNELS], int sealer)
 {
     char folder[KEYD_PATH_MAX];
+    struct seal_hsm *hsm owned(seal_link_close) = NULL;
     struct keystore *store owned(keystore_close) = NULL;
     struct key *import owned(key_free) = NULL;
 
     TRY(keyd_path(s, "manager", folder));
     TRY(file_make_dir(folder, 0700));
     TRY(broker_key_load(folder, "import.key", &import));
-    TRY(keyd_store_open(s, folder, &store));
+    if (sealer >= 0)
+        TRY(seal_link_open(sealer, &hsm));
+    TRY(keyd_store_open(s, folder, hsm, &store));
     TRY(keyd_store_confine(s, folder));
     struct tending tending = { .store = store, .stop = { -1, -1 } };
     TRY(tending_begin(&tending)); /* threads begin confined */
@@ -104,7 +108,7 @@ static fallible run(const struct keyd_settings *s, const int channels[KEYD_CHANN
     return e;
 }
 
-int keyd_manager(const struct keyd_settings *s, const int channels[KEYD_CHANNELS])
+int keyd_manager(const struct keyd_settings *s, const int channels[KEYD_CHANNELS], int sealer)
 {
     sigset_t none;
 
@@ -113,7 +117,7 @@ int keyd_manager(const struct keyd_settings *s, const int channels[KEYD_CHANNELS
     pthread_sigmask(SIG_SETMASK, &none, NULL);
     /* Buffers of libraries that do not wipe: what is freed is overwritten. */
     mallopt(M_PERTURB, WIPE_PATTERN);
-    struct err e = run(s, channels);
+    struct err e = run(s, channels, sealer);
     if (failed(e))
         log_err(e, "key manager");
     return failed(e) ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -18,6 +18,8 @@ void keyd_settings_init(struct keyd_settings *s, struct setting rows[KEYD_SETTIN
     s->aas_jwks = strdup("/etc/warder/keys/aas-jwks.json");
     s->as_jwks = strdup("/etc/warder/keys/as-jwks.json");
     s->manager = strdup("embedded");
+    s->embedded_seal = strdup("file");
+    s->embedded_hsm_key = strdup("warder-seal");
     s->vault_mount = strdup("keybroker");
     s->vault_prefix = strdup("warder");
     s->vault_approle_mount = strdup("approle");
@@ -26,6 +28,9 @@ void keyd_settings_init(struct keyd_settings *s, struct setting rows[KEYD_SETTIN
     s->pkcs11_prefix = strdup("warder");
     const struct setting table[] = {
         { "keyd", "socket", OPTION_TEXT, &s->socket, "Unix socket on which kbsd asks" },
+        { "keyd", "operator_socket", OPTION_TEXT, &s->operator_socket,
+          "Unix socket for 'warder keyd' (default: operator.sock beside socket); keyd's user and "
+          "root only" },
         { "keyd", "folder", OPTION_TEXT, &s->folder, "store, secrets and audit log; mode 0700" },
         { "keyd", "name", OPTION_TEXT, &s->name, "name of this key broker: in every challenge" },
         { "keyd", "profile", OPTION_TEXT, &s->profile,
@@ -46,6 +51,10 @@ void keyd_settings_init(struct keyd_settings *s, struct setting rows[KEYD_SETTIN
           "written at start: the public key that signs answers" },
         { "keys", "manager", OPTION_TEXT, &s->manager,
           "key manager: embedded, vault, kmip or pkcs11" },
+        { "embedded", "seal", OPTION_TEXT, &s->embedded_seal,
+          "how its master key is kept: file, passphrase, shamir or pkcs11" },
+        { "embedded", "hsm_key", OPTION_TEXT, &s->embedded_hsm_key,
+          "seal pkcs11: label of the seal's key in the token of [pkcs11]" },
         { "vault", "url", OPTION_TEXT, &s->vault_url,
           "https://HOST:PORT of Vault or OpenBao; a cluster's nodes between spaces" },
         { "vault", "ca", OPTION_TEXT, &s->vault_ca, "CA certificate of the server, PEM" },

@@ -19,26 +19,35 @@ struct access {
 struct kind {
     const char *name;
     struct err (*check)(const struct keyd_settings *s);
-    struct err (*open)(const struct keyd_settings *s, const char *folder, struct keystore **out);
+    struct err (*open)(const struct keyd_settings *s, const char *folder, struct seal_hsm *hsm,
+                       struct keystore **out);
     void (*grant)(const struct keyd_settings *s,
                   struct access *a); /* NULL: nothing, and no network */
 };
 
+static struct err pkcs11_check(const struct keyd_settings *s);
+
 static struct err embedded_check(const struct keyd_settings *s)
 {
-    (void)s;
-    return OK;
+    enum seal_kind seal;
+
+    if (!s->embedded_seal || failed(seal_kind_parse(span_str(s->embedded_seal), &seal)))
+        return FAIL(INPUT, "[embedded] seal is file, passphrase, shamir or pkcs11");
+    if (!s->embedded_hsm_key)
+        return FAIL(INPUT, "[embedded] hsm_key is empty");
+    return seal == SEAL_HSM || s->pkcs11_module ? pkcs11_check(s) : OK;
 }
 
 static struct err open_embedded(const struct keyd_settings *s, const char *folder,
-                                struct keystore **out)
+                                struct seal_hsm *hsm, struct keystore **out)
 {
     char url[KEYD_PATH_MAX + 32], master[KEYD_PATH_MAX + 32];
 
-    (void)s;
     snprintf(url, sizeof url, "sqlite:%s/embedded.db", folder);
     snprintf(master, sizeof master, "%s/master.key", folder);
-    return embedded_open(url, master, out);
+    struct embedded_config config = { .store_url = url, .master_key_file = master, .hsm = hsm };
+    TRY(seal_kind_parse(span_str(s->embedded_seal), &config.seal));
+    return embedded_open(&config, out);
 }
 
 /* The words of `url`: each must be what plain HTTP allows. */
@@ -70,7 +79,7 @@ static struct err vault_check(const struct keyd_settings *s)
 }
 
 static struct err open_vault(const struct keyd_settings *s, const char *folder,
-                             struct keystore **out)
+                             struct seal_hsm *hsm, struct keystore **out)
 {
     const struct vault_config config = { .url = s->vault_url,
                                          .ca_file = s->vault_ca,
@@ -91,6 +100,7 @@ static struct err open_vault(const struct keyd_settings *s, const char *folder,
     struct keystore *vault = NULL;
 
     (void)folder;
+    (void)hsm;
     TRY(vault_open(&config, &vault));
     TRY(keyd_watch_store(vault, out));
     /* These two lines are what operators of the original system look for. */
@@ -160,7 +170,7 @@ static struct err kmip_check(const struct keyd_settings *s)
                : OK;
 }
 
-static struct err open_kmip(const struct keyd_settings *s, const char *folder,
+static struct err open_kmip(const struct keyd_settings *s, const char *folder, struct seal_hsm *hsm,
                             struct keystore **out)
 {
     char port[16];
@@ -174,6 +184,7 @@ static struct err open_kmip(const struct keyd_settings *s, const char *folder,
     struct keystore *kmip = NULL;
 
     (void)folder;
+    (void)hsm;
     snprintf(port, sizeof port, "%u", (unsigned)s->kmip_port);
     TRY(kmip_open(&config, &kmip));
     TRY(keyd_watch_store(kmip, out));
@@ -231,19 +242,26 @@ static fallible set_environment(const char *text)
     return OK;
 }
 
-static struct err open_pkcs11(const struct keyd_settings *s, const char *folder,
-                              struct keystore **out)
+fallible keyd_hsm_open(const struct keyd_settings *s, struct keystore **out)
 {
     const struct pkcs11_config config = { .module = s->pkcs11_module,
                                           .token = s->pkcs11_token,
                                           .pin_file = s->pkcs11_pin_file,
                                           .prefix = s->pkcs11_prefix };
-    struct keystore *hsm = NULL;
+
+    TRY(set_environment(s->pkcs11_environment));
+    return pkcs11_open(&config, out);
+}
+
+static struct err open_pkcs11(const struct keyd_settings *s, const char *folder,
+                              struct seal_hsm *hsm, struct keystore **out)
+{
+    struct keystore *store = NULL;
 
     (void)folder;
-    TRY(set_environment(s->pkcs11_environment));
-    TRY(pkcs11_open(&config, &hsm));
-    TRY(keyd_watch_store(hsm, out));
+    (void)hsm;
+    TRY(keyd_hsm_open(s, &store));
+    TRY(keyd_watch_store(store, out));
     if (!failed((*out)->health(*out)))
         log_info("the HSM answers", "token", s->pkcs11_token);
     return OK;
@@ -284,9 +302,10 @@ fallible keyd_store_check(const struct keyd_settings *s)
     return k ? k->check(s) : FAIL(INPUT, "[keys] manager is embedded, vault, kmip or pkcs11");
 }
 
-fallible keyd_store_open(const struct keyd_settings *s, const char *folder, struct keystore **out)
+fallible keyd_store_open(const struct keyd_settings *s, const char *folder, struct seal_hsm *hsm,
+                         struct keystore **out)
 {
-    return kind_of(s)->open(s, folder, out);
+    return kind_of(s)->open(s, folder, hsm, out);
 }
 
 void keyd_store_paths(const struct keyd_settings *s, struct keyd_paths *readable,
@@ -296,6 +315,8 @@ void keyd_store_paths(const struct keyd_settings *s, struct keyd_paths *readable
 
     if (k->grant)
         k->grant(s, &(struct access){ readable, writable });
+    if (keyd_has_sealer(s))
+        pkcs11_grant(s, &(struct access){ readable, writable });
 }
 
 fallible keyd_store_confine(const struct keyd_settings *s, const char *folder)
@@ -306,5 +327,13 @@ fallible keyd_store_confine(const struct keyd_settings *s, const char *folder)
     if (!kind_of(s)->grant)
         return daemon_confine(NULL, writable.at, SANDBOX_STORE);
     keyd_store_paths(s, &readable, &writable);
+    return daemon_confine(readable.at, writable.at, SANDBOX_NETWORK);
+}
+
+fallible keyd_sealer_confine(const struct keyd_settings *s)
+{
+    struct keyd_paths readable = { 0 }, writable = { 0 };
+
+    pkcs11_grant(s, &(struct access){ &readable, &writable });
     return daemon_confine(readable.at, writable.at, SANDBOX_NETWORK);
 }

@@ -21,7 +21,7 @@
 #define RESTART_PAUSE_US 500000
 
 struct family {
-    pid_t core, manager; /* 0: not running */
+    pid_t core, manager, sealer; /* 0: not running */
 };
 
 static void close_all(int fds[KEYD_CHANNELS])
@@ -60,29 +60,86 @@ static void begin_child(pid_t parent)
         MCL_ONFAULT); /* locks are not inherited; without the right the secure heap alone is */
 }
 
-static fallible start_both(const struct keyd_settings *s, const int core[KEYD_CHANNELS],
-                           const int manager[KEYD_CHANNELS], int ready[2], struct family *f)
+/* All ends of all pipes; each child keeps its own. */
+struct ends {
+    int core[KEYD_CHANNELS], manager[KEYD_CHANNELS];
+    int seal[2]; /* the key manager's and the sealer's; -1: none */
+    int ready[2];
+};
+
+static void close_one(int *fd)
 {
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
+static void close_ends(struct ends *e)
+{
+    close_all(e->core);
+    close_all(e->manager);
+    for (size_t i = 0; i < 2; i++) {
+        close_one(&e->seal[i]);
+        close_one(&e->ready[i]);
+    }
+}
+
+static fallible open_ends(const struct keyd_settings *s, struct ends *e)
+{
+    *e = (struct ends){ .seal = { -1, -1 }, .ready = { -1, -1 } };
+    TRY(make_channels(e->core, e->manager));
+    struct err err = keyd_has_sealer(s) ? ipc_pair(e->seal) : OK;
+    if (!failed(err) && pipe2(e->ready, O_CLOEXEC) < 0)
+        err = FAIL(SYSTEM, "no pipe");
+    if (failed(err))
+        close_ends(e);
+    return err;
+}
+
+static void run_sealer(const struct keyd_settings *s, struct ends *e)
+{
+    int fd = e->seal[1];
+
+    e->seal[1] = -1;
+    close_ends(e);
+    daemon_end(keyd_sealer(s, fd));
+}
+
+static void run_manager(const struct keyd_settings *s, struct ends *e)
+{
+    close_all(e->core);
+    close_one(&e->seal[1]);
+    close_one(&e->ready[0]);
+    close_one(&e->ready[1]);
+    daemon_end(keyd_manager(s, e->manager, e->seal[0]));
+}
+
+static void run_core(const struct keyd_settings *s, struct ends *e)
+{
+    close_all(e->manager);
+    close_one(&e->seal[0]);
+    close_one(&e->seal[1]);
+    close_one(&e->ready[0]);
+    daemon_end(keyd_core(s, e->core, e->ready[1]));
+}
+
+static fallible start_all(const struct keyd_settings *s, struct ends *e, struct family *f)
+{
+    static void (*const run[])(const struct keyd_settings *,
+                               struct ends *) = { run_sealer, run_manager, run_core };
+    pid_t *const pids[] = { &f->sealer, &f->manager, &f->core };
     pid_t self = getpid();
 
-    f->manager = fork();
-    if (f->manager == 0) {
-        begin_child(self);
-        for (size_t i = 0; i < KEYD_CHANNELS; i++)
-            close(core[i]);
-        close(ready[0]);
-        close(ready[1]);
-        daemon_end(keyd_manager(s, manager));
+    for (size_t i = e->seal[0] < 0; i < sizeof pids / sizeof pids[0]; i++) {
+        *pids[i] = fork();
+        if (*pids[i] == 0) {
+            begin_child(self);
+            run[i](s, e);
+        }
+        if (*pids[i] < 0)
+            return FAIL(SYSTEM, "a process cannot be started");
     }
-    f->core = f->manager < 0 ? -1 : fork();
-    if (f->core == 0) {
-        begin_child(self);
-        for (size_t i = 0; i < KEYD_CHANNELS; i++)
-            close(manager[i]);
-        close(ready[0]);
-        daemon_end(keyd_core(s, core, ready[1]));
-    }
-    return f->manager > 0 && f->core > 0 ? OK : FAIL(SYSTEM, "a process cannot be started");
+    return OK;
 }
 
 /* The core says one byte when it serves. */
@@ -95,22 +152,17 @@ static bool is_ready(int fd)
 
 static fallible start(const struct keyd_settings *s, struct family *f)
 {
-    int core[KEYD_CHANNELS], manager[KEYD_CHANNELS], ready[2];
+    struct ends ends;
 
     *f = (struct family){ 0 };
-    TRY(make_channels(core, manager));
-    if (pipe2(ready, O_CLOEXEC) < 0) {
-        close_all(core);
-        close_all(manager);
-        return FAIL(SYSTEM, "no pipe");
-    }
-    struct err e = start_both(s, core, manager, ready, f);
-    close_all(core);
-    close_all(manager);
-    close(ready[1]);
-    if (!failed(e) && !is_ready(ready[0]))
+    TRY(open_ends(s, &ends));
+    struct err e = start_all(s, &ends, f);
+    int ready = ends.ready[0];
+    ends.ready[0] = -1;
+    close_ends(&ends);
+    if (!failed(e) && !is_ready(ready))
         e = FAIL(SYSTEM, "keyd does not come up: its log says why");
-    close(ready[0]);
+    close(ready);
     return e;
 }
 
@@ -138,10 +190,11 @@ static void end_one(pid_t *pid)
 }
 
 /* The core first: what it has begun still needs the key manager. */
-static void end_both(struct family *f)
+static void end_all(struct family *f)
 {
     end_one(&f->core);
     end_one(&f->manager);
+    end_one(&f->sealer);
 }
 
 /* True: asked to stop. False: a child ended. */
@@ -154,10 +207,14 @@ static bool wait_for_end(const sigset_t *set, struct family *f)
             continue;
         if (caught != SIGCHLD)
             return true;
+        bool sealer = f->sealer && gone(&f->sealer);
         bool core = gone(&f->core), manager = gone(&f->manager);
-        if (core || manager) {
+        if (core || manager || sealer) {
             log_event(LOG_ERROR, "a process of keyd ended; starting again", "process",
-                      manager ? "key manager" : "core", NULL);
+                      sealer    ? "sealer"
+                      : manager ? "key manager"
+                                : "core",
+                      NULL);
             return false;
         }
     }
@@ -180,11 +237,13 @@ static fallible confine(const struct keyd_settings *s)
     static const char *const system[] = { "/etc",       "/usr/lib",   "/lib",
                                           "/usr/lib64", "/usr/share", "/run/systemd/resolve",
                                           "/dev",       "/proc",      "/sys" };
-    const char *const files[] = { s->aas_jwks, s->as_jwks, s->socket, s->release_jwks };
-    char folders[4][KEYD_PATH_MAX];
+    char operators[KEYD_PATH_MAX];
+    const char *const files[] = { s->aas_jwks, s->as_jwks, s->socket, s->release_jwks, operators };
+    char folders[5][KEYD_PATH_MAX];
     struct keyd_paths readable = { 0 }, writable = { 0 };
 
-    for (size_t i = 0; i < 4; i++) {
+    keyd_operator_path(s, operators);
+    for (size_t i = 0; i < 5; i++) {
         folder_of(files[i], folders[i]);
         keyd_path_add(i < 2 ? &readable : &writable, folders[i]);
     }
@@ -217,18 +276,21 @@ int keyd_supervise(const struct keyd_settings *s)
         struct err e = start(s, &f);
         if (failed(e)) {
             log_err(e, "start");
-            end_both(&f);
+            end_all(&f);
             return EXIT_FAILURE;
         }
         if (first)
             sd_notify(0, "READY=1");
         first = false;
         stopping = wait_for_end(&set, &f);
-        end_both(&f);
+        end_all(&f);
         if (!stopping)
             usleep(RESTART_PAUSE_US);
     }
     sd_notify(0, "STOPPING=1");
+    char operators[KEYD_PATH_MAX];
+    keyd_operator_path(s, operators);
+    unlink(operators);
     unlink(s->socket);
     return EXIT_SUCCESS;
 }

@@ -102,6 +102,7 @@
 
 /* Keys (src/keys, src/broker) */
 #define KEY_VERSIONS_MAX 16 /* of one key, kept at once */
+#define SHARES_MAX 16       /* of a root key */
 
 /* Requests of the key broker (src/broker) */
 #define LEASES_ASKED_MAX 64

@@ -54,6 +54,11 @@ broker_operation broker_policy_create, broker_policy_list, broker_policy_show, b
 broker_operation broker_deny_add, broker_deny_list, broker_deny_remove;
 broker_operation broker_audit_list, broker_audit_show, broker_public_keys, broker_health;
 
+/* Puts on record what an operator on this machine asked of the key manager's seal; `refusal` NULL:
+ * it was done. */
+fallible broker_record_operator(struct broker *b, const char *action, unsigned uid,
+                                const char *refusal, int64_t now);
+
 /* Removes spent challenges that have expired; called now and then. */
 fallible broker_sweep(struct broker *b, int64_t now);
 /* Takes old versions of keys out whose date has passed; called now and then. */

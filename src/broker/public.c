@@ -33,7 +33,10 @@ struct err broker_health(struct broker *b, const struct broker_request *q, struc
 
     (void)q;
     json_set_str(body, "store", failed(store) ? "down" : "ok");
-    json_set_str(body, "key_manager", failed(manager) ? "down" : "ok");
+    json_set_str(body, "key_manager",
+                 keystore_is_sealed(manager) ? "sealed"
+                 : failed(manager)           ? "down"
+                                             : "ok");
     json_set_str(body, "key_manager_name", failed(manager) ? NULL : buf_str(&name));
     json_set_str(body, "audit_log_file", committer_journal_behind(b->committer) ? "behind" : "ok");
     json_set_int(body, "strangers_not_recorded", atomic_load(&b->stranger_unrecorded));

@@ -150,6 +150,23 @@ void record_key(json_t *record, const struct key_entry *k)
     json_set_str(record, "policy_id", k->row.link);
 }
 
+fallible broker_record_operator(struct broker *b, const char *action, unsigned uid,
+                                const char *refusal, int64_t now)
+{
+    const struct broker_request nobody = { .now = now };
+    json_t *record = NULL;
+    char subject[32];
+
+    TRY(record_new(&nobody, BROKER_DEFAULT_TENANT, action, CODE_OK, NULL, &record));
+    snprintf(subject, sizeof subject, "uid:%u", uid);
+    json_set_str(record, "subject", subject);
+    if (refusal) {
+        json_set_str(record, "decision", "refused");
+        json_set_str(record, "reason", refusal);
+    }
+    return record_commit(b, record, now);
+}
+
 struct lone_record {
     json_t *record;
     int64_t now;

@@ -16,6 +16,8 @@ enum key_message {
     KEY_MESSAGE_WRAP, /* ref, spec, part recipient (P-256: its point, else SPKI), part header (JSON)
                          -> part JWE */
     KEY_MESSAGE_DESTROY, /* ref -> nothing */
+    KEY_MESSAGE_SEAL,    /* u8 act, part given, part fresh, u8 shares, u8 threshold -> part status
+                            (JSON), part shares of a new root key (lines; mostly empty) */
     KEY_MESSAGE_COUNT
 };
 

@@ -4,6 +4,7 @@
 #include "base/ipc.h"
 #include "crypto/jose.h"
 #include "keys/key_fields_internal.h"
+#include "keys/seal_wire.h"
 
 #define SPKI_MAX 1024
 
@@ -114,11 +115,25 @@ static struct err answer_destroy(struct question *q, struct buf *out)
     return q->store->destroy(q->store, &ref);
 }
 
+/* The one answer with something secret: the shares of a new root key, for those who will hold it.
+ */
+static struct err answer_seal(struct question *q, struct buf *out)
+{
+    struct seal_answer a owned(seal_answer_done) = { 0 };
+    struct seal_question asked;
+
+    TRY(seal_question_read(&q->r, &asked));
+    if (!q->store->seal)
+        return FAIL(INPUT, "this key manager has no seal: only the embedded one does");
+    TRY(q->store->seal(q->store, &asked, &a));
+    return seal_answer_write(&a, out);
+}
+
 static handler *const handlers[KEY_MESSAGE_COUNT] = {
     [KEY_MESSAGE_HEALTH] = answer_health,     [KEY_MESSAGE_IMPORT_KEY] = answer_import_key,
     [KEY_MESSAGE_CREATE] = answer_create,     [KEY_MESSAGE_IMPORT] = answer_import,
     [KEY_MESSAGE_DESCRIBE] = answer_describe, [KEY_MESSAGE_WRAP] = answer_wrap,
-    [KEY_MESSAGE_DESTROY] = answer_destroy,
+    [KEY_MESSAGE_DESTROY] = answer_destroy,   [KEY_MESSAGE_SEAL] = answer_seal,
 };
 
 void key_server_answer(struct keystore *store, const struct key *import, uint16_t type,
@@ -136,6 +151,8 @@ void key_server_answer(struct keystore *store, const struct key *import, uint16_
         write_part(answer, span_str(e.what));
     else
         buf_add(answer, buf_span(&content));
+    if (type == KEY_MESSAGE_SEAL)
+        wipe(content.at, content.len);
 }
 
 void key_server_run(int fd, struct keystore *store, const struct key *import)
@@ -148,8 +165,12 @@ void key_server_run(int fd, struct keystore *store, const struct key *import)
             return;
         key_server_answer(store, import, m.type, buf_span(&m.body), &answer);
         wipe(m.body.at, m.body.len); /* an import may have been in it */
-        if (failed(buf_check(&answer)) ||
-            failed(ipc_send(fd, m.type, m.id, buf_span(&answer), IPC_FOREVER)))
+        struct err e = buf_check(&answer);
+        if (!failed(e))
+            e = ipc_send(fd, m.type, m.id, buf_span(&answer), IPC_FOREVER);
+        if (m.type == KEY_MESSAGE_SEAL)
+            wipe(answer.at, answer.len);
+        if (failed(e))
             return;
     }
 }

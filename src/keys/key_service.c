@@ -5,6 +5,7 @@
 
 #include "base/ipc.h"
 #include "keys/key_fields_internal.h"
+#include "keys/seal_wire.h"
 
 #define TIMEOUT_MS 15000
 #define MAKE_TIMEOUT_MS 60000 /* an RSA-4096 key may take seconds */
@@ -290,4 +291,20 @@ fallible key_service_destroy(struct key_service *s, const struct key_ref *ref)
     write_ref(&question, ref);
     TRY(ask(s, KEY_MESSAGE_DESTROY, &question, &m, &r, NULL));
     return reader_end(&r, "destroy answer");
+}
+
+fallible key_service_seal(struct key_service *s, const struct seal_question *q,
+                          struct seal_answer *a, char reason[KEY_REASON_SIZE])
+{
+    struct buf question owned(buf_done) = buf_of(IPC_BODY_MAX);
+    struct ipc_message m owned(ipc_message_done) = { .body = buf_of(IPC_BODY_MAX) };
+    struct reader r;
+
+    TRY(seal_question_write(q, &question));
+    struct err e = ask_within(s, KEY_MESSAGE_SEAL, &question, MAKE_TIMEOUT_MS, &m, &r, reason);
+    wipe(question.at, question.len);
+    if (!failed(e))
+        e = seal_answer_read(&r, a);
+    wipe(m.body.at, m.body.len);
+    return e;
 }

@@ -7,6 +7,7 @@
 #define KEYS_KEY_SERVICE_H
 
 #include "keys/keystore.h"
+#include "keys/seal.h"
 
 #define KEY_CHANNELS_MAX 16
 #define KEY_REASON_SIZE 200
@@ -38,5 +39,7 @@ fallible key_service_wrap_to(struct key_service *s, const struct key_ref *ref,
                              const struct key_spec *spec, const struct key *recipient,
                              const json_t *header, struct buf *jwe);
 fallible key_service_destroy(struct key_service *s, const struct key_ref *ref);
+fallible key_service_seal(struct key_service *s, const struct seal_question *q,
+                          struct seal_answer *a, char reason[KEY_REASON_SIZE]);
 
 #endif

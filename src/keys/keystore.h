@@ -36,6 +36,9 @@ struct key_ref {
         external; /* the manager's own name of a key that existed before; empty for keys of ours */
 };
 
+struct seal_question;
+struct seal_answer;
+
 /* What a key manager does meanwhile, and what an operator should know of it. */
 struct keystore_chore {
     unsigned again_ms;  /* when to call again */
@@ -64,6 +67,8 @@ struct keystore {
     void (*close)(struct keystore *self);
     /* Called at times by a thread of its own; NULL: there is nothing to do. */
     struct err (*tend)(struct keystore *self, struct keystore_chore *chore);
+    /* What an operator asks of its seal; NULL: it has none of ours. */
+    struct err (*seal)(struct keystore *self, const struct seal_question *q, struct seal_answer *a);
 };
 
 static inline void keystore_close(struct keystore *k)

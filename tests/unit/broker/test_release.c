@@ -87,7 +87,7 @@ static void open_manager(void)
     struct keystore *store = NULL;
     snprintf(url, sizeof url, "sqlite:%s/embedded.db", folder);
     snprintf(master, sizeof master, "%s/master.key", folder);
-    assert_ok(embedded_open(url, master, &store));
+    assert_ok(embedded_open(&(struct embedded_config){ .store_url = url, .master_key_file = master }, &store));
     for (size_t i = 0; i < CHANNELS; i++) {
         int pair[2];
         assert_ok(ipc_pair(pair));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "keys/embedded.h"
+#include "keys/embedded_internal.h"
 
 #include <stdio.h>
 #include <sys/stat.h>
@@ -19,7 +19,7 @@ static const struct key_spec aes = { KEY_ALGORITHM_AES, 256 };
 
 static void place_open(struct place *p)
 {
-    assert_ok(embedded_open(p->url, p->master, &p->store));
+    assert_ok(embedded_open(&(struct embedded_config){ .store_url = p->url, .master_key_file = p->master }, &p->store));
 }
 
 static int setup(void **state)
@@ -126,14 +126,42 @@ static void another_master_key_opens_nothing(void **state)
 {
     struct place *p = *state;
     struct key_ref ref = ref_of("t", "k", 1);
-    struct secret *none = NULL;
+    struct keystore *none = NULL;
+    struct secret *other owned(secret_free) = secret_new(32);
 
     assert_ok(p->store->create(p->store, &ref, &aes));
     keystore_close(p->store);
     p->store = NULL;
     assert_int_equal(unlink(p->master), 0);
+    assert_ok(secret_save(p->master, other));
+    assert_fails(embedded_open(&(struct embedded_config){ .store_url = p->url, .master_key_file = p->master }, &none), FAIL_DENIED);
+}
+
+/* As stores were before there were seals: rows under the file's own bytes, and no word of a seal. */
+static void an_older_store_is_taken_over(void **state)
+{
+    struct place *p = *state;
+    struct key_ref ref = ref_of("t", "k", 1);
+    struct secret *file owned(secret_free) = NULL, *material owned(secret_free) = NULL, *got owned(secret_free) = NULL;
+    struct buf associated owned(buf_done) = buf_of(1024), sealed owned(buf_done) = buf_of(1024);
+    struct store *s = NULL;
+    struct statement *q;
+
+    assert_ok(secret_load(p->master, &file));
+    assert_ok(key_material_make(&aes, &material));
+    embedded_associated(&ref, &associated);
+    assert_ok(aead_seal(file, buf_span(&associated), material, &sealed));
+    run_sql(p, "DELETE FROM seal");
+    run_sql(p, "DELETE FROM masters");
+    assert_ok(store_open(p->url, &s));
+    assert_ok(store_query(s, "INSERT INTO material VALUES ('t', 'k', 1, 1, ?1)", &q));
+    bind_blob(q, 1, buf_span(&sealed));
+    assert_ok(store_run(q));
+    store_close(s);
+    keystore_close(p->store);
     place_open(p);
-    assert_fails(fetch(p, &ref, &none), FAIL_DENIED);
+    assert_ok(fetch(p, &ref, &got));
+    assert_true(secret_equal(got, material));
 }
 
 static void master_key_is_private(void **state) /* L50 */
@@ -145,7 +173,7 @@ static void master_key_is_private(void **state) /* L50 */
     assert_int_equal(stat(p->master, &st), 0);
     assert_int_equal(st.st_mode & 0777, 0600);
     assert_int_equal(chmod(p->master, 0644), 0);
-    assert_true(failed(embedded_open(p->url, p->master, &none)));
+    assert_true(failed(embedded_open(&(struct embedded_config){ .store_url = p->url, .master_key_file = p->master }, &none)));
     assert_null(none);
 }
 
@@ -174,6 +202,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(references_are_whole, setup, teardown),
         cmocka_unit_test_setup_teardown(a_moved_or_changed_row_does_not_open, setup, teardown),
         cmocka_unit_test_setup_teardown(another_master_key_opens_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_older_store_is_taken_over, setup, teardown),
         cmocka_unit_test_setup_teardown(master_key_is_private, setup, teardown),
         cmocka_unit_test_setup_teardown(no_key_bytes_in_the_file, setup, teardown),
     };
