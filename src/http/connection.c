@@ -3,6 +3,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include "base/clock.h"
 #include "base/hex.h"
 #include "base/writer.h"
 #include "http/loop_internal.h"
@@ -88,6 +89,7 @@ static void run_handler(struct job *job)
     send_output(c);
     bool quiet = !c->broken && c->out.len && c->sent == c->out.len && !x->last && !c->in.len &&
                  !transport_holds_input(&c->transport);
+    c->answered_us = quiet ? clock_monotonic_us() : 0;
     if (quiet)
         forget_exchange(c); /* what was in the request is wiped now, not when the next one comes */
     loop_hand_back(c->loop, c, quiet);
@@ -103,6 +105,16 @@ static void linger(struct http_connection *c)
     arm_timer(c, LINGER_MS);
 }
 
+/* Of its idle time, what is left: the event thread may see a quiet end late. */
+static unsigned idle_left(struct http_connection *c)
+{
+    const unsigned idle_ms = c->loop->settings->idle_ms;
+    int64_t gone = c->answered_us ? (clock_monotonic_us() - c->answered_us) / 1000 : 0;
+
+    c->answered_us = 0;
+    return gone < idle_ms ? idle_ms - (unsigned)gone : 0;
+}
+
 static void await_request(struct http_connection *c)
 {
     c->state = CONNECTION_HEAD;
@@ -112,7 +124,7 @@ static void await_request(struct http_connection *c)
     set_waiting(c, true);
     if (!event_pending(&c->read_event, EV_READ, NULL))
         event_add(&c->read_event, NULL);
-    arm_timer(c, c->loop->settings->idle_ms);
+    arm_timer(c, idle_left(c));
 }
 
 /* The answer is in `out`, perhaps sent in part. True: the connection lives and reads on. */

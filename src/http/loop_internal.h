@@ -90,7 +90,8 @@ struct http_connection {
     struct http_exchange *exchange;
     struct buf out;
     size_t sent;
-    bool broken; /* the client has gone */
+    bool broken;         /* the client has gone */
+    int64_t answered_us; /* when it was handed back quietly; 0: the event thread saw its end */
     struct http_connection *next_back;
 };
 

@@ -53,7 +53,8 @@ struct http_server_config {
     unsigned connections; /* per server, default 10000 */
     size_t body_max;      /* default 256 KiB; above: 413 */
     unsigned deadline_ms; /* whole request in, default 10000 */
-    unsigned idle_ms;     /* keep-alive, default 60000 */
+    unsigned idle_ms;     /* keep-alive, default 60000; where it is less than deadline_ms the end
+                             may be noticed only deadline_ms after the request began */
     const struct http_route *routes; /* ends with method NULL */
     void *context;                   /* given to handlers */
     /* Where another interface's errors stand in for ours: 404 (no such path, or not by this method)

@@ -104,7 +104,7 @@ def stop(process):
 class Kbs:
     """A broker: both daemons, and a client of its API."""
 
-    def __init__(self, folder, attestd=None, keyd="", manager="[keys]\nmanager = embedded\n", aas=None, as_key=None, kbsd=""):
+    def __init__(self, folder, attestd=None, keyd="", manager="[keys]\nmanager = embedded\n", aas=None, as_key=None, kbsd="", keyd_folder=None):
         self.dir = pathlib.Path(folder)
         self.dir.mkdir(parents=True, exist_ok=True)
         make_certificate(self.dir)
@@ -116,7 +116,7 @@ class Kbs:
         as_port = attestd.ports["as"] if attestd else 1
         as_ca = attestd.dir / "attestd.pem" if attestd else self.dir / "attestd.pem"
         (self.dir / "keyd.conf").write_text(
-            f"[keyd]\nsocket = {self.dir}/keyd.sock\nfolder = {self.dir}/keyd\n{keyd}"
+            f"[keyd]\nsocket = {self.dir}/keyd.sock\nfolder = {keyd_folder or self.dir / 'keyd'}\n{keyd}"
             f"[tokens]\naas_jwks = {self.dir}/aas-jwks.json\nas_jwks = {as_jwks}\n"
             f"[release]\njwks_file = {self.dir}/release-jwks.json\n{manager}")
         (self.dir / "kbsd.conf").write_text(

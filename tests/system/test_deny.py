@@ -104,6 +104,29 @@ def test_tenants(kbs, key):
     assert remove(kbs, f"fmspc:{FMSPC}") == 404 and remove(kbs, f"fmspc:{FMSPC}", tenant="other") == 204
 
 
+def test_every_broker_that_shares_the_store(tmp_path):
+    """Two keyd on one store: what one denies the other refuses within a second, and what one lifts the other gives out again."""
+    one = Kbs(tmp_path / "one")
+    other = None
+    try:
+        other = Kbs(tmp_path / "other", aas=one.aas, as_key=one.as_key, keyd_folder=tmp_path / "one/keyd")
+        key = one.make_key()["key_information"]["id"]
+        for adds, refuses in ((one, other), (other, one)):
+            assert Client(refuses).fetch(key)[0].status == 200
+            add(adds, "fmspc", FMSPC)
+            begin = time.time()
+            answer = Client(refuses).fetch(key)[0]
+            assert (answer.status, answer.code_word) == (403, "platform_denied") and time.time() - begin < 1
+            assert remove(adds, f"fmspc:{FMSPC}") == 204
+            assert Client(refuses).fetch(key)[0].status == 200
+        # one log of both: no record is lost and the chain holds
+        done = [r["action"] for r in other.audit(limit=50) if r["action"].startswith("deny") and r["decision"] == "done"]
+        assert sorted(done) == ["deny_add"] * 2 + ["deny_remove"] * 2
+    finally:
+        codes = [*one.stop(), *(other.stop() if other else ())]
+    assert codes == [0] * 4
+
+
 def test_a_list_that_was_changed_or_taken_away_refuses(tmp_path):
     """Whoever writes to the database can neither lift a denial nor bring back the list of before."""
     k = Kbs(tmp_path)

@@ -376,6 +376,24 @@ static void test_idle_connection_is_closed(void **state)
     close(fd);
 }
 
+/* The event thread learns of a quiet end when the request's deadline comes, and what has passed counts. */
+static void test_idle_time_begins_with_the_answer(void **state)
+{
+    (void)state;
+    struct buf a owned(buf_done) = buf_of(4096);
+
+    config.deadline_ms = 2500;
+    config.idle_ms = 2600;
+    start();
+    int fd = wire_connect(http_server_port(server));
+    int64_t begin = clock_monotonic_us();
+    wire_send(fd, SPAN("GET /empty HTTP/1.1\r\nHost: x\r\n\r\n"));
+    assert_true(wire_read(fd, &a, (struct span){ 0 }, 10000));
+    assert_in_range((clock_monotonic_us() - begin) / 1000, 2500, 5000); /* 5100 with both, one after the other */
+    assert_int_equal(wire_status(&a), 204);
+    close(fd);
+}
+
 static void test_full_queue(void **state)
 {
     (void)state;
@@ -618,6 +636,7 @@ int main(void)
         TEST(test_expect_continue),
         TEST(test_slow_drip_is_cut),
         TEST(test_idle_connection_is_closed),
+        TEST(test_idle_time_begins_with_the_answer),
         TEST(test_full_queue),
         TEST(test_client_vanishes_while_the_handler_works),
         TEST(test_client_vanishes_from_a_large_answer),
