@@ -124,6 +124,8 @@ static void settings_of(struct attestd_config *c, struct setting rows[SETTINGS_M
           "configured" },
         { "verify", "tpm_root", OPTION_TEXT, &c->tpm_roots,
           "CAs that certify attestation keys of TPMs: certificate files, separated by spaces" },
+        { "verify", "tpm_crl", OPTION_TEXT, &c->tpm_crls,
+          "revocation lists of such CAs: files, separated by spaces" },
         { "verify", "tpm_enrolled", OPTION_TEXT, &c->tpm_enrolled,
           "file of enrolled attestation keys of TPMs, as warder tpm enroll writes it" },
         { "verify", "tcs_url", OPTION_TEXT, &c->tcs_url,

@@ -25,7 +25,7 @@ struct attestd_config {
     char *user_token_hash, *admin_token_hash;
     char *archive_key, *archive_jwks_file, *archive_signers;
 
-    char *roots, *tpm_roots; /* file names, separated by spaces */
+    char *roots, *tpm_roots, *tpm_crls; /* file names, separated by spaces */
     char *tpm_enrolled;
     char *tcs_url, *tcs_ca;
     uint64_t worker_deadline_ms, spare_workers;

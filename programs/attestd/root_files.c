@@ -3,7 +3,7 @@
 
 #include "base/file.h"
 
-#define ROOT_FILE_MAX (64U << 10)
+#define ROOT_FILE_MAX (2U << 20) /* of a revocation list in PEM */
 
 static fallible read_one(struct span name, struct root_files *r)
 {
@@ -11,7 +11,7 @@ static fallible read_one(struct span name, struct root_files *r)
     if (!path)
         return FAIL(SYSTEM, "memory for a root of trust");
     if (r->count == ROOT_FILES_MAX)
-        return FAIL(LIMIT, "[verify] root names too many files");
+        return FAIL(LIMIT, "a setting of [verify] names too many files");
     struct buf *file = &r->files[r->count++];
     *file = buf_of(ROOT_FILE_MAX);
     TRY(file_read(path, file));

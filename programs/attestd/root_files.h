@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The certificate files that [verify] root names, separated by spaces. */
+/* The files of certificates, or of revocation lists, that a setting of [verify] names, separated by spaces. */
 #ifndef ATTESTD_ROOT_FILES_H
 #define ATTESTD_ROOT_FILES_H
 

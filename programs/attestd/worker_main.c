@@ -29,12 +29,14 @@
 
 static fallible trust_tpms(const struct attestd_config *c, struct verifier *v)
 {
-    struct root_files roots owned(root_files_done) = { 0 };
+    struct root_files roots owned(root_files_done) = { 0 }, lists owned(root_files_done) = { 0 };
     struct buf enrolled owned(buf_done) = buf_of(JSON_TEXT_MAX);
     TRY(root_files_read(c->tpm_roots, &roots));
+    TRY(root_files_read(c->tpm_crls, &lists));
     if (c->tpm_enrolled && *c->tpm_enrolled)
         TRY(file_read(c->tpm_enrolled, &enrolled));
-    return verifier_trust_tpms(v, roots.spans, roots.count, buf_span(&enrolled));
+    TRY(verifier_trust_tpms(v, roots.spans, roots.count, buf_span(&enrolled)));
+    return verifier_revoke_tpms(v, lists.spans, lists.count);
 }
 
 static fallible make_verifier(const struct attestd_config *c, struct verifier **out)

@@ -7,14 +7,14 @@
 #include "base/file.h"
 #include "base/hex.h"
 #include "verify/tpm_enrolment.h"
-#include "verify/tpm_trust.h"
+#include "verify/tpm_revocation.h"
 
 #define FILE_MAX (64U << 10)
 #define CHALLENGE_LIFE 3600
 #define DIGEST_PREFIX "sha256:"
 
 struct tpm_options {
-    const char *roots, *ek_certificate, *ek_public, *ak_public, *label, *out, *state, *secret,
+    const char *roots, *crl, *ek_certificate, *ek_public, *ak_public, *label, *out, *state, *secret,
         *enrolled, *output;
 };
 
@@ -80,15 +80,19 @@ static fallible challenge_make(const struct tpm_options *o, struct tpm_enrolment
 {
     struct buf roots owned(buf_done) = buf_of(FILE_MAX),
                      certificate owned(buf_done) = buf_of(FILE_MAX);
-    struct buf ek owned(buf_done) = buf_of(FILE_MAX), ak owned(buf_done) = buf_of(FILE_MAX);
+    struct buf ek owned(buf_done) = buf_of(FILE_MAX), ak owned(buf_done) = buf_of(FILE_MAX),
+                  crl owned(buf_done) = buf_of(2 * CRL_DER_MAX);
     struct tpm_trust trust owned(trust_done) = { .root_count = 0 };
 
     TRY(file_read(o->roots, &roots));
     TRY(file_read(o->ek_certificate, &certificate));
     TRY(file_read(o->ek_public, &ek));
     TRY(file_read(o->ak_public, &ak));
-    struct span root = buf_span(&roots);
+    if (o->crl)
+        TRY(file_read(o->crl, &crl));
+    struct span root = buf_span(&roots), list = buf_span(&crl);
     TRY(tpm_trust_init(&trust, &root, 1, (struct span){ 0 }));
+    TRY(tpm_trust_lists(&trust, &list, o->crl ? 1 : 0));
     const struct tpm_enrolment_request q = { buf_span(&certificate), buf_span(&ek), buf_span(&ak) };
     return tpm_enrolment_begin(&trust, &q, clock_now(), e, blob, wrong);
 }
@@ -98,6 +102,7 @@ static int tpm_challenge(int argc, char **argv)
     struct tpm_options o = { 0 };
     const struct option_row rows[] = {
         { "tpm-root", 0, OPTION_TEXT, "FILE", "CAs of the TPM's maker, PEM or DER", &o.roots },
+        { "tpm-crl", 0, OPTION_TEXT, "FILE", "revocation list of one of them, PEM or DER", &o.crl },
         { "ek-certificate", 0, OPTION_TEXT, "FILE",
           "the endorsement key's certificate, then its CAs; PEM or DER", &o.ek_certificate },
         { "ek-public", 0, OPTION_TEXT, "FILE",

@@ -129,16 +129,22 @@ static int optional_read(const char *path, struct buf *to)
 static int tpms_trust(const struct verify_options *o, struct verify_inputs *in)
 {
     struct buf roots owned(buf_done) = buf_of(ROOT_FILE_MAX),
-                     enrolled owned(buf_done) = buf_of(JSON_TEXT_MAX);
+                     enrolled owned(buf_done) = buf_of(JSON_TEXT_MAX),
+                     crl owned(buf_done) = buf_of(2 * CRL_DER_MAX);
     int rc = optional_read(o->tpm_root, &roots);
 
     if (!rc)
         rc = optional_read(o->tpm_enrolled, &enrolled);
+    if (!rc)
+        rc = optional_read(o->tpm_crl, &crl);
     if (rc)
         return rc;
     struct span extra = buf_span(&roots);
     struct err e =
         verifier_trust_tpms(in->verifier, &extra, o->tpm_root ? 1 : 0, buf_span(&enrolled));
+    struct span list = buf_span(&crl);
+    if (!failed(e) && o->tpm_crl)
+        e = verifier_revoke_tpms(in->verifier, &list, 1);
     return failed(e) ? unusable("trust in TPMs", e) : EXIT_OK;
 }
 

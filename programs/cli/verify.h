@@ -9,7 +9,7 @@ int cli_verify(int argc, char **argv);
 
 struct verify_options {
     struct session_options session;
-    const char *collateral, *tcs, *at, *policy, *root, *tpm_root, *tpm_enrolled;
+    const char *collateral, *tcs, *at, *policy, *root, *tpm_root, *tpm_crl, *tpm_enrolled;
     const char *evidence;
     bool json;
 };
@@ -41,6 +41,8 @@ struct verify_options {
           "FILE",                                                                                  \
           "certificates of CAs that certify attestation keys of TPMs, PEM or DER",                 \
           &(o).tpm_root },                                                                         \
+        { "tpm-crl",   0, OPTION_TEXT, "FILE", "revocation list of such a CA, PEM or DER",         \
+          &(o).tpm_crl },                                                                          \
     {                                                                                              \
         "tpm-enrolled", 0, OPTION_TEXT, "FILE",                                                    \
             "enrolled attestation keys of TPMs (warder tpm enroll)", &(o).tpm_enrolled             \

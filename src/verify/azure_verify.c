@@ -195,6 +195,7 @@ static fallible hardware_check(struct azure_state *s, const struct verify_input 
     good = good && check_passed(l, AZURE_CHECK_BINDING) &&
            check_passed(l, AZURE_CHECK_RUNTIME_DATA) &&
            (s->hcl.hardware != HCL_SNP || check_passed(l, AZURE_CHECK_VMPL));
+    check_leave_out(l, TPM_CHECK_REVOCATION); /* the hardware's own checks have it */
     check_record(l, TPM_CHECK_TRUST,
                  good ? NULL : "no hardware report vouches for the vTPM's attestation key");
     s->tpm->by = good ? TPM_BY_HARDWARE_REPORT : TPM_BY_NOBODY;

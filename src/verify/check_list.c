@@ -34,23 +34,23 @@ bool check_passed(const struct check_list *l, unsigned id)
     return l->rows[id].outcome == CHECK_PASSED;
 }
 
+static bool may_stay(const struct check_list *l, unsigned id)
+{
+    return l->left_out & 1ULL << id ||
+           (l->rows[id].outcome == CHECK_NOT_CHECKED && l->optional & 1ULL << id);
+}
+
 bool check_all_passed(const struct check_list *l, unsigned last)
 {
     for (unsigned id = 0; id <= last; id++)
-        if (!(l->left_out & 1ULL << id) && l->rows[id].outcome != CHECK_PASSED)
+        if (l->rows[id].outcome != CHECK_PASSED && !may_stay(l, id))
             return false;
     return true;
 }
 
 bool check_list_good(const struct check_list *l)
 {
-    for (unsigned id = 0; id < l->count; id++) {
-        enum check_outcome outcome = l->rows[id].outcome;
-        bool unmade = outcome == CHECK_NOT_CHECKED && l->optional & 1ULL << id;
-        if (!(l->left_out & 1ULL << id) && outcome != CHECK_PASSED && !unmade)
-            return false;
-    }
-    return l->count > 0;
+    return l->count > 0 && check_all_passed(l, l->count - 1);
 }
 
 unsigned check_list_shown(const struct check_list *l, struct check *out)

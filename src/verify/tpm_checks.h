@@ -9,6 +9,7 @@ enum tpm_check {
     TPM_CHECK_FORMAT,
     TPM_CHECK_KEY,
     TPM_CHECK_TRUST,
+    TPM_CHECK_REVOCATION, /* left out where no certificate is trusted */
     TPM_CHECK_SCHEME,
     TPM_CHECK_SIGNATURE,
     TPM_CHECK_PCRS,
@@ -31,6 +32,8 @@ enum tpm_check {
                         NULL },                                                                    \
     [TPM_CHECK_TRUST] = { "tpm_key_trust", CHECK_NOT_CHECKED, TPM_RULES "trust in a TPM's key",    \
                           NULL },                                                                  \
+    [TPM_CHECK_REVOCATION] = { "tpm_revocation", CHECK_NOT_CHECKED, "RFC 5280 section 6.3",        \
+                               NULL },                                                             \
     [TPM_CHECK_SCHEME] = { "tpm_scheme", CHECK_NOT_CHECKED,                                        \
                            TPM_PART2 "TPMT_SIG_SCHEME; " TPM_RULES "hashes", NULL },               \
     [TPM_CHECK_SIGNATURE] = { "tpm_signature", CHECK_NOT_CHECKED,                                  \

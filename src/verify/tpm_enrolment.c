@@ -5,6 +5,7 @@
 #include "crypto/random.h"
 #include "crypto/tpm_credential.h"
 #include "verify/tpm_verify.h"
+#include "verify/tpm_revocation.h"
 
 #define BLOB_MAGIC 0xbadcc0deU /* of tpm2-tools' files */
 #define BLOB_VERSION 1
@@ -82,7 +83,9 @@ static fallible certificate_check(const struct tpm_trust *t, struct span certifi
         return OK;
     }
     TRY(sha256(cert_der(chain.certs[0]), out->ek_certificate));
-    return tpm_chain_check(t, &chain, tpm_purpose_ek, at, wrong);
+    TRY(tpm_chain_check(t, &chain, tpm_purpose_ek, at, wrong));
+    bool covered; /* without lists revocation is the operator's */
+    return *wrong ? OK : tpm_chain_revocation(t, &chain, at, &covered, wrong);
 }
 
 static void sized_add(struct buf *out, struct span s)

@@ -33,6 +33,7 @@ struct tpm_state {
     size_t name_len;
     enum tpm_trusted_by by;
     char label[TPM_LABEL_MAX + 1]; /* of an enrolled key */
+    bool revocation_checked;       /* of each certificate of its chain */
     bool genuine;                  /* trusted, signed, and the values are those that were quoted */
     struct event_log log;
     struct explained boot;

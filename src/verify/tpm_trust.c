@@ -131,6 +131,8 @@ void tpm_trust_done(struct tpm_trust *t)
 {
     for (size_t i = 0; i < t->root_count; i++)
         cert_free(t->roots[i]);
+    for (size_t i = 0; i < t->list_count; i++)
+        crl_free(t->lists[i]);
     free(t->keys);
     *t = (struct tpm_trust){ .root_count = 0 };
 }
@@ -176,9 +178,8 @@ static bool high_enough(const struct cert *root, size_t count)
     return cert_path_len(root) < 0 || (size_t)cert_path_len(root) + 1 >= count;
 }
 
-/* The root at which the chain's last certificate ends, or NULL. */
-static fallible root_find(const struct tpm_trust *t, const struct chain *c, int64_t at,
-                          const struct cert **out)
+fallible tpm_root_find(const struct tpm_trust *t, const struct chain *c, int64_t at,
+                       const struct cert **out)
 {
     const struct cert *last = c->certs[c->count - 1];
 
@@ -223,7 +224,7 @@ fallible tpm_chain_check(const struct tpm_trust *t, const struct chain *c, struc
     }
     if (*wrong)
         return OK;
-    TRY(root_find(t, c, at, &root));
+    TRY(tpm_root_find(t, c, at, &root));
     if (!root)
         *wrong = "the TPM's certificate chain does not end at a configured root";
     return OK;

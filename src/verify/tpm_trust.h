@@ -10,6 +10,7 @@
 
 #include "base/bounds.h"
 #include "collateral/chain_rule.h"
+#include "crypto/crl.h"
 #include "crypto/x509.h"
 
 /* The file of enrolled keys:
@@ -25,6 +26,8 @@ struct tpm_key {
 struct tpm_trust {
     struct cert *roots[TPM_ROOTS_MAX];
     size_t root_count;
+    struct crl *lists[TPM_LISTS_MAX]; /* tpm_revocation.h */
+    size_t list_count;
     struct tpm_key *keys; /* sorted by name */
     size_t key_count;
 };
@@ -41,9 +44,12 @@ extern const struct span tpm_purpose_ek; /* 2.23.133.8.1 */
 extern const struct span tpm_purpose_ak; /* 2.23.133.8.3 */
 
 /* The chain's certificates follow one another, the last stands under (or is) a configured root, the
- * first is no CA and has this purpose. `*wrong` NULL: good. Revocation is the operator's: nothing
- * here asks for CRLs. */
+ * first is no CA and has this purpose. `*wrong` NULL: good. Revocation is a question of its own
+ * (tpm_revocation.h). */
 fallible tpm_chain_check(const struct tpm_trust *t, const struct chain *c, struct span purpose,
                          int64_t at, const char **wrong);
+/* The root that is valid and at which the chain's last certificate ends, or NULL. */
+fallible tpm_root_find(const struct tpm_trust *t, const struct chain *c, int64_t at,
+                       const struct cert **out);
 
 #endif

@@ -3,6 +3,7 @@
  */
 #include "verify/tpm_verify.h"
 
+#include "verify/tpm_revocation.h"
 #include "verify/verify_internal.h"
 
 #define KEY_MUST                                                                                   \
@@ -87,8 +88,21 @@ static fallible key_load_part(struct tpm_state *s, struct check_list *l)
     return OK;
 }
 
-static fallible certificate_check(const struct tpm_trust *t, const struct tpm_state *s, int64_t at,
-                                  const char **wrong)
+/* Without lists of all issuers it stays "not checked", which a policy may look at. */
+static fallible revocation_check(const struct tpm_trust *t, const struct chain *c,
+                                 struct tpm_state *s, int64_t at, struct check_list *l)
+{
+    const char *wrong;
+
+    check_make_optional(l, TPM_CHECK_REVOCATION);
+    TRY(tpm_chain_revocation(t, c, at, &s->revocation_checked, &wrong));
+    if (wrong || s->revocation_checked)
+        check_record(l, TPM_CHECK_REVOCATION, wrong);
+    return OK;
+}
+
+static fallible certificate_check(const struct tpm_trust *t, struct tpm_state *s, int64_t at,
+                                  struct check_list *l, const char **wrong)
 {
     struct chain chain owned(chain_done) = { 0 };
     struct err e = chain_from_pem(s->evidence.parts[TPM_PART_AK_CERTIFICATE], &chain);
@@ -103,7 +117,8 @@ static fallible certificate_check(const struct tpm_trust *t, const struct tpm_st
         *wrong = "the attestation key's certificate is of another key";
         return OK;
     }
-    return tpm_chain_check(t, &chain, tpm_purpose_ak, at, wrong);
+    TRY(tpm_chain_check(t, &chain, tpm_purpose_ak, at, wrong));
+    return *wrong ? OK : revocation_check(t, &chain, s, at, l);
 }
 
 static fallible trust_check(const struct tpm_trust *t, struct tpm_state *s, int64_t at,
@@ -116,10 +131,11 @@ static fallible trust_check(const struct tpm_trust *t, struct tpm_state *s, int6
     if (enrolled) {
         s->by = enrolled->by_ek_certificate ? TPM_BY_EK_CERTIFICATE : TPM_BY_ENROLMENT;
         memcpy(s->label, enrolled->label, sizeof(s->label));
+        check_leave_out(l, TPM_CHECK_REVOCATION);
         wrong = NULL;
     } else if (s->evidence.parts[TPM_PART_AK_CERTIFICATE].len) {
         wrong = NULL;
-        TRY(certificate_check(t, s, at, &wrong));
+        TRY(certificate_check(t, s, at, l, &wrong));
         if (!wrong)
             s->by = TPM_BY_AK_CERTIFICATE;
     }
@@ -165,6 +181,8 @@ static fallible tpm_claims(const struct piece *p, json_t *to)
         return OK;
     json_set_str(to, "tee", "tpm");
     json_set_str(to, "root", "configured");
+    if (s->by == TPM_BY_AK_CERTIFICATE)
+        json_set_bool(to, "revocation_checked", s->revocation_checked);
     return tpm_quote_claims(s, to);
 }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "verify/tpm_revocation.h"
 #include "verify/verify_internal.h"
 
 fallible verifier_new(const struct span *extra, size_t count, struct verifier **out)
@@ -63,4 +64,9 @@ fallible verifier_trust_tpms(struct verifier *v, const struct span *roots, size_
     tpm_trust_done(&v->tpm);
     v->tpm = t;
     return OK;
+}
+
+fallible verifier_revoke_tpms(struct verifier *v, const struct span *lists, size_t count)
+{
+    return tpm_trust_lists(&v->tpm, lists, count);
 }

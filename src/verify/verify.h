@@ -36,6 +36,10 @@ fallible verifier_remember(struct verifier *v, struct span pck_chain);
 fallible verifier_trust_tpms(struct verifier *v, const struct span *roots, size_t count,
                              struct span enrolled);
 
+/* Adds revocation lists (DER or PEM) of the CAs that certify TPMs' keys, after verifier_trust_tpms,
+ * which takes them all away. A certificate of a TPM whose issuer's list is there is looked up. */
+fallible verifier_revoke_tpms(struct verifier *v, const struct span *lists, size_t count);
+
 /* A set belongs to the verifier that it was loaded for, which must outlive it.
  * Never fails for bad content: what is wrong with the collateral is remembered and shows in each
  * result as failed checks. */

@@ -4,6 +4,7 @@
 
 #include "base/hex.h"
 #include "base/writer.h"
+#include "crypto/crl.h"
 #include "crypto/crypto.h"
 #include "verify/event_replay.h"
 
@@ -600,6 +601,83 @@ static void keys_with_a_certificate(void **state)
     }
 }
 
+enum list { NO_LIST, CLEAN, LISTS_IT, EXPIRED, EARLY, FORGED };
+
+/* NULL where the row has none. */
+static struct crl *list_make(enum list kind, const struct cert *issuer, const struct key *key, const struct cert *subject)
+{
+    struct span serial = cert_serial(subject), other = SPAN("\x42");
+    struct crl *list = NULL;
+    if (kind == NO_LIST)
+        return NULL;
+    int64_t from = kind == EARLY ? NOW + 1 : NOW - 5, to = kind == EXPIRED ? NOW - 1 : NOW + 5;
+    assert_ok(crl_issue(issuer, key, kind == LISTS_IT ? &serial : &other, 1, from, to, 7, &list));
+    if (kind == FORGED) {
+        struct buf der owned(buf_done) = buf_of(4096);
+        buf_add(&der, crl_der(list));
+        der.at[der.len - 1] ^= 1;
+        crl_free(list);
+        assert_ok(crl_parse(buf_span(&der), &list));
+    }
+    return list;
+}
+
+static void certificates_that_are_revoked(void **state)
+{
+    (void)state;
+    static const struct leaf_case leaf = { "good", PURPOSE_AK, 9, NOW - 1, NOW + 1, false, false, false, false, true, 0 };
+    static const struct {
+        const char *name;
+        enum list of_leaf, of_middle, again; /* again: one more of the leaf's issuer */
+        bool good, checked;
+        enum check_outcome outcome;
+    } rows[] = {
+        { "no list", NO_LIST, NO_LIST, NO_LIST, true, false, CHECK_NOT_CHECKED },
+        { "both", CLEAN, CLEAN, NO_LIST, true, true, CHECK_PASSED },
+        { "of the key's certificate only", CLEAN, NO_LIST, NO_LIST, true, false, CHECK_NOT_CHECKED },
+        { "of the CA's only", NO_LIST, CLEAN, NO_LIST, true, false, CHECK_NOT_CHECKED },
+        { "revoked key", LISTS_IT, CLEAN, NO_LIST, false, false, CHECK_FAILED },
+        { "revoked CA", NO_LIST, LISTS_IT, NO_LIST, false, false, CHECK_FAILED },
+        { "expired", EXPIRED, CLEAN, NO_LIST, false, false, CHECK_FAILED },
+        { "not yet valid", EARLY, CLEAN, NO_LIST, false, false, CHECK_FAILED },
+        { "signed by another key", FORGED, CLEAN, NO_LIST, false, false, CHECK_FAILED },
+        { "the next beside the last", EXPIRED, CLEAN, CLEAN, true, true, CHECK_PASSED },
+        { "revoked by the next", CLEAN, CLEAN, LISTS_IT, false, false, CHECK_FAILED },
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        struct tpm_case c owned(tpm_case_done);
+        struct maker m = { 0 };
+        struct verifier *v owned(verifier_free) = NULL;
+        struct verify_result *r owned(verify_result_free) = NULL;
+        tpm_case_init(&c, KEY_P256);
+        maker_make(&m, &leaf, c.key);
+        assert_ok(cert_to_pem(m.leaf, &c.certificate));
+        assert_ok(cert_to_pem(m.middle, &c.certificate));
+        tpm_case_make(&c);
+        struct span root = cert_der(m.root);
+        struct crl *lists[] = { list_make(rows[i].of_leaf, m.middle, m.middle_key, m.leaf),
+                                list_make(rows[i].of_middle, m.root, m.root_key, m.middle),
+                                list_make(rows[i].again, m.middle, m.middle_key, m.leaf) };
+        assert_ok(verifier_new(NULL, 0, &v));
+        assert_ok(verifier_trust_tpms(v, &root, 1, (struct span){ 0 }));
+        for (size_t n = 0; n < 3; n++) {
+            struct span der = lists[n] ? crl_der(lists[n]) : (struct span){ 0 };
+            assert_ok(verifier_revoke_tpms(v, &der, lists[n] ? 1 : 0));
+            crl_free(lists[n]);
+        }
+        assert_ok(verify_evidence(v, buf_span(&c.evidence), NULL, NOW, SPAN_OF(tpm_case_report_data), &r));
+        if (verify_result_verified(r) != rows[i].good || vector_outcome(r, "tpm_revocation") != rows[i].outcome)
+            fail_msg("%s: %s, %d", rows[i].name, verify_result_reason(r), vector_outcome(r, "tpm_revocation"));
+        if (rows[i].good)
+            assert_true(json_boolean_value(json_object_get(verify_result_claims(r), "revocation_checked")) == rows[i].checked);
+        maker_done(&m);
+    }
+    struct verifier *v owned(verifier_free) = NULL;
+    struct span junk = SPAN("junk");
+    assert_ok(verifier_new(NULL, 0, &v));
+    assert_true(failed(verifier_revoke_tpms(v, &junk, 1)));
+}
+
 static void enrolled_keys_that_are_wrong_are_refused(void **state)
 {
     (void)state;
@@ -636,6 +714,7 @@ int main(void)
         cmocka_unit_test(what_was_started_cannot_be_renamed),
         cmocka_unit_test(an_ima_list_may_have_grown_but_not_shrunk),
         cmocka_unit_test(keys_with_a_certificate),
+        cmocka_unit_test(certificates_that_are_revoked),
         cmocka_unit_test(enrolled_keys_that_are_wrong_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
