@@ -43,6 +43,9 @@ static inline void aas_closep(struct aas *a)
 /* --init-admin: the user and roles with all permissions in each service. */
 fallible aas_make_administrator(struct aas *a, const char *name, const char *password_file,
                                 int64_t now);
+/* The roles of an administrator, made where they are missing, for a user of the tenant. */
+fallible aas_grant_administrator(struct aas *a, const char *tenant, const struct user *u,
+                                 int64_t now);
 
 extern const struct http_route aas_routes[];
 
@@ -54,6 +57,9 @@ struct caller {
 };
 /* Answers 401 or 403 itself and returns false. `needed`: "users:create" of service AAS. */
 bool aas_authorise(struct http_exchange *x, struct aas *a, const char *needed, struct caller *out);
+/* The same, and the caller is of the operator's own tenant. */
+bool aas_authorise_operator(struct http_exchange *x, struct aas *a, const char *needed,
+                            struct caller *out);
 
 /* The filter of a list, from the query. */
 struct role_filter aas_role_filter(const struct http_exchange *x);
@@ -64,12 +70,17 @@ bool aas_body(struct http_exchange *x, const char *const *members, json_t **out)
  * 400. */
 bool aas_take_password(struct http_exchange *x, json_t *body, const char *member,
                        struct secret **out);
+/* The same for the password of a new or changed account: its rules are checked, and it is hashed.
+ * False: answered. */
+bool aas_take_new_password(struct http_exchange *x, struct aas *a, json_t *body,
+                           char hash[PASSWORD_HASH_SIZE]);
 /* Status by kind; `noun` makes the code: "user" gives user_exists, user_not_found. Logs what is
  * ours to mend. */
 void aas_answer_failure(struct http_exchange *x, struct err e, const char *noun);
 
 http_handler aas_token_create, aas_password_change, aas_jwks, aas_version, aas_health;
 http_handler aas_user_create, aas_user_list, aas_user_show, aas_user_update, aas_user_delete;
+http_handler aas_tenant_create, aas_tenant_list, aas_tenant_show, aas_tenant_delete;
 http_handler aas_role_create, aas_role_list, aas_role_show, aas_role_update, aas_role_delete;
 http_handler aas_user_role_grant, aas_user_role_list, aas_user_role_show, aas_user_role_revoke,
     aas_user_permissions;

@@ -74,6 +74,20 @@ bool aas_authorise(struct http_exchange *x, struct aas *a, const char *needed, s
     return true;
 }
 
+bool aas_authorise_operator(struct http_exchange *x, struct aas *a, const char *needed,
+                            struct caller *out)
+{
+    if (!aas_authorise(x, a, needed, out))
+        return false;
+    if (!strcmp(out->tenant, TENANT_DEFAULT))
+        return true;
+    log_warn("unauthorized request", "user", out->user.name, "permission", needed, "request",
+             http_request_id(x));
+    http_answer_problem(x, 403, "permission_denied",
+                        "only the operator's own tenant, default, looks after tenants");
+    return false;
+}
+
 bool aas_body(struct http_exchange *x, const char *const *members, json_t **out)
 {
     owned(json_free) json_t *body = NULL;

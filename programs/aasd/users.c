@@ -5,8 +5,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-static bool take_new_password(struct http_exchange *x, struct aas *a, json_t *body,
-                              char hash[PASSWORD_HASH_SIZE])
+bool aas_take_new_password(struct http_exchange *x, struct aas *a, json_t *body,
+                           char hash[PASSWORD_HASH_SIZE])
 {
     owned(secret_free) struct secret *password = NULL;
 
@@ -42,7 +42,7 @@ void aas_user_create(struct http_exchange *x, void *context)
         aas_answer_failure(x, e, "user");
         return;
     }
-    if (!take_new_password(x, a, body, hash))
+    if (!aas_take_new_password(x, a, body, hash))
         return;
     e = user_create(a->store, c.tenant, name, hash, clock_now(), &u);
     if (failed(e)) {
@@ -104,7 +104,7 @@ void aas_user_update(struct http_exchange *x, void *context)
     struct user u;
 
     if (!aas_authorise(x, a, "users:store", &c) || !find_user(x, a, &c, &u) ||
-        !aas_body(x, members, &body) || !take_new_password(x, a, body, hash))
+        !aas_body(x, members, &body) || !aas_take_new_password(x, a, body, hash))
         return;
     struct err e = user_set_password(a->store, c.tenant, u.id, hash, clock_now());
     if (!failed(e))

@@ -44,6 +44,7 @@ int cli_keyd(int argc, char **argv);
 int cli_policy(int argc, char **argv);
 int cli_secret(int argc, char **argv);
 int cli_status(int argc, char **argv);
+int cli_tenant(int argc, char **argv);
 int cli_user(int argc, char **argv);
 int cli_role(int argc, char **argv);
 int cli_token(int argc, char **argv);
@@ -85,7 +86,7 @@ enum service {
 
 struct session {
     char *urls[SERVICE_COUNT]; /* "https://127.0.0.1:9443", no trailing slash */
-    char *ca_file, *token_file, *username;
+    char *ca_file, *token_file, *username, *tenant;
     bool json;
     struct http_client *http;
 };

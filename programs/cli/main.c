@@ -21,6 +21,7 @@ static const struct verb verbs[] = {
       "what is refused although its vendor vouches for it: add, list, remove, affected" },
     { "dev", cli_dev, "run the whole system on this machine, for development" },
     { "status", cli_status, "health of every service" },
+    { "tenant", cli_tenant, "tenants of the whole system: create, list, show, delete" },
     { "user", cli_user, "accounts" },
     { "role", cli_role, "roles, and who has them" },
     { "token", cli_token, "log in, and what one may do" },

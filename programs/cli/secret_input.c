@@ -66,3 +66,15 @@ int read_password(const char *file, const char *prompt, bool twice, struct secre
     return print_failure(e, file ? file : "password",
                          "give it in a file of mode 0600 with one line: --password-file FILE");
 }
+
+char *password_body(json_t *body, const struct secret *password)
+{
+    struct span p = secret_expose(password);
+
+    json_set_span(body, "password", p);
+    char *text = json_text(body);
+    const char *copy = json_string_value(json_object_get(body, "password"));
+    if (copy)
+        wipe((void *)(uintptr_t)copy, p.len);
+    return text;
+}

@@ -47,6 +47,7 @@ static int load(const char *path, struct session *s)
         { "tls", "ca", OPTION_TEXT, &s->ca_file, "CA certificate of the services, PEM" },
         { "login", "token_file", OPTION_TEXT, &s->token_file, "bearer token, a file of mode 0600" },
         { "login", "username", OPTION_TEXT, &s->username, "user of 'warder token get'" },
+        { "login", "tenant", OPTION_TEXT, &s->tenant, "whose user (default: default)" },
         { 0 },
     };
     char *message owned(free) = NULL;
@@ -86,6 +87,7 @@ void session_close(struct session *s)
     free(s->ca_file);
     free(s->token_file);
     free(s->username);
+    free(s->tenant);
     http_client_free(s->http);
     *s = (struct session){ 0 };
 }

@@ -10,7 +10,7 @@
 
 struct token_options {
     struct session_options session;
-    const char *username, *password_file, *out;
+    const char *username, *tenant, *password_file, *out;
 };
 
 static bool begin(int argc, char **argv, const struct option_row *rows,
@@ -62,18 +62,14 @@ static json_t *describe(const json_t *claims, const char *file)
     return out;
 }
 
-static int fetch(struct session *s, const char *username, const struct secret *password,
-                 struct buf *token)
+static int fetch(struct session *s, const char *username, const char *tenant,
+                 const struct secret *password, struct buf *token)
 {
     owned(json_free) json_t *body = json_object();
-    struct span p = secret_expose(password);
 
     json_set_str(body, "username", username);
-    json_set_span(body, "password", p);
-    char *text owned(free) = json_text(body);
-    const char *copy = json_string_value(json_object_get(body, "password"));
-    if (copy)
-        wipe((void *)(uintptr_t)copy, p.len);
+    json_set_str(body, "tenant", tenant);
+    char *text owned(free) = password_body(body, password);
     if (!text)
         return print_failure(FAIL(SYSTEM, "memory"), "login", NULL);
     int rc = session_call_raw(s, SERVICE_AAS, "POST", "/aas/v1/token", "application/json",
@@ -117,6 +113,8 @@ static int get(int argc, char **argv)
     const struct option_row rows[] = {
         { "username", 0, OPTION_TEXT, "NAME", "who logs in (default: [login] username)",
           &o.username },
+        { "tenant", 0, OPTION_TEXT, "NAME", "whose user (default: [login] tenant, or default)",
+          &o.tenant },
         { "password-file", 0, OPTION_TEXT, "FILE",
           "one line, mode 0600 (default: asked at the terminal)", &o.password_file },
         { "out", 0, OPTION_TEXT, "FILE",
@@ -140,7 +138,7 @@ static int get(int argc, char **argv)
     }
     rc = read_password(o.password_file, "Password", false, &password);
     if (!rc)
-        rc = fetch(&s, username, password, &token);
+        rc = fetch(&s, username, o.tenant ? o.tenant : s.tenant, password, &token);
     return rc ? rc : keep(&s, &o, buf_span(&token));
 }
 

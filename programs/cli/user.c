@@ -31,27 +31,14 @@ static int name_path(const char *name, char path[PATH_BYTES_MAX])
     return EXIT_OK;
 }
 
-/* {"username"?, "password"} as text that the caller wipes. */
-static char *password_body(const char *username, const struct secret *password)
-{
-    owned(json_free) json_t *body = json_object();
-    struct span p = secret_expose(password);
-
-    json_set_str(body, "username", username);
-    json_set_span(body, "password", p);
-    char *text = json_text(body);
-    const char *copy = json_string_value(json_object_get(body, "password"));
-    if (copy)
-        wipe((void *)(uintptr_t)copy, p.len);
-    return text;
-}
-
 static int send_password(struct session *s, const char *method, const char *path,
                          const char *username, const struct secret *password, json_t **answer)
 {
     struct buf reply owned(buf_done) = buf_of(64U << 10);
-    char *text owned(free) = password_body(username, password);
+    owned(json_free) json_t *body = json_object();
 
+    json_set_str(body, "username", username);
+    char *text owned(free) = password_body(body, password);
     if (!text)
         return print_failure(FAIL(SYSTEM, "memory"), "password", NULL);
     int rc = session_call_raw(s, SERVICE_AAS, method, path, "application/json", span_str(text),

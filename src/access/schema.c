@@ -21,6 +21,10 @@ static const struct migration migrations[] = {
       " PRIMARY KEY (tenant, user_id, role_id),"
       " FOREIGN KEY (tenant, user_id) REFERENCES users (tenant, user_id) ON DELETE CASCADE,"
       " FOREIGN KEY (tenant, role_id) REFERENCES roles (tenant, role_id) ON DELETE CASCADE);" },
+    /* An ended tenant's row stays: other services may still hold what is its. */
+    { 2, "CREATE TABLE tenants (tenant TEXT NOT NULL PRIMARY KEY, created_at BIGINT NOT NULL,"
+         " deleted_at BIGINT NOT NULL DEFAULT 0);"
+         "INSERT INTO tenants (tenant, created_at) VALUES ('default', 0);" },
 };
 
 fallible access_schema_apply(struct store *s)
