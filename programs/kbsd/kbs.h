@@ -15,9 +15,10 @@
 #define KBS_SETTINGS_MAX 24
 
 struct kbs_settings {
-    char *address, *certificate, *key, *client_ca, *endpoint_url;
+    char *address, *certificate, *key, *client_ca, *endpoint_url, *tenant_domain;
     uint64_t port, threads, workers, body_max;
     char *socket;
+    uint64_t source_rate, source_burst;
     uint64_t connections, keyd_timeout_ms;
     char *as_url, *as_ca;
     uint64_t as_timeout_ms;

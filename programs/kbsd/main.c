@@ -32,7 +32,11 @@ static fallible serve(const struct kbs_settings *s)
         .threads = (unsigned)s->threads,
         .workers = (unsigned)s->workers,
         .body_max = s->body_max,
+        .source_rate = (unsigned)s->source_rate,
+        .source_burst = (unsigned)s->source_burst,
         .routes = kbs_routes,
+        .scope_prefix = "/tenants/",
+        .scope_domain = s->tenant_domain,
         .context = &k,
     };
 

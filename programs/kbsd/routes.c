@@ -9,6 +9,7 @@ struct broker_request kbs_question(const struct http_exchange *x)
 {
     return (struct broker_request){ .request_id = span_str(http_request_id(x)),
                                     .bearer = http_bearer(x),
+                                    .tenant = http_scope(x),
                                     .id = http_param(x, "id"),
                                     .body = http_body(x) };
 }
@@ -22,11 +23,14 @@ void kbs_refuse(struct http_exchange *x, const struct operation_answer *a)
 {
     char *code owned(free) = span_dup(a->code), *detail owned(free) = span_dup(a->detail);
 
+    int status = a->unauthenticated ? 401
+                 : span_equal_str(a->code, "rate_limited")
+                     ? 429
+                     : problem_status((struct err){ .kind = a->kind });
+
     if (a->unauthenticated)
         http_answer_header(x, "WWW-Authenticate", "Bearer");
-    http_answer_problem(x,
-                        a->unauthenticated ? 401 : problem_status((struct err){ .kind = a->kind }),
-                        code ? code : "refused", detail);
+    http_answer_problem(x, status, code ? code : "refused", detail);
 }
 
 void kbs_answer(struct http_exchange *x, const struct operation_answer *a, int status)

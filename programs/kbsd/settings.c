@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kbsd/kbs.h"
 
+#include "base/rate_limit.h"
+
 void kbs_settings_init(struct kbs_settings *s, struct setting rows[KBS_SETTINGS_MAX])
 {
     *s = (struct kbs_settings){ .port = 9443,
                                 .threads = 2,
                                 .workers = 16,
                                 .body_max = 256U << 10,
+                                .source_rate = 2000,
+                                .source_burst = 4000,
                                 .connections = 32,
                                 .keyd_timeout_ms = 70000,
                                 .as_timeout_ms = 10000 };
@@ -28,6 +32,11 @@ void kbs_settings_init(struct kbs_settings *s, struct setting rows[KBS_SETTINGS_
         { "server", "threads", OPTION_NUMBER, &s->threads, "threads for connections" },
         { "server", "workers", OPTION_NUMBER, &s->workers, "requests answered at once" },
         { "server", "body_max", OPTION_NUMBER, &s->body_max, "largest request, bytes" },
+        { "server", "tenant_domain", OPTION_TEXT, &s->tenant_domain,
+          "TLS name NAME.DOMAIN means tenant NAME, as /tenants/NAME/... does" },
+        { "server", "source_rate", OPTION_NUMBER, &s->source_rate,
+          "requests a second of one source address; 0: no limit" },
+        { "server", "source_burst", OPTION_NUMBER, &s->source_burst, "and at once" },
         { "keyd", "socket", OPTION_TEXT, &s->socket, "Unix socket of keyd" },
         { "keyd", "connections", OPTION_NUMBER, &s->connections, "at most so many to keyd" },
         { "keyd", "timeout_ms", OPTION_NUMBER, &s->keyd_timeout_ms,
@@ -53,6 +62,8 @@ fallible kbs_settings_check(const struct kbs_settings *s)
     if (!s->threads || s->threads > 64 || !s->workers || s->workers > 256 || !s->connections ||
         s->connections > 256)
         return FAIL(INPUT, "threads 1 to 64, workers and connections 1 to 256");
+    if (s->source_rate > RATE_LIMIT_MAX || s->source_burst > RATE_LIMIT_MAX)
+        return FAIL(INPUT, "[server] source_rate and source_burst are at most 1000000");
     if (s->body_max < 4096 || s->body_max > (1U << 20))
         return FAIL(INPUT, "[server] body_max is 4096 to 1048576");
     return OK;

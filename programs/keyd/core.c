@@ -198,7 +198,12 @@ static fallible open_broker(const struct keyd_settings *s, const char *folder,
 {
     *b = (struct broker){ .kbs_id = s->name,
                           .challenge_seconds = s->challenge_seconds,
-                          .require_wrapped_import = s->require_wrapped_import };
+                          .require_wrapped_import = s->require_wrapped_import,
+                          .keys_per_tenant = s->keys_per_tenant,
+                          .policies_per_tenant = s->policies_per_tenant };
+    if (s->tenant_rate)
+        TRY(rate_limit_new(s->tenant_rate, s->tenant_burst ? s->tenant_burst : s->tenant_rate,
+                           &b->tenant_rate));
     TRY(file_make_dir(folder, 0700));
     TRY(broker_secrets_load(folder, &b->secrets));
     TRY(publish(s, b));

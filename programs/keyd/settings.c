@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "keyd/keyd.h"
 
+#include "base/rate_limit.h"
 #include "broker/challenge.h"
 #include "http/client.h"
 
@@ -8,9 +9,14 @@
 
 void keyd_settings_init(struct keyd_settings *s, struct setting rows[KEYD_SETTINGS_MAX])
 {
-    *s = (struct keyd_settings){
-        .kbsd_uid = ANY_UID, .challenge_seconds = 120, .connections = 64, .kmip_port = 5696
-    };
+    *s = (struct keyd_settings){ .kbsd_uid = ANY_UID,
+                                 .challenge_seconds = 120,
+                                 .connections = 64,
+                                 .kmip_port = 5696,
+                                 .tenant_rate = 2000,
+                                 .tenant_burst = 4000,
+                                 .keys_per_tenant = 100000,
+                                 .policies_per_tenant = 10000 };
     s->socket = strdup("/run/warder/keyd/keyd.sock");
     s->folder = strdup("/var/lib/warder/keyd");
     s->name = strdup("kbs");
@@ -43,6 +49,13 @@ void keyd_settings_init(struct keyd_settings *s, struct setting rows[KEYD_SETTIN
           "how long a challenge is good for" },
         { "keyd", "require_wrapped_import", OPTION_FLAG, &s->require_wrapped_import,
           "refuse a key_string that is not a JWE to the import key" },
+        { "tenants", "rate", OPTION_NUMBER, &s->tenant_rate,
+          "challenges and administrators' requests of one tenant a second; 0: no limit" },
+        { "tenants", "burst", OPTION_NUMBER, &s->tenant_burst, "and at once" },
+        { "tenants", "keys", OPTION_NUMBER, &s->keys_per_tenant,
+          "keys of one tenant; 0: no limit" },
+        { "tenants", "policies", OPTION_NUMBER, &s->policies_per_tenant,
+          "transfer policies of one tenant; 0: no limit" },
         { "tokens", "aas_jwks", OPTION_TEXT, &s->aas_jwks,
           "public keys of aasd, pinned: a JWKS file" },
         { "tokens", "as_jwks", OPTION_TEXT, &s->as_jwks,
@@ -124,6 +137,10 @@ fallible keyd_settings_check(struct keyd_settings *s)
         !s->manager)
         return FAIL(INPUT, "a required setting is empty");
     TRY(apply_profile(s));
+    if (s->tenant_rate > RATE_LIMIT_MAX || s->tenant_burst > RATE_LIMIT_MAX)
+        return FAIL(INPUT, "[tenants] rate and burst are at most 1000000");
+    if (s->keys_per_tenant > INT32_MAX || s->policies_per_tenant > INT32_MAX)
+        return FAIL(INPUT, "[tenants] keys and policies are at most 2147483647");
     if (s->challenge_seconds < 10 || s->challenge_seconds > 3600)
         return FAIL(INPUT, "[keyd] challenge_seconds is 10 to 3600");
     if (!s->connections || s->connections > 1024)

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "broker/admit.h"
 
+#include "broker/tenant.h"
+
 fallible admit_bearer(struct broker *b, const struct broker_request *q, bool missing_is_fine,
                       struct bearer *who, bool *present, struct outcome *o, bool *good)
 {
@@ -15,6 +17,9 @@ fallible admit_bearer(struct broker *b, const struct broker_request *q, bool mis
     TRY(pinned_keys_verify(b->aas, q->bearer, q->now, &verdict, who));
     switch (verdict) {
     case BEARER_GOOD:
+        if (q->tenant.len && !span_equal_str(q->tenant, who->tenant))
+            return outcome_refuse(o, CODE_PERMISSION_DENIED,
+                                  "the bearer token is of another tenant than the address");
         *good = *present = true;
         return OK;
     case BEARER_INVALID:
@@ -32,6 +37,8 @@ fallible admit(struct broker *b, const struct broker_request *q, const char *nee
     bool present;
 
     TRY(admit_bearer(b, q, false, who, &present, o, good));
+    if (*good)
+        TRY(tenant_admit(b, who->tenant, o, good));
     if (!*good || bearer_allows(who, BROKER_SERVICE, needed, SPAN("")))
         return OK;
     *good = false;

@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 
 #include "access/pinned_keys.h"
+#include "base/rate_limit.h"
 #include "broker/attestation_keys.h"
 #include "broker/commit.h"
 #include "broker/planned.h"
@@ -36,6 +37,8 @@ struct broker {
     const char *kbs_id; /* in every challenge */
     uint64_t challenge_seconds;
     bool require_wrapped_import;
+    struct rate_limit *tenant_rate;                /* NULL: no limit */
+    uint64_t keys_per_tenant, policies_per_tenant; /* 0: no limit */
     /* Refusals of callers who proved nothing: recorded while the minute's budget lasts, counted
      * beyond. */
     atomic_int_fast64_t stranger_minute, stranger_records, stranger_unrecorded;

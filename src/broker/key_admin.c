@@ -5,6 +5,7 @@
 #include "broker/admit.h"
 #include "broker/key_request.h"
 #include "broker/record.h"
+#include "broker/tenant.h"
 #include "crypto/random.h"
 
 struct making {
@@ -17,7 +18,7 @@ struct making {
     struct key_spec spec;
     struct row row;
     json_t *record;
-    bool no_policy;
+    bool no_policy, full;
 };
 
 static void making_done(struct making *m)
@@ -134,6 +135,9 @@ static struct err insert_key(struct transaction *t, void *context)
     row_done(&m->row);
     TRY(row_init(&m->row, span_str(m->who.tenant), span_str(m->id), span_str(policy_id)));
     TRY(write_content(m));
+    TRY(tenant_is_full(m->b, t->store, ROW_KEYS, m->who.tenant, &m->full));
+    if (m->full)
+        return FAIL(LIMIT, "the tenant's keys are full");
     TRY(row_insert(t->store, m->b->secrets.integrity, ROW_KEYS, &m->row));
     json_set_str(m->record, "key_id", m->id);
     json_set_int(m->record, "key_version", 1);
@@ -154,20 +158,26 @@ static fallible keep(struct making *m)
         struct err gone = key_service_destroy(m->b->manager, &ref);
         if (m->no_policy)
             return outcome_refuse(m->o, CODE_POLICY_NOT_FOUND, "no such transfer policy");
+        if (m->full)
+            return tenant_refuse_full(m->b, ROW_KEYS, m->o);
         return failed(gone) ? gone : e;
     }
     TRY(key_entry_of(&m->row, &made));
     return outcome_answer(m->o, key_entry_json(&made));
 }
 
-/* A policy that is not there refuses before the key manager has made anything. */
-static fallible policy_known(struct making *m)
+/* A policy that is not there, or keys beyond the quota, refuse before the key manager has made
+ * anything. */
+static fallible room_and_policy(struct making *m)
 {
     struct policy_entry p owned(policy_entry_done) = { 0 };
+    struct borrowed_store s owned(store_give) = store_borrow(m->b->readers);
 
+    TRY(tenant_is_full(m->b, s.store, ROW_KEYS, m->who.tenant, &m->full));
+    if (m->full)
+        return tenant_refuse_full(m->b, ROW_KEYS, m->o);
     if (!m->request.policy_id.len)
         return OK;
-    struct borrowed_store s owned(store_give) = store_borrow(m->b->readers);
     struct err e = policy_entry_read(s.store, m->b->secrets.integrity, m->b->policies,
                                      span_str(m->who.tenant), m->request.policy_id, &p);
     if (e.kind == FAIL_ABSENT && !span_equal_str(m->request.policy_id, "default"))
@@ -185,6 +195,8 @@ static fallible authorise(struct making *m, bool *good)
     bool present;
 
     TRY(admit_bearer(m->b, m->q, false, &m->who, &present, m->o, good));
+    if (*good)
+        TRY(tenant_admit(m->b, m->who.tenant, m->o, good));
     if (!*good)
         return OK;
     if (!bearer_allows(&m->who, BROKER_SERVICE, "keys:create", SPAN("")) &&
@@ -216,7 +228,7 @@ struct err broker_key_create(struct broker *b, const struct broker_request *q, s
         return outcome_refuse(o, CODE_WRAPPED_IMPORT_REQUIRED,
                               "key_string must be a JWE to the key of GET /kbs/v1/import-key: "
                               "'warder key import' and 'warder secret put' make it");
-    TRY(policy_known(&m));
+    TRY(room_and_policy(&m));
     if (o->code != CODE_OK)
         return OK;
     TRY(random_uuid(m.id));

@@ -30,6 +30,8 @@ static const struct {
     [CODE_OUTSIDE_TIME_WINDOW] = { "outside_time_window", FAIL_DENIED, false },
     [CODE_RELEASES_EXHAUSTED] = { "releases_exhausted", FAIL_DENIED, false },
     [CODE_WRAPPING_REFUSED] = { "wrapping_refused", FAIL_DENIED, false },
+    [CODE_RATE_LIMITED] = { "rate_limited", FAIL_UPSTREAM, false },
+    [CODE_QUOTA_EXCEEDED] = { "quota_exceeded", FAIL_DENIED, false },
     [CODE_PERMISSION_DENIED] = { "permission_denied", FAIL_DENIED, false },
     [CODE_KEY_NOT_FOUND] = { "key_not_found", FAIL_ABSENT, false },
     [CODE_POLICY_NOT_FOUND] = { "policy_not_found", FAIL_ABSENT, false },

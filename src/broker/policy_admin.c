@@ -4,6 +4,7 @@
 #include "broker/admit.h"
 #include "broker/audit.h"
 #include "broker/record.h"
+#include "broker/tenant.h"
 #include "crypto/random.h"
 
 struct change {
@@ -14,6 +15,7 @@ struct change {
     struct policy_entry before;     /* of an update or a delete */
     struct row row;
     json_t *record;
+    bool full;
 };
 
 static void change_done(struct change *c)
@@ -77,6 +79,9 @@ static fallible answer_row(struct change *c, struct outcome *o)
 static struct err insert(struct transaction *t, void *context)
 {
     struct change *c = context;
+    TRY(tenant_is_full(c->b, t->store, ROW_POLICIES, c->who.tenant, &c->full));
+    if (c->full)
+        return FAIL(LIMIT, "the tenant's policies are full");
     TRY(row_insert(t->store, c->b->secrets.integrity, ROW_POLICIES, &c->row));
     return audit_append(t, c->record, c->q->now);
 }
@@ -98,6 +103,8 @@ struct err broker_policy_create(struct broker *b, const struct broker_request *q
     TRY(policy_row_make(span_str(c.who.tenant), span_str(id), c.policy, time, time, &c.row));
     TRY(start_record(&c, "policy_create", id, 1, c.policy->digest));
     struct err e = commit_run(b->committer, insert, &c);
+    if (c.full)
+        return tenant_refuse_full(b, ROW_POLICIES, o);
     if (e.kind == FAIL_CONFLICT)
         return outcome_refuse(o, CODE_POLICY_NAME_TAKEN,
                               "a policy of this name exists: update it, or choose another name");

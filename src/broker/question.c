@@ -5,7 +5,7 @@
 #include "base/reader.h"
 #include "base/writer.h"
 
-#define FORMAT 2
+#define FORMAT 3
 #define FIELD_MAX                                                                                  \
     (32U << 10) /* of all but body, statements and options: what fits into a request's head */
 
@@ -23,6 +23,7 @@ void operation_write_question(const struct broker_request *q, struct buf *out)
     write_part(out, q->refusal);
     write_part(out, q->options);
     write_part(out, q->source);
+    write_part(out, q->tenant);
 }
 
 static struct span part(struct reader *r, size_t max)
@@ -49,6 +50,7 @@ fallible operation_read_question(struct span in, struct broker_request *out)
     q.refusal = part(&r, IPC_BODY_MAX);
     q.options = part(&r, IPC_BODY_MAX); /* JSON: its escapes make it longer */
     q.source = part(&r, FIELD_MAX);
+    q.tenant = part(&r, FIELD_MAX);
     TRY(reader_end(&r, "question to the key side"));
     *out = q;
     return OK;

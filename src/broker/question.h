@@ -3,8 +3,8 @@
  * The questions that kbsd may ask keyd, and how a question and its answer are written. None of them
  * answers key bytes.
  *
- * Question: u8 2, then parts: request_id bearer id path body proof certificate attestation refusal
- * options source. Answer: u8 2, u8 fail kind, u8 whether the caller is unauthenticated, parts:
+ * Question: u8 3, then parts: request_id bearer id path body proof certificate attestation refusal
+ * options source tenant. Answer: u8 3, u8 fail kind, u8 whether the caller is unauthenticated, parts:
  * code, detail, JSON text.
  */
 #ifndef BROKER_QUESTION_H
@@ -49,6 +49,7 @@ enum operation {
 struct broker_request {
     struct span request_id; /* of the front end, for the audit record */
     struct span bearer;
+    struct span tenant;      /* that the request is addressed to; empty: the bearer token's */
     struct span id;          /* from the path */
     struct span path;        /* as the client signed it */
     struct span body;        /* as the client sent it */

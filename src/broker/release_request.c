@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Who asks: the request's parts, in the order in which each can be trusted. */
 #include "broker/release_internal.h"
+#include "broker/tenant.h"
 
 #include "base/writer.h"
 #include "broker/proof.h"
@@ -109,7 +110,7 @@ static fallible check_client(struct release *r)
     if (strcmp(r->challenge.subject, r->has_client ? r->client.subject : ""))
         return refuse(r, CODE_CHALLENGE_OF_ANOTHER_SUBJECT,
                       "the challenge was given to another subject");
-    if (r->has_client && strcmp(r->challenge.tenant, r->client.tenant))
+    if (!span_equal_str(tenant_of(r->q, r->has_client ? &r->client : NULL), r->challenge.tenant))
         return refuse(r, CODE_CHALLENGE_OF_ANOTHER_SUBJECT,
                       "the challenge was given to another tenant");
     return OK;

@@ -50,7 +50,7 @@ const size_t broker_schema_count = sizeof broker_schema / sizeof broker_schema[0
 
 /* SQL must be literals: a row of them for each table. */
 static const struct {
-    const char *name, *read, *read_linked, *insert, *update, *remove, *version, *list, *list_all;
+    const char *name, *read, *read_linked, *insert, *update, *remove, *version, *count, *list, *list_all;
 } tables[] = {
 #define TABLE(t)                                                                                   \
     {                                                                                              \
@@ -62,6 +62,7 @@ static const struct {
             " WHERE tenant = ?1 AND id = ?2 AND version = ?3 - 1",                                 \
             "DELETE FROM " t " WHERE tenant = ?1 AND id = ?2",                                     \
             "SELECT version FROM " t " WHERE tenant = ?1 AND id = ?2",                             \
+            "SELECT COUNT(*) FROM (SELECT 1 FROM " t " WHERE tenant = ?1 LIMIT ?2) AS some",       \
             "SELECT " COLUMNS " FROM " t " WHERE tenant = ?1 AND id > ?2 ORDER BY id LIMIT 1000",  \
             "SELECT " COLUMNS " FROM " t " ORDER BY tenant, id LIMIT 1000"                         \
     }
@@ -213,6 +214,21 @@ fallible row_version(struct store *s, enum row_table table, struct span tenant, 
     bind_text(q, 2, id);
     TRY(store_step(q, &found));
     *version = found ? (uint64_t)column_int(q, 0) : 0;
+    store_reset(q);
+    return OK;
+}
+
+fallible row_count(struct store *s, enum row_table table, struct span tenant, uint64_t max,
+                   uint64_t *count)
+{
+    struct statement *q;
+    bool found;
+
+    TRY(store_query(s, tables[table].count, &q));
+    bind_text(q, 1, tenant);
+    bind_int(q, 2, (int64_t)max);
+    TRY(store_step(q, &found));
+    *count = found ? (uint64_t)column_int(q, 0) : 0;
     store_reset(q);
     return OK;
 }

@@ -64,6 +64,10 @@ fallible row_delete(struct store *s, enum row_table table, struct span tenant, s
 fallible row_version(struct store *s, enum row_table table, struct span tenant, struct span id,
                      uint64_t *version);
 
+/* Of the tenant, counted as far as `max`. */
+fallible row_count(struct store *s, enum row_table table, struct span tenant, uint64_t max,
+                   uint64_t *count);
+
 typedef struct err row_visitor(const struct row *r, void *context);
 /* In the order of ids, after `after` (empty: from the start), at most ROW_LIST_MAX. A tampered row
  * ends the list with FAIL_DENIED. */

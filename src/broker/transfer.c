@@ -2,6 +2,7 @@
 /* The question before a release: a challenge. */
 #include "base/clock.h"
 #include "broker/release_internal.h"
+#include "broker/tenant.h"
 
 static fallible read_both(struct broker *b, struct span tenant, struct span id,
                           struct key_entry *key, struct policy_entry *policy, struct outcome *o)
@@ -50,7 +51,12 @@ struct err broker_challenge(struct broker *b, const struct broker_request *q, st
     TRY(admit_bearer(b, q, true, &client, &present, o, &good));
     if (!good)
         return OK;
-    const char *tenant = present ? client.tenant : BROKER_DEFAULT_TENANT;
+    char *tenant owned(free) = span_dup(tenant_of(q, present ? &client : NULL));
+    if (!tenant)
+        return FAIL(SYSTEM, "out of memory");
+    TRY(tenant_admit(b, tenant, o, &good));
+    if (!good)
+        return OK;
     TRY(read_both(b, span_str(tenant), q->id, &key, &policy, o));
     if (o->code != CODE_OK)
         return OK;

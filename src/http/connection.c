@@ -163,7 +163,8 @@ static bool refuse(struct http_connection *c, struct refusal r)
 {
     set_waiting(c, false);
     c->exchange->last = true; /* where the next request begins is not known */
-    bool (*foreign)(struct http_exchange * x, int status) = c->loop->settings->foreign_error;
+    bool (*foreign)(struct http_exchange * x, int status) =
+        c->loop->settings->routing.foreign_error;
     if (r.status != 413 || !foreign || !foreign(c->exchange, r.status))
         exchange_refuse(c->exchange, r);
     return answer_here(c);
@@ -202,7 +203,12 @@ static bool dispatch(struct http_connection *c)
     struct http_exchange *x = c->exchange;
 
     set_waiting(c, false);
-    if (!exchange_route(x, c->loop->settings->routes, c->loop->settings->foreign_error))
+    if (!rate_limit_take(c->loop->settings->sources, SPAN_OF(c->source), clock_monotonic_us())) {
+        c->state = CONNECTION_BODY;
+        http_answer_problem(x, 429, "rate_limited", "too many requests from this address");
+        return answer_here(c);
+    }
+    if (!exchange_route(x, &c->loop->settings->routing))
         return answer_here(c);
     c->state = CONNECTION_HANDLING;
     c->job.run = run_handler;
@@ -231,9 +237,11 @@ static struct refusal read_head(struct http_connection *c, size_t len)
         return REFUSE(431, "header_too_large", "the request's head is too large");
     struct refusal r = request_head_parse(buf_span(&x->head_text), &x->head);
     x->head_only = !strcmp(x->head.method, "HEAD");
+    if (!r.status && !scope_take(x, &c->loop->settings->routing))
+        return REFUSE(404, "not_found", NULL);
     if (!r.status)
-        x->body.max =
-            route_body_max(c->loop->settings->routes, x->head.method, x->head.path, x->body.max);
+        x->body.max = route_body_max(c->loop->settings->routing.routes, x->head.method, x->routed,
+                                     x->body.max);
     if (!r.status && x->head.content_length > x->body.max)
         return REFUSE(413, "body_too_large", "the request's body is too large");
     x->last = !x->head.keep_alive;
@@ -462,6 +470,19 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
         turn_deaf(c); /* nothing else would time it when it comes back */
 }
 
+/* One host has 2^64 addresses of IPv6, and one of IPv4, which may come written as IPv6. */
+static void count_as(struct http_connection *c, const struct sockaddr_storage *from)
+{
+    const struct in6_addr *six = &((const struct sockaddr_in6 *)from)->sin6_addr;
+
+    if (from->ss_family == AF_INET)
+        memcpy(c->source, &((const struct sockaddr_in *)from)->sin_addr, 4);
+    else if (IN6_IS_ADDR_V4MAPPED(six))
+        memcpy(c->source, &six->s6_addr[12], 4);
+    else
+        memcpy(c->source, six, sizeof(c->source));
+}
+
 static void name_peer(struct http_connection *c, const struct sockaddr_storage *from)
 {
     const void *address = from->ss_family == AF_INET6
@@ -470,6 +491,7 @@ static void name_peer(struct http_connection *c, const struct sockaddr_storage *
 
     if (!inet_ntop(from->ss_family, address, c->peer, sizeof(c->peer)))
         c->peer[0] = '\0';
+    count_as(c, from);
 }
 
 void connection_open(struct loop *l, int fd, const struct sockaddr_storage *from)

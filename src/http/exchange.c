@@ -39,18 +39,17 @@ static void answer_other_method(struct http_exchange *x)
     http_answer_problem(x, 405, "method_not_allowed", NULL);
 }
 
-bool exchange_route(struct http_exchange *x, const struct http_route *routes,
-                    bool (*foreign_error)(struct http_exchange *x, int status))
+bool exchange_route(struct http_exchange *x, const struct routing *r)
 {
     const char *method = x->head_only ? "GET" : x->head.method;
 
-    switch (route_find(routes, method, x->head.path, &x->match)) {
+    switch (route_find(r->routes, method, x->routed, &x->match)) {
     case ROUTE_ABSENT:
-        if (!foreign_error || !foreign_error(x, 404))
+        if (!r->foreign_error || !r->foreign_error(x, 404))
             http_answer_problem(x, 404, "not_found", NULL);
         return false;
     case ROUTE_OTHER_METHOD:
-        if (!foreign_error || !foreign_error(x, 404))
+        if (!r->foreign_error || !r->foreign_error(x, 404))
             answer_other_method(x);
         return false;
     case ROUTE_FOUND:
@@ -66,6 +65,11 @@ bool exchange_route(struct http_exchange *x, const struct http_route *routes,
         return false;
     }
     return true;
+}
+
+struct span http_scope(const struct http_exchange *x)
+{
+    return span_str(x->scope);
 }
 
 struct span http_param(const struct http_exchange *x, const char *name)

@@ -23,6 +23,8 @@ struct http_exchange {
     struct buf body;
     struct query query;
     struct route_match match;
+    char scope[HTTP_SCOPE_MAX + 1];
+    struct span routed; /* the path behind the scope */
 
     struct buf certificate;
     bool certificate_read;
@@ -41,7 +43,15 @@ OWNED_TYPE(struct http_exchange, exchange_free)
 void request_buf_done(struct buf *b);
 void exchange_refuse(struct http_exchange *x, struct refusal r);
 /* Which handler; or answers by itself (404, 405, 401, 400) and returns false. */
-bool exchange_route(struct http_exchange *x, const struct http_route *routes,
-                    bool (*foreign_error)(struct http_exchange *x, int status));
+struct routing {
+    const struct http_route *routes;
+    bool (*foreign_error)(struct http_exchange *x, int status);
+    const char *scope_prefix, *scope_domain; /* see server.h */
+};
+bool exchange_route(struct http_exchange *x, const struct routing *routing);
+/* Sets scope and routed. False: the scope is none, or path and TLS server name say different
+ * things.
+ */
+bool scope_take(struct http_exchange *x, const struct routing *routing);
 
 #endif

@@ -19,6 +19,7 @@
 #include <stdatomic.h>
 #include <sys/queue.h>
 
+#include "base/rate_limit.h"
 #include "http/chunked_internal.h"
 #include "http/exchange_internal.h"
 #include "http/pool_internal.h"
@@ -29,9 +30,9 @@ struct http_connection;
 TAILQ_HEAD(connection_list, http_connection);
 
 struct loop_settings { /* the server's, the same for all loops */
-    const struct http_route *routes;
+    struct routing routing;
     void *context;
-    bool (*foreign_error)(struct http_exchange *x, int status);
+    struct rate_limit *sources; /* NULL: no limit */
     SSL_CTX *tls; /* NULL: plain */
     struct pool *pool;
     size_t body_max;
@@ -85,6 +86,7 @@ struct http_connection {
     struct buf in;
     struct chunked chunked;
     char peer[INET6_ADDRSTRLEN];
+    uint8_t source[8]; /* what it counts as for the limit on a source */
 
     struct job job; /* what follows is the pool thread's while its handler runs */
     struct http_exchange *exchange;

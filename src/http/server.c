@@ -93,9 +93,12 @@ static fallible settings_fill(const struct http_server_config *config, struct lo
     TRY(random_fill(prefix, sizeof(prefix)));
     struct reader r = reader_of(SPAN_OF(prefix));
     s->id_prefix = reader_u64be(&r);
-    s->routes = config->routes;
+    s->routing = (struct routing){ config->routes, config->foreign_error, config->scope_prefix,
+                                   config->scope_domain };
     s->context = config->context;
-    s->foreign_error = config->foreign_error;
+    if (config->source_rate)
+        TRY(rate_limit_new(config->source_rate,
+                           or_default(config->source_burst, config->source_rate), &s->sources));
     s->body_max = config->body_max ? config->body_max : 256U << 10;
     if (s->body_max > BODY_MAX_MAX)
         return FAIL(INPUT, "the largest body allowed is too large");
@@ -158,5 +161,6 @@ void http_server_stop(struct http_server *s)
     for (unsigned i = 0; i < s->loops; i++)
         loop_free(s->loop[i]);
     SSL_CTX_free(s->settings.tls);
+    rate_limit_free(s->settings.sources);
     free(s);
 }

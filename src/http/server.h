@@ -20,6 +20,7 @@
 #include "http/tls.h"
 
 #define HTTP_REQUEST_ID_SIZE 33
+#define HTTP_SCOPE_MAX 64
 
 struct http_exchange; /* one request with its answer */
 
@@ -55,7 +56,15 @@ struct http_server_config {
     unsigned deadline_ms; /* whole request in, default 10000 */
     unsigned idle_ms;     /* keep-alive, default 60000; where it is less than deadline_ms the end
                              may be noticed only deadline_ms after the request began */
+    /* Requests a second of one source address (of IPv6: a /64), and at once; 0: no limit. Above: 429.
+     */
+    unsigned source_rate, source_burst;
     const struct http_route *routes; /* ends with method NULL */
+    /* "/tenants/": a path that begins with it and one name of a-z 0-9 - (at most
+     * HTTP_SCOPE_MAX) is routed by what follows the name, http_scope(). NULL: no such paths. */
+    const char *scope_prefix;
+    /* "kbs.example": what stands before ".kbs.example" in the TLS server name is the scope too. */
+    const char *scope_domain;
     void *context;                   /* given to handlers */
     /* Where another interface's errors stand in for ours: 404 (no such path, or not by this method)
      * and 413. False: ours. On the event thread: it must not block. */
@@ -76,6 +85,8 @@ struct span http_query(const struct http_exchange *x,
 bool http_has_query(const struct http_exchange *x, const char *name);
 struct span http_header(const struct http_exchange *x, const char *name); /* empty when absent */
 struct span http_body(const struct http_exchange *x);
+/* Of the path or of the TLS server name, see scope_prefix; empty: neither names one. */
+struct span http_scope(const struct http_exchange *x);
 struct span http_path(const struct http_exchange *x); /* as sent, without the query */
 const char *http_method(const struct http_exchange *x);
 const char *http_request_id(const struct http_exchange *x);

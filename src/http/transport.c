@@ -129,3 +129,9 @@ void transport_peer_cert(const struct transport *t, struct buf *der)
         buf_add(der, span_from(bytes, (size_t)len));
     OPENSSL_free(bytes);
 }
+
+struct span transport_server_name(const struct transport *t)
+{
+    return t->ssl ? span_str(SSL_get_servername(t->ssl, TLSEXT_NAMETYPE_host_name))
+                  : (struct span){ 0 };
+}

@@ -17,7 +17,7 @@ static void codes_have_words(void **state)
 static void question_round_trip(void **state)
 {
     struct buf text owned(buf_done) = buf_of(4096);
-    struct broker_request q = { SPAN("r"), SPAN("bearer"), SPAN("id"), SPAN("/path"), SPAN("{}"), SPAN("proof"), SPAN("cert"),
+    struct broker_request q = { SPAN("r"), SPAN("bearer"), SPAN("acme"), SPAN("id"), SPAN("/path"), SPAN("{}"), SPAN("proof"), SPAN("cert"),
                                 SPAN("token"), SPAN("refusal"), SPAN("{\"a\":1}"), SPAN("192.0.2.1"), 5 }, got;
     (void)state;
     operation_write_question(&q, &text);
@@ -25,7 +25,7 @@ static void question_round_trip(void **state)
     assert_true(span_equal(q.request_id, got.request_id) && span_equal(q.bearer, got.bearer) && span_equal(q.id, got.id) &&
                 span_equal(q.path, got.path) && span_equal(q.body, got.body) && span_equal(q.proof, got.proof) &&
                 span_equal(q.certificate, got.certificate) && span_equal(q.attestation, got.attestation) &&
-                span_equal(q.refusal, got.refusal) && span_equal(q.options, got.options) && span_equal(q.source, got.source));
+                span_equal(q.refusal, got.refusal) && span_equal(q.options, got.options) && span_equal(q.source, got.source) && span_equal(q.tenant, got.tenant));
     for (size_t len = 0; len < text.len; len++)
         assert_fails(operation_read_question(span_head(buf_span(&text), len), &got), FAIL_INPUT);
     buf_add_u8(&text, 0);
