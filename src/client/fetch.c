@@ -7,7 +7,8 @@
 #include "client/session.h"
 #include "crypto/random.h"
 
-#define PATH_SIZE 128
+#define PATH_SIZE 192
+#define TENANT_DEFAULT "default" /* which an address without one is for */
 #define URL_SIZE 512
 #define PROOF_MAX 128
 #define HTTP_OK 200
@@ -170,13 +171,23 @@ static fallible exchange_run(struct exchange *x, struct released *out)
     return ask_key(x, &c, out);
 }
 
+/* The address names the tenant, for a machine that has no bearer token to name it. */
+static void name_path(struct exchange *x)
+{
+    const char *tenant = x->f->config.tenant;
+    bool named = strcmp(tenant, TENANT_DEFAULT);
+
+    snprintf(x->path, sizeof(x->path), "%s%s/kbs/v1/keys/%s/transfer", named ? "/tenants/" : "",
+             named ? tenant : "", x->key_id);
+    snprintf(x->url, sizeof(x->url), "%s%s", x->f->config.url, x->path);
+}
+
 fallible fetch_key(struct fetcher *f, const char *key_id, struct released *out, struct refusal *why)
 {
     struct exchange x = { .f = f, .key_id = key_id, .why = why };
 
     *why = (struct refusal){ 0 };
-    snprintf(x.path, sizeof(x.path), "/kbs/v1/keys/%s/transfer", key_id);
-    snprintf(x.url, sizeof(x.url), "%s%s", f->config.url, x.path);
+    name_path(&x);
     struct err e = exchange_run(&x, out);
     if (e.kind == FAIL_DENIED && x.by_token) {
         /* The token may be what displeased (another policy, revoked, key rotated): once more with

@@ -238,7 +238,7 @@ static struct refusal read_head(struct http_connection *c, size_t len)
     struct refusal r = request_head_parse(buf_span(&x->head_text), &x->head);
     x->head_only = !strcmp(x->head.method, "HEAD");
     if (!r.status && !scope_take(x, &c->loop->settings->routing))
-        return REFUSE(404, "not_found", NULL);
+        return REFUSE(404, "not_found", "no such path");
     if (!r.status)
         x->body.max = route_body_max(c->loop->settings->routing.routes, x->head.method, x->routed,
                                      x->body.max);

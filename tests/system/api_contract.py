@@ -30,7 +30,7 @@ def templates(service):
 
 
 def operation_of(service, method, path):
-    path = path.split("?")[0]
+    path = re.sub(r"\A/tenants/[^/]+(?=/kbs/)", "", path.split("?")[0])  # another of the file's servers
     for _, pattern, item in templates(service):
         if pattern.match(path):
             return item.get(method.lower())
