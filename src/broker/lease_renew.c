@@ -13,6 +13,7 @@
 #include "broker/proof.h"
 #include "broker/release_internal.h"
 #include "broker/spent.h"
+#include "broker/tenant.h"
 
 #define CHALLENGE_NAME "leases" /* what the challenge is for: no key has this id */
 #define NONCE_MIN 16
@@ -62,7 +63,12 @@ struct err broker_lease_challenge(struct broker *b, const struct broker_request 
     TRY(admit_bearer(b, q, true, &client, &present, o, &good));
     if (!good)
         return OK;
-    const char *tenant = present ? client.tenant : BROKER_DEFAULT_TENANT;
+    char *tenant owned(free) = span_dup(tenant_of(q, present ? &client : NULL));
+    if (!tenant)
+        return FAIL(SYSTEM, "out of memory");
+    TRY(tenant_admit(b, tenant, o, &good));
+    if (!good)
+        return OK;
     TRY(challenge_for(b, SPAN(CHALLENGE_NAME), present ? &client : NULL, tenant, q->now, &c,
                       &text));
     json_t *body = json_object();
@@ -159,7 +165,7 @@ static fallible check_client(struct renewal *n)
     if (!good)
         return OK;
     if (strcmp(n->challenge.subject, n->has_client ? n->client.subject : "") ||
-        (n->has_client && strcmp(n->challenge.tenant, n->client.tenant)))
+        !span_equal_str(tenant_of(n->q, n->has_client ? &n->client : NULL), n->challenge.tenant))
         return refuse(n, CODE_CHALLENGE_OF_ANOTHER_SUBJECT,
                       "the challenge was given to another subject");
     return client_names(n->q->certificate, &n->issuer, &n->subject);

@@ -172,13 +172,13 @@ static fallible exchange_run(struct exchange *x, struct released *out)
 }
 
 /* The address names the tenant, for a machine that has no bearer token to name it. */
-static void name_path(struct exchange *x)
+static void name_path(struct exchange *x, const char *before, const char *id, const char *behind)
 {
     const char *tenant = x->f->config.tenant;
     bool named = strcmp(tenant, TENANT_DEFAULT);
 
-    snprintf(x->path, sizeof(x->path), "%s%s/kbs/v1/keys/%s/transfer", named ? "/tenants/" : "",
-             named ? tenant : "", x->key_id);
+    snprintf(x->path, sizeof(x->path), "%s%s/kbs/v1/%s%s%s", named ? "/tenants/" : "",
+             named ? tenant : "", before, id, behind);
     snprintf(x->url, sizeof(x->url), "%s%s", x->f->config.url, x->path);
 }
 
@@ -187,7 +187,7 @@ fallible fetch_key(struct fetcher *f, const char *key_id, struct released *out, 
     struct exchange x = { .f = f, .key_id = key_id, .why = why };
 
     *why = (struct refusal){ 0 };
-    name_path(&x);
+    name_path(&x, "keys/", key_id, "/transfer");
     struct err e = exchange_run(&x, out);
     if (e.kind == FAIL_DENIED && x.by_token) {
         /* The token may be what displeased (another policy, revoked, key rotated): once more with
@@ -260,13 +260,13 @@ static fallible ask_leases(struct exchange *x, const struct session *s, struct l
 fallible fetch_leases(struct fetcher *f, const struct session *s, struct lease_item *items,
                       size_t count, struct refusal *why)
 {
-    struct exchange x = { .f = f, .path = "/kbs/v1/leases", .why = why };
+    struct exchange x = { .f = f, .why = why };
     char nonce[UUID_TEXT_SIZE], thumbprint[THUMBPRINT_TEXT_SIZE];
     struct lease_question q = { .nonce = nonce, .thumbprint = thumbprint };
     json_t *json owned(json_free) = NULL;
 
     *why = (struct refusal){ 0 };
-    snprintf(x.url, sizeof(x.url), "%s%s", f->config.url, x.path);
+    name_path(&x, "leases", "", "");
     struct err e = random_uuid(nonce);
     if (!failed(e))
         e = session_thumbprint(s, thumbprint);
