@@ -50,6 +50,9 @@ enum { SNP_SIGNED_BY_VCEK = 0, SNP_SIGNED_BY_VLEK = 1, SNP_SIGNED_BY_NONE = 7 };
 #define SNP_POLICY_RAPL_DIS (1ULL << 23)
 #define SNP_POLICY_CIPHERTEXT_HIDING (1ULL << 24)
 #define SNP_POLICY_PAGE_SWAP_DISABLE (1ULL << 25)
+/* Of the SNP firmware ABI 1.58, whose last bit is PAGE_SWAP_DISABLE (as Linux's psp-sev.h has it,
+ * too). What a later one defines may be a permission, as CXL_ALLOW is: until it is known here it is
+ * refused. */
 #define SNP_POLICY_KNOWN 0x3ffffffULL
 
 #define SNP_PLATFORM_SMT_EN (1ULL << 0)

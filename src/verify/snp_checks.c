@@ -7,7 +7,7 @@
 
 static const struct check rows[SNP_CHECK_COUNT] = {
     [SNP_CHECK_FORMAT] = { "snp_report_format", CHECK_NOT_CHECKED,
-                           ABI "ATTESTATION_REPORT and guest policy", NULL },
+                           ABI "ATTESTATION_REPORT and guest policy, of revision 1.58", NULL },
     [SNP_CHECK_COLLATERAL] = { "collateral", CHECK_NOT_CHECKED, RULES "collateral", NULL },
     [SNP_CHECK_CERTIFICATE] = { "snp_certificate", CHECK_NOT_CHECKED, RULES "SNP certificates",
                                 NULL },

@@ -42,9 +42,9 @@ def verify(folder, evidence, *options):
     return json.loads(done.stdout), done.returncode
 
 
-def challenge(tpm, folder, ek, ak, certificate=None, root=None, label="host-1"):
+def challenge(tpm, folder, ek, ak, *more, certificate=None, root=None, label="host-1"):
     return warder("tpm", "challenge", "--tpm-root", root or tpm.roots, "--ek-certificate", certificate or tpm.ek_certificate,
-                  "--ek-public", ek, "--ak-public", ak, "--label", label, "--out", folder / "challenge", "--state", folder / "state")
+                  "--ek-public", ek, "--ak-public", ak, "--label", label, "--out", folder / "challenge", "--state", folder / "state", *more)
 
 
 def enroll(folder):
@@ -148,10 +148,22 @@ def certified(tpm, folder, area, purpose):
     return root, issue(subject, issuer, public, signer, purpose=purpose).public_bytes(serialization.Encoding.PEM)
 
 
+def revocation_list(folder, root, serial):
+    key = serialization.load_pem_private_key((folder / "maker.key").read_bytes(), None)
+    now = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
+    gone = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(now - datetime.timedelta(hours=1)).build()
+    builder = x509.CertificateRevocationListBuilder().issuer_name(x509.load_pem_x509_certificate(root.read_bytes()).subject)
+    builder = builder.last_update(now - datetime.timedelta(hours=1)).next_update(now + datetime.timedelta(days=1)).add_revoked_certificate(gone)
+    return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+
 def test_an_endorsement_key_on_a_curve(tpm, tmp_path):
     ek, ak = tpm.make_keys(name="ecc-ek", ek="ecc")
     root, pem = certified(tpm, tmp_path, ek, "2.23.133.8.1")
     (tmp_path / "ek.pem").write_bytes(pem)
+    (tmp_path / "maker.crl").write_bytes(revocation_list(tmp_path, root, x509.load_pem_x509_certificate(pem).serial_number))
+    refused = challenge(tpm, tmp_path, ek, ak, "--tpm-crl", tmp_path / "maker.crl", certificate=tmp_path / "ek.pem", root=root)
+    assert refused.returncode != 0 and "revoked" in refused.stderr
     assert challenge(tpm, tmp_path, ek, ak, certificate=tmp_path / "ek.pem", root=root).returncode == 0
     assert tpm.activate(tmp_path / "challenge", tmp_path / "secret", name="ecc-ek")
     assert enroll(tmp_path).returncode == 0
@@ -164,6 +176,15 @@ def test_an_attestation_key_with_a_certificate(tpm, tmp_path):
     answer, status = verify(tmp_path, tpm.quote(DATA, name="certified", ak_certificate=pem), "--tpm-root", root)
     assert status == 0 and answer["claims"]["ak_trust"] == "ak_certificate"
     assert verify(tmp_path, tpm.quote(DATA, name="certified", ak_certificate=pem))[1] == 1
+    # the maker's list, by another hand than ours
+    serial = x509.load_pem_x509_certificate(pem).serial_number
+    assert answer["claims"]["revocation_checked"] is False
+    for revoked, good in ((serial + 1, True), (serial, False)):
+        (tmp_path / "maker.crl").write_bytes(revocation_list(tmp_path, root, revoked))
+        answer, status = verify(tmp_path, tpm.quote(DATA, name="certified", ak_certificate=pem), "--tpm-root", root, "--tpm-crl", tmp_path / "maker.crl")
+        checks = {c["check"]: c["outcome"] for c in answer["checks"]}
+        assert (status, checks["tpm_revocation"]) == ((0, "passed") if good else (1, "failed"))
+        assert not good or answer["claims"]["revocation_checked"] is True
 
 
 def test_logs_of_what_was_measured(tpm, tmp_path):

@@ -108,6 +108,7 @@ TURN(version_6) { k->report[FORGE_SNP_VERSION] = 6; }
 TURN(reserved_set) { k->report[0x28f] = 1; }
 TURN(policy_without_one) { k->report[FORGE_SNP_POLICY + 2] &= 0xfd; }
 TURN(policy_reserved) { k->report[FORGE_SNP_POLICY + 7] = 0x80; }
+TURN(policy_bit_26) { k->report[FORGE_SNP_POLICY + 3] = 0x04; }
 TURN(mitigation_before_5) { k->report[0x1f8] = 1; }
 TURN(algorithm_2) { k->report[FORGE_SNP_ALGORITHM] = 2; }
 TURN(signed_by_none) { k->report[FORGE_SNP_KEY_INFO] = SNP_SIGNED_BY_NONE << 2; }
@@ -258,6 +259,7 @@ static const struct rule {
     { "mitigation vector before version 5", MILAN, mitigation_before_5, "snp_report_format" },
     { "guest policy without its constant bit", MILAN, policy_without_one, "snp_report_format" },
     { "guest policy with a reserved bit", MILAN, policy_reserved, "snp_report_format" },
+    { "guest policy with the first reserved bit", MILAN, policy_bit_26, "snp_report_format" },
     { "unknown algorithm", MILAN, algorithm_2, "snp_signing_key" },
     { "signed by no key", MILAN, signed_by_none, "snp_signing_key" },
     { "signed by an unknown kind of key", MILAN, signed_by_3, "snp_signing_key" },
@@ -504,6 +506,7 @@ static void claims_for_policies(void **state)
 
     forge_snp_defaults(&world.milan, false, NOW, &k);
     k.report[FORGE_SNP_POLICY + 2] |= 0x0d; /* SMT, migration agent, debug */
+    k.report[FORGE_SNP_POLICY + 3] |= 0x02; /* page swap disabled, the last bit that is known */
     k.report[FORGE_SNP_VMPL] = 2;
     k.report[FORGE_SNP_CURRENT_TCB + 7]++;
     struct verify_result *r owned(verify_result_free) = knobs_verify(&k);
@@ -511,6 +514,7 @@ static void claims_for_policies(void **state)
     assert_true(verify_result_verified(r));
     assert_true(json_is_true(json_object_get(c, "debug")));
     assert_true(json_is_true(json_object_get(c, "policy_migrate_ma")));
+    assert_true(json_is_true(json_object_get(c, "policy_page_swap_disable")));
     assert_true(json_is_true(json_object_get(c, "firmware_provisional")));
     assert_int_equal(json_integer_value(json_object_get(c, "vmpl")), 2);
     assert_null(json_object_get(c, "author_key_digest"));
