@@ -465,6 +465,31 @@ static void a_log_that_ends_early_is_refused(void **state)
     assert_int_equal(vector_outcome(cut, "event_log"), CHECK_FAILED);
 }
 
+/* Or else one could extend another register by a list of good files, and show that one. */
+static void an_ima_list_is_of_register_10(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {
+        "10 edcfbc3299860219161af60b266f8e2fa1fbd0c0 ima-ng sha1:009b0d8ee8fb8d890fa70f9c8e02b3f1eded1509 /data\n",
+        "12 edcfbc3299860219161af60b266f8e2fa1fbd0c0 ima-ng sha1:009b0d8ee8fb8d890fa70f9c8e02b3f1eded1509 /data\n",
+    };
+    for (size_t i = 0; i < 2; i++) {
+        struct tpm_case c owned(tpm_case_done);
+        struct replay p;
+        tpm_case_init(&c, KEY_P256);
+        buf_add_str(&c.ima_log, lines[i]);
+        assert_ok(replay_begin(TPM_ALG_SHA1, &p));
+        assert_ok(replay_ima_log(buf_span(&c.ima_log), &p));
+        c.selection.count = 0;
+        tpm_case_select(&c, TPM_ALG_SHA1, i ? 0x1000 : 0x400);
+        tpm_case_values(&c, (const uint8_t(*)[DIGEST_MAX])p.registers);
+        tpm_case_make(&c);
+        struct verify_result *r owned(verify_result_free) = judged(&c, true);
+        assert_int_equal(verify_result_verified(r), i == 0);
+        assert_int_equal(vector_outcome(r, "ima_log"), i ? CHECK_FAILED : CHECK_PASSED);
+    }
+}
+
 static void ima_list_grows(const char *const *lines, size_t count, size_t quoted, bool lies)
 {
     struct tpm_case c owned(tpm_case_done);
@@ -712,6 +737,7 @@ int main(void)
         cmocka_unit_test(a_log_that_ends_early_is_refused),
         cmocka_unit_test(no_register_of_the_firmware_is_left_out),
         cmocka_unit_test(what_was_started_cannot_be_renamed),
+        cmocka_unit_test(an_ima_list_is_of_register_10),
         cmocka_unit_test(an_ima_list_may_have_grown_but_not_shrunk),
         cmocka_unit_test(keys_with_a_certificate),
         cmocka_unit_test(certificates_that_are_revoked),
