@@ -28,6 +28,8 @@ json_t *key_body(const struct key_wish *w, json_t *information)
     json_set_str(body, "transfer_policy_id", w->policy);
     json_set_str(body, "label", w->label);
     json_set_str(body, "usage", w->usage);
+    if (w->four_eyes)
+        json_set_bool(body, "four_eyes", true);
     return body;
 }
 

@@ -15,8 +15,10 @@
       &(w).policy },                                                                               \
         { "label",   0, OPTION_TEXT, "TEXT", "label, the object's name in the PKCS#11 module",     \
           &(w).label },                                                                            \
+        { "usage", 0, OPTION_TEXT, "TEXT", "free text", &(w).usage },                              \
     {                                                                                              \
-        "usage", 0, OPTION_TEXT, "TEXT", "free text", &(w).usage                                   \
+        "four-eyes", 0, OPTION_FLAG, NULL,                                                         \
+            "deleting, rotating or enabling it needs a second person", &(w).four_eyes              \
     }
 
 /* The body of POST /kbs/v1/keys; takes `information`. */

@@ -8,6 +8,7 @@
 struct key_wish {
     const char *algorithm, *curve, *policy, *label, *usage;
     uint64_t length;
+    bool four_eyes;
 };
 
 /* PEM becomes PKCS#8; with algorithm AES the file's bytes are the key. Sets the kind in the wish;

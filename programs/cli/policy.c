@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "cli/cli.h"
 #include "cli/lint.h"
+#include "cli/pending.h"
 #include "cli/policy_source.h"
 #include "policy/claim.h"
 
@@ -227,6 +228,45 @@ static int policy_create(int argc, char **argv)
     return rc ? rc : create(&options, document);
 }
 
+static int policy_update(int argc, char **argv)
+{
+    struct session_options options = { 0 };
+    struct session s owned(session_close) = { 0 };
+    struct buf path owned(buf_done) = buf_of(512);
+    json_t *document owned(json_free) = NULL, *answer owned(json_free) = NULL;
+    json_t *remarks owned(json_free) = json_array();
+    const char *id, *file = NULL;
+    const struct option_row rows[] = {
+        { "file", 'f', OPTION_TEXT, "FILE", "the whole policy as JSON; - is standard input",
+          &file },
+        SESSION_OPTIONS(options),
+        { 0 },
+    };
+    const struct command_help help = {
+        "warder policy update", "ID", "replace a transfer policy; it keeps its id",
+        "A policy that is marked four_eyes, and one whose level of attestation becomes lower,\n"
+        "changes when a second person approves it."
+    };
+    int rc;
+
+    if (!verb_options(argc, argv, rows, &help, 1, &id, &rc))
+        return rc;
+    if (!file) {
+        fprintf(stderr, "warder: --file is needed\n");
+        return EXIT_USAGE;
+    }
+    rc = read_document(file, remarks, &document);
+    if (!rc)
+        rc = lint_print(file, remarks);
+    if (!rc)
+        rc = pending_path("/kbs/v1/key-transfer-policies/", id, "", &path);
+    if (!rc)
+        rc = session_open(&options, &s);
+    if (!rc)
+        rc = session_call(&s, SERVICE_KBS, "PUT", buf_str(&path), document, &answer);
+    return rc ? rc : session_answer(&s, answer);
+}
+
 static int lint_file(int argc, char **argv)
 {
     const char *path, *output = NULL;
@@ -320,7 +360,11 @@ int cli_policy(int argc, char **argv)
         { "create", policy_create, "make one" },
         { "list", policy_list, "all of them" },
         { "show", policy_show, "one of them" },
+        { "update", policy_update, "replace one" },
         { "delete", policy_delete, "delete one" },
+        { "pending", pending_list, "changes that wait for a second person" },
+        { "approve", pending_approve, "let a change happen that somebody else asked for" },
+        { "reject", pending_reject, "refuse such a change, or take your own back" },
         { "lint", lint_file, "check a file" },
         { "explain", explain_file, "in plain words" },
         { 0 },

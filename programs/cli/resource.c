@@ -102,6 +102,8 @@ int delete_one(int argc, char **argv, enum service service, const char *path, co
     rc = session_open(&options, &s);
     if (!rc)
         rc = session_call(&s, service, "DELETE", buf_str(&full), NULL, &answer);
+    if (!rc && answer)
+        return session_answer(&s, answer);
     if (!rc)
         printf(s.json ? "{}\n" : "deleted %s\n", id);
     return rc;

@@ -194,6 +194,18 @@ int session_call_raw(struct session *s, enum service service, const char *method
     return failed(e) ? print_failure(e, "answer", NULL) : EXIT_OK;
 }
 
+/* Nothing has changed yet: the broker keeps the request until somebody else approves it. */
+static void tell_pending(const json_t *pending)
+{
+    const char *id = json_string_value(json_object_get(pending, "id"));
+    const char *until = json_string_value(json_object_get(pending, "expires_at"));
+
+    if (id && until)
+        fprintf(stderr,
+                "warder: a second person must approve this before %s: warder policy approve %s\n",
+                until, id);
+}
+
 int session_call(struct session *s, enum service service, const char *method, const char *path,
                  const json_t *body, json_t **answer)
 {
@@ -206,9 +218,11 @@ int session_call(struct session *s, enum service service, const char *method, co
     if (rc || !reply.len)
         return rc;
     struct err e = json_parse(buf_span(&reply), answer);
-    return failed(e) ? print_failure(e, service_name(service),
-                                     "the answer is not JSON: is this address really Warder's?")
-                     : EXIT_OK;
+    if (failed(e))
+        return print_failure(e, service_name(service),
+                             "the answer is not JSON: is this address really Warder's?");
+    tell_pending(json_object_get(*answer, "pending"));
+    return EXIT_OK;
 }
 
 bool verb_session(int argc, char **argv, const struct option_row *rows,

@@ -12,6 +12,7 @@
 #include "broker/question.h"
 #include "http/server.h"
 
+#define KBS_PENDING "pending_approval" /* keyd's word for 202 */
 #define KBS_SETTINGS_MAX 24
 
 struct kbs_settings {

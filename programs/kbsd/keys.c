@@ -39,7 +39,7 @@ static void answer_keys(struct http_exchange *x, struct kbs *k, enum operation o
         kbs_unavailable(x);
     } else {
         add_links(k, body);
-        http_answer_json(x, status, body);
+        http_answer_json(x, span_equal_str(a.code, KBS_PENDING) ? 202 : status, body);
     }
 }
 

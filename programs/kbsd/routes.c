@@ -37,6 +37,8 @@ void kbs_answer(struct http_exchange *x, const struct operation_answer *a, int s
 {
     if (a->kind != FAIL_NONE)
         kbs_refuse(x, a);
+    else if (span_equal_str(a->code, KBS_PENDING))
+        http_answer(x, 202, "application/json", a->body);
     else if (!a->body.len)
         http_answer_empty(x, status);
     else
@@ -84,6 +86,27 @@ static void policy_update(struct http_exchange *x, void *context)
 static void policy_delete(struct http_exchange *x, void *context)
 {
     simple(x, context, OPERATION_POLICY_DELETE, 204);
+}
+
+static void pending_list(struct http_exchange *x, void *context)
+{
+    simple(x, context, OPERATION_PENDING_LIST, 200);
+}
+
+static void pending_show(struct http_exchange *x, void *context)
+{
+    simple(x, context, OPERATION_PENDING_SHOW, 200);
+}
+
+/* The answer of the change itself, where it has one. */
+static void pending_approve(struct http_exchange *x, void *context)
+{
+    simple(x, context, OPERATION_PENDING_APPROVE, 200);
+}
+
+static void pending_reject(struct http_exchange *x, void *context)
+{
+    simple(x, context, OPERATION_PENDING_REJECT, 204);
 }
 
 static void deny_add(struct http_exchange *x, void *context)
@@ -203,6 +226,10 @@ const struct http_route kbs_routes[] = {
     { "GET", "/kbs/v1/key-transfer-policies/{id}", ROUTE_BEARER, policy_show },
     { "PUT", "/kbs/v1/key-transfer-policies/{id}", ROUTE_BEARER, policy_update },
     { "DELETE", "/kbs/v1/key-transfer-policies/{id}", ROUTE_BEARER, policy_delete },
+    { "GET", "/kbs/v1/pending-changes", ROUTE_BEARER, pending_list },
+    { "GET", "/kbs/v1/pending-changes/{id}", ROUTE_BEARER, pending_show },
+    { "POST", "/kbs/v1/pending-changes/{id}/approve", ROUTE_BEARER, pending_approve },
+    { "POST", "/kbs/v1/pending-changes/{id}/reject", ROUTE_BEARER, pending_reject },
     { "POST", "/kbs/v1/deny-list", ROUTE_BEARER, deny_add },
     { "GET", "/kbs/v1/deny-list", ROUTE_BEARER, deny_list },
     { "DELETE", "/kbs/v1/deny-list/{id}", ROUTE_BEARER, deny_remove },

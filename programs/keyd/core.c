@@ -198,6 +198,7 @@ static fallible open_broker(const struct keyd_settings *s, const char *folder,
 {
     *b = (struct broker){ .kbs_id = s->name,
                           .challenge_seconds = s->challenge_seconds,
+                          .approval_hours = s->approval_hours,
                           .require_wrapped_import = s->require_wrapped_import,
                           .keys_per_tenant = s->keys_per_tenant,
                           .policies_per_tenant = s->policies_per_tenant };
@@ -257,6 +258,9 @@ static fallible wait_for_end(struct core *c)
         struct err e = looks % SWEEP_LOOKS ? OK : broker_sweep(&c->broker, clock_now());
         if (failed(e))
             log_err(e, "remove expired challenges");
+        e = looks % SWEEP_LOOKS ? OK : broker_expire_pending(&c->broker, clock_now());
+        if (failed(e))
+            log_err(e, "end changes that nobody approved");
         if (looks % REMOVAL_LOOKS == 0)
             finish_deletions(&c->broker, &trouble);
     }

@@ -18,7 +18,7 @@ struct seal_hsm;
 
 struct keyd_settings {
     char *socket, *operator_socket, *folder, *name, *profile;
-    uint64_t kbsd_uid, challenge_seconds, connections;
+    uint64_t kbsd_uid, challenge_seconds, connections, approval_hours;
     uint64_t tenant_rate, tenant_burst, keys_per_tenant, policies_per_tenant;
     bool require_wrapped_import;
     char *aas_jwks, *as_jwks;

@@ -2,6 +2,7 @@
 #include "keyd/keyd.h"
 
 #include "base/rate_limit.h"
+#include "broker/approval.h"
 #include "broker/challenge.h"
 #include "http/client.h"
 
@@ -12,6 +13,7 @@ void keyd_settings_init(struct keyd_settings *s, struct setting rows[KEYD_SETTIN
     *s = (struct keyd_settings){ .kbsd_uid = ANY_UID,
                                  .challenge_seconds = 120,
                                  .connections = 64,
+                                 .approval_hours = APPROVAL_HOURS,
                                  .kmip_port = 5696,
                                  .tenant_rate = 2000,
                                  .tenant_burst = 4000,
@@ -47,6 +49,8 @@ void keyd_settings_init(struct keyd_settings *s, struct setting rows[KEYD_SETTIN
           "at most so many from kbsd at once" },
         { "keyd", "challenge_seconds", OPTION_NUMBER, &s->challenge_seconds,
           "how long a challenge is good for" },
+        { "keyd", "approval_hours", OPTION_NUMBER, &s->approval_hours,
+          "how long a change waits for a second person" },
         { "keyd", "require_wrapped_import", OPTION_FLAG, &s->require_wrapped_import,
           "refuse a key_string that is not a JWE to the import key" },
         { "tenants", "rate", OPTION_NUMBER, &s->tenant_rate,
@@ -145,6 +149,8 @@ fallible keyd_settings_check(struct keyd_settings *s)
         return FAIL(INPUT, "[keyd] challenge_seconds is 10 to 3600");
     if (!s->connections || s->connections > 1024)
         return FAIL(INPUT, "[keyd] connections is 1 to 1024");
+    if (!s->approval_hours || s->approval_hours > APPROVAL_HOURS_MAX)
+        return FAIL(INPUT, "[keyd] approval_hours is 1 to 720");
     if (strlen(s->name) > CHALLENGE_FIELD_MAX)
         return FAIL(INPUT, "[keyd] name is too long");
     return keyd_store_check(s);

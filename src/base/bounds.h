@@ -107,6 +107,7 @@
 
 /* Requests of the key broker (src/broker) */
 #define LEASES_ASKED_MAX 64
+#define PENDING_CHANGES_MAX 200 /* of a tenant */
 
 /* Tokens (src/token) */
 #define ATTESTATION_AUDIENCE_MAX 256

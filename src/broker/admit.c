@@ -1,7 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "broker/admit.h"
 
+#include "broker/approval.h"
 #include "broker/tenant.h"
+
+/* keyd verified the author's token and permission when the change was asked for. */
+static fallible take_author(const struct approval *a, struct bearer *who)
+{
+    struct bearer author owned(bearer_done) = { .subject = strdup(a->author),
+                                                .tenant = strdup(a->row->tenant),
+                                                .id = strdup(a->author_token),
+                                                .claims = json_object() };
+
+    if (!author.subject || !author.tenant || !author.id || !author.claims)
+        return FAIL(SYSTEM, "out of memory");
+    *who = author;
+    author = (struct bearer){ 0 };
+    return OK;
+}
 
 fallible admit_bearer(struct broker *b, const struct broker_request *q, bool missing_is_fine,
                       struct bearer *who, bool *present, struct outcome *o, bool *good)
@@ -36,6 +52,10 @@ fallible admit(struct broker *b, const struct broker_request *q, const char *nee
     char detail[OUTCOME_DETAIL_SIZE];
     bool present;
 
+    if (q->approval) {
+        *good = true;
+        return take_author(q->approval, who);
+    }
     TRY(admit_bearer(b, q, false, who, &present, o, good));
     if (*good)
         TRY(tenant_admit(b, who->tenant, o, good));
@@ -69,4 +89,17 @@ fallible key_admit(struct broker *b, const struct broker_request *q, const char 
     TRY(key_named(b, q, who, key, o));
     *good = o->code == CODE_OK;
     return OK;
+}
+
+bool key_needs_second_person(const struct key_entry *key)
+{
+    return json_is_true(json_object_get(key->content, "four_eyes"));
+}
+
+fallible key_second_person(struct broker *b, const struct broker_request *q, const char *action,
+                           const struct bearer *who, const struct key_entry *key, struct outcome *o)
+{
+    const struct approval_target target = { "key", &key->row, NULL };
+
+    return key_needs_second_person(key) ? approval_require(b, q, action, who, &target, o) : OK;
 }

@@ -23,4 +23,11 @@ fallible key_named(struct broker *b, const struct broker_request *q, const struc
 fallible key_admit(struct broker *b, const struct broker_request *q, const char *needed,
                    struct bearer *who, struct key_entry *key, struct outcome *o, bool *good);
 
+/* The key is marked so. */
+bool key_needs_second_person(const struct key_entry *key);
+/* For a change of one: approval_require(). */
+fallible key_second_person(struct broker *b, const struct broker_request *q, const char *action,
+                           const struct bearer *who, const struct key_entry *key,
+                           struct outcome *o);
+
 #endif

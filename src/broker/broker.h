@@ -36,6 +36,7 @@ struct broker {
     struct key *import; /* public: imports are sealed to it */
     const char *kbs_id; /* in every challenge */
     uint64_t challenge_seconds;
+    uint64_t approval_hours; /* how long a change waits for its second person */
     bool require_wrapped_import;
     struct rate_limit *tenant_rate;                /* NULL: no limit */
     uint64_t keys_per_tenant, policies_per_tenant; /* 0: no limit */
@@ -54,6 +55,8 @@ broker_operation broker_key_create, broker_key_list, broker_key_show, broker_key
 broker_operation broker_key_rotate, broker_key_disable, broker_key_enable, broker_key_describe;
 broker_operation broker_policy_create, broker_policy_list, broker_policy_show, broker_policy_update,
     broker_policy_delete;
+broker_operation broker_pending_list, broker_pending_show, broker_pending_approve,
+    broker_pending_reject;
 broker_operation broker_deny_add, broker_deny_list, broker_deny_remove;
 broker_operation broker_audit_list, broker_audit_show, broker_public_keys, broker_health;
 
@@ -66,6 +69,8 @@ fallible broker_record_operator(struct broker *b, const char *action, unsigned u
 fallible broker_sweep(struct broker *b, int64_t now);
 /* Takes old versions of keys out whose date has passed; called now and then. */
 fallible broker_retire_versions(struct broker *b, int64_t now);
+/* Ends pending changes that nobody decided on in time; called now and then. */
+fallible broker_expire_pending(struct broker *b, int64_t now);
 /* Has the key manager remove the secrets of deleted keys that it could not remove at once; called
  * now and then. */
 fallible broker_finish_deletions(struct broker *b);

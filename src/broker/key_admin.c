@@ -117,6 +117,8 @@ static fallible write_content(struct making *m)
     json_set_str(content, "created_at", clock_format(m->q->now, time));
     if (m->request.label.len)
         json_set_span(content, "label", m->request.label);
+    if (m->request.four_eyes)
+        json_set_bool(content, "four_eyes", true);
     if (m->request.usage.len)
         json_set_span(content, "usage", m->request.usage);
     if (m->request.kmip_key_id.len)

@@ -5,6 +5,7 @@
  * is released. Then the key manager removes the secret and the row goes. Where the manager does not
  * answer, the second step is taken later.
  */
+#include "broker/approval.h"
 #include "broker/audit.h"
 #include "broker/admit.h"
 #include "broker/record.h"
@@ -57,13 +58,15 @@ struct err broker_key_delete(struct broker *b, const struct broker_request *q, s
     bool good;
 
     TRY(key_admit(b, q, "keys:delete", &who, &key, o, &good));
-    if (!good)
+    if (good)
+        TRY(key_second_person(b, q, "key_delete", &who, &key, o));
+    if (o->code != CODE_OK)
         return OK;
     TRY(record_new(q, who.tenant, "key_delete", CODE_OK, NULL, &record));
     record_client(record, &who);
     record_key(record, &key);
     struct deleting d = { b, q, &key, record };
-    struct err e = commit_run(b->committer, delete_key, &d);
+    struct err e = approval_commit(b, q, delete_key, &d);
     if (e.kind == FAIL_ABSENT)
         return outcome_refuse(o, CODE_KEY_NOT_FOUND, "no such key");
     TRY(e);

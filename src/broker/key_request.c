@@ -118,12 +118,13 @@ static fallible read_information(const json_t *information, struct key_request *
 static fallible read_body(struct key_request *r)
 {
     static const char *const members[] = { "key_information", "transfer_policy_id", "label",
-                                           "usage", NULL };
+                                           "usage", "four_eyes", NULL };
 
     TRY(json_only(r->body, members));
     TRY(json_opt_str(r->body, "transfer_policy_id", "transfer_policy_id is a text", &r->policy_id));
     TRY(json_opt_str(r->body, "label", "label is a text", &r->label));
     TRY(json_opt_str(r->body, "usage", "usage is a text", &r->usage));
+    TRY(json_opt_bool(r->body, "four_eyes", "four_eyes is true or false", &r->four_eyes));
     if (r->policy_id.len > TEXT_MAX || r->label.len > TEXT_MAX || r->usage.len > TEXT_MAX)
         return FAIL(LIMIT, "transfer_policy_id, label and usage have at most 256 bytes");
     return OK;

@@ -19,6 +19,7 @@ struct key_request {
     struct span key_string, kmip_key_id;
     bool sealed; /* key_string is a JWE */
     struct span policy_id, label, usage;
+    bool four_eyes; /* changes need a second person */
 };
 /* Wipes key_string. */
 void key_request_done(struct key_request *r);

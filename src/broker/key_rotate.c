@@ -5,6 +5,7 @@
  * old version is released until that transaction, the new one from it on.
  */
 #include "base/clock.h"
+#include "broker/approval.h"
 #include "broker/audit.h"
 #include "broker/admit.h"
 #include "broker/key_rotate_internal.h"
@@ -163,7 +164,7 @@ static fallible keep(struct rotating *r)
                  (int64_t)key_versions_newest(&r->key.versions)->number);
     if (r->request.keep_until)
         json_set_str(r->record, "keep_until", clock_format(r->request.keep_until, time));
-    struct err e = commit_run(r->b->committer, insert_version, r);
+    struct err e = approval_commit(r->b, r->q, insert_version, r);
     if (failed(e)) { /* nothing refers to it */
         struct key_ref ref = key_entry_ref(&r->key, &r->made);
         struct err gone = key_service_destroy(r->b->manager, &ref);
@@ -177,8 +178,9 @@ static fallible check_request(struct rotating *r)
 {
     const struct key_version *newest = key_versions_newest(&r->key.versions);
 
-    bool must_be_sealed =
-        r->b->require_wrapped_import || r->key.spec.algorithm == KEY_ALGORITHM_OPAQUE;
+    /* A request that waits for a second person is kept as it came. */
+    bool must_be_sealed = r->b->require_wrapped_import || key_needs_second_person(&r->key) ||
+                          r->key.spec.algorithm == KEY_ALGORITHM_OPAQUE;
 
     if (r->request.key_string.len && !r->request.sealed && must_be_sealed)
         return outcome_refuse(r->o, CODE_WRAPPED_IMPORT_REQUIRED,
@@ -205,6 +207,8 @@ struct err broker_key_rotate(struct broker *b, const struct broker_request *q, s
         return OK;
     TRY(rotate_request_parse(q->body, &r.request));
     TRY(check_request(&r));
+    if (o->code == CODE_OK)
+        TRY(key_second_person(b, q, "key_rotate", &r.who, &r.key, o));
     if (o->code == CODE_OK)
         TRY(place_or_refuse(&r));
     return o->code == CODE_OK ? keep(&r) : OK;

@@ -4,6 +4,7 @@
  * Disabling is the broker's word, in the key's authenticated record, so it holds for every key
  * manager alike and is undone as it was done.
  */
+#include "broker/approval.h"
 #include "broker/audit.h"
 #include "broker/admit.h"
 #include "broker/record.h"
@@ -57,7 +58,7 @@ static fallible commit_state(struct switching *s, const struct key_entry *key, u
     json_object_del(s->record, "key_version");
     if (number)
         json_set_int(s->record, "key_version", (int64_t)number);
-    TRY(commit_run(s->b->committer, write_state, s));
+    TRY(approval_commit(s->b, s->q, write_state, s));
     TRY(key_entry_of(&s->row, &now));
     return outcome_answer(o, key_entry_json(&now));
 }
@@ -78,6 +79,10 @@ static fallible set_state(struct broker *b, const struct broker_request *q, bool
     struct key_version *version = key_versions_find(&key.versions, number);
     if (number && !version)
         return outcome_refuse(o, CODE_KEY_VERSION_NOT_FOUND, "the key has no such version");
+    if (!disable) /* which one person may do alone: it is how a theft is stopped */
+        TRY(key_second_person(b, q, "key_enable", &who, &key, o));
+    if (o->code != CODE_OK)
+        return OK;
     *(number ? &version->disabled : &key.versions.disabled) = disable;
     return commit_state(&s, &key, number, &who, disable, o);
 }

@@ -35,6 +35,10 @@ static const struct {
     [OPERATION_DENY_ADD] = { "add to the deny list", broker_deny_add, "deny_add" },
     [OPERATION_DENY_LIST] = { "show the deny list", broker_deny_list, "deny_list" },
     [OPERATION_DENY_REMOVE] = { "take off the deny list", broker_deny_remove, "deny_remove" },
+    [OPERATION_PENDING_LIST] = { "list pending changes", broker_pending_list, "change_list" },
+    [OPERATION_PENDING_SHOW] = { "show pending change", broker_pending_show, "change_show" },
+    [OPERATION_PENDING_APPROVE] = { "approve change", broker_pending_approve, "change_approve" },
+    [OPERATION_PENDING_REJECT] = { "reject change", broker_pending_reject, "change_reject" },
     [OPERATION_LEASE_CHALLENGE] = { "challenge for leases", broker_lease_challenge, NULL },
     [OPERATION_LEASE_RENEW] = { "renew leases", broker_lease_renew, NULL },
 };
@@ -63,6 +67,8 @@ static fallible record_refusal(struct broker *b, const struct broker_request *q,
     record_client(record, &who);
     if (!strncmp(action, "key", 3) && q->id.len)
         json_set_span(record, "key_id", q->id);
+    if (!strncmp(action, "change", 6) && q->id.len)
+        json_set_span(record, "pending_id", q->id);
     json_set_str(record, "reason", o->detail);
     return record_commit(b, record, q->now);
 }
@@ -82,7 +88,7 @@ void operation_run(struct broker *b, uint16_t operation, const struct broker_req
         if (keystore_is_sealed(e))
             (void)outcome_refuse(o, CODE_SEALED, e.what).kind;
     }
-    if (o->code == CODE_OK || !operations[operation].action)
+    if (code_kind(o->code) == FAIL_NONE || !operations[operation].action)
         return;
     e = record_refusal(b, q, operations[operation].action, o);
     if (failed(e))

@@ -12,6 +12,7 @@
 enum code {
     CODE_OK,
     CODE_APPRAISE, /* no refusal: ask again with the attestation service's word */
+    CODE_PENDING_APPROVAL, /* nor this: it is kept until a second person approves it */
     CODE_MALFORMED_REQUEST,
     CODE_MALFORMED_POLICY,
     CODE_TOKEN_MISSING,
@@ -42,7 +43,10 @@ enum code {
     CODE_DENY_ENTRY_EXISTS,
     CODE_POLICY_IN_USE,
     CODE_POLICY_NAME_TAKEN,
-    CODE_SECOND_APPROVER_REQUIRED,
+    CODE_PENDING_NOT_FOUND,
+    CODE_PENDING_EXPIRED,
+    CODE_TOO_MANY_PENDING,
+    CODE_APPROVER_IS_AUTHOR,
     CODE_WRAPPED_IMPORT_REQUIRED,
     CODE_KEY_DISABLED,
     CODE_KEY_VERSION_NOT_FOUND,

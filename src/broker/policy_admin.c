@@ -2,6 +2,7 @@
 /* Transfer policies: create, list, show, update, delete. */
 #include "base/clock.h"
 #include "broker/admit.h"
+#include "broker/approval.h"
 #include "broker/audit.h"
 #include "broker/record.h"
 #include "broker/tenant.h"
@@ -173,12 +174,18 @@ static fallible write_update(struct change *c, struct outcome *o)
                         clock_format(c->q->now, time), &c->row));
     c->row.version = old->version + 1;
     TRY(start_record(c, "policy_update", old->id, c->row.version, c->policy->digest));
-    struct err e = commit_run(c->b->committer, update, c);
+    struct err e = approval_commit(c->b, c->q, update, c);
     if (e.kind == FAIL_CONFLICT)
         return outcome_refuse(o, CODE_CHANGED_MEANWHILE,
                               "the policy changed meanwhile, or its new name is taken");
     TRY(e);
     return answer_row(c, o);
+}
+
+static fallible second_person(struct change *c, const char *action, struct outcome *o)
+{
+    const struct approval_target target = { "policy", &c->before.row, c->before.policy->digest };
+    return approval_require(c->b, c->q, action, &c->who, &target, o);
 }
 
 struct err broker_policy_update(struct broker *b, const struct broker_request *q, struct outcome *o)
@@ -194,12 +201,9 @@ struct err broker_policy_update(struct broker *b, const struct broker_request *q
     if (o->code != CODE_OK)
         return OK;
     /* A lower level of attestation opens keys to more callers: one administrator alone may not. */
-    if (c.policy->attestation < c.before.policy->attestation)
-        return outcome_refuse(o, CODE_SECOND_APPROVER_REQUIRED,
-                              "lowering a policy's attestation level needs a second approver, "
-                              "which this version cannot ask "
-                              "for: create another policy and give it to new keys");
-    return write_update(&c, o);
+    if (c.before.policy->four_eyes || c.policy->attestation < c.before.policy->attestation)
+        TRY(second_person(&c, "policy_update", o));
+    return o->code == CODE_OK ? write_update(&c, o) : OK;
 }
 
 static struct err delete_policy(struct transaction *t, void *context)
@@ -220,9 +224,13 @@ struct err broker_policy_delete(struct broker *b, const struct broker_request *q
         TRY(read_before(&c, o));
     if (o->code != CODE_OK)
         return OK;
+    if (c.before.policy->four_eyes)
+        TRY(second_person(&c, "policy_delete", o));
+    if (o->code != CODE_OK)
+        return OK;
     TRY(start_record(&c, "policy_delete", c.before.row.id, c.before.row.version,
                      c.before.policy->digest));
-    struct err e = commit_run(b->committer, delete_policy, &c);
+    struct err e = approval_commit(b, q, delete_policy, &c);
     if (e.kind == FAIL_CONFLICT)
         return outcome_refuse(o, CODE_POLICY_IN_USE, "keys use this policy: delete them first");
     if (e.kind == FAIL_ABSENT)

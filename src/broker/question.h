@@ -42,9 +42,14 @@ enum operation {
     OPERATION_KEY_DESCRIBE,
     OPERATION_LEASE_CHALLENGE,
     OPERATION_LEASE_RENEW,
+    OPERATION_PENDING_LIST,
+    OPERATION_PENDING_SHOW,
+    OPERATION_PENDING_APPROVE,
+    OPERATION_PENDING_REJECT,
     OPERATION_COUNT
 };
 
+struct approval;
 /* One question. Spans live until the operation returns; what an operation does not use is empty. */
 struct broker_request {
     struct span request_id; /* of the front end, for the audit record */
@@ -61,6 +66,7 @@ struct broker_request {
     struct span options; /* JSON object of query parameters */
     struct span source;  /* numeric address of whoever asks the front end */
     int64_t now;
+    const struct approval *approval; /* never on the wire: approval.h */
 };
 
 struct operation_answer {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "broker/record.h"
 
+#include "broker/approval.h"
+
 #include "base/clock.h"
 #include "broker/audit.h"
 #include "crypto/random.h"
@@ -90,6 +92,10 @@ fallible record_new(const struct broker_request *q, const char *tenant, const ch
     json_set_str(r, "key_id", "");
     if (q->request_id.len)
         json_set_span(r, "request_id", q->request_id);
+    if (q->approval) {
+        json_set_str(r, "pending_id", q->approval->row->id);
+        json_set_str(r, "approved_by", q->approval->approver->subject);
+    }
     *out = r;
     return OK;
 }
