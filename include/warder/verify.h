@@ -62,6 +62,11 @@ void warder_verifier_free(struct warder_verifier *v);
 enum warder_status warder_verifier_trust_tpms(struct warder_verifier *v,
                                               const struct warder_bytes *cas, size_t count,
                                               struct warder_bytes enrolled);
+/* Adds revocation lists of such CAs, `count` (at most 16) in DER or PEM, until trust_tpms is called
+ * again: a certificate whose issuer's list is there must not be in it, and the list must be good.
+ */
+enum warder_status warder_verifier_revoke_tpms(struct warder_verifier *v,
+                                               const struct warder_bytes *lists, size_t count);
 
 /* A part of the collateral of one platform, as its vendor or a cache serves it, byte for byte. Its
  * name is that of its file in a folder of collateral (warder-verify(3) lists them):

@@ -61,16 +61,34 @@ EXPORTED void warder_verifier_free(struct warder_verifier *v)
     verifier_free((struct verifier *)v);
 }
 
+static bool spans_take(const struct warder_bytes *bytes, size_t count, struct span out[ROOTS_MAX])
+{
+    if (count > ROOTS_MAX || (count && !bytes))
+        return false;
+    for (size_t i = 0; i < count; i++)
+        out[i] = span_of(bytes[i]);
+    return true;
+}
+
+EXPORTED enum warder_status warder_verifier_revoke_tpms(struct warder_verifier *v,
+                                                        const struct warder_bytes *lists,
+                                                        size_t count)
+{
+    struct span spans[ROOTS_MAX];
+
+    if (!v || !spans_take(lists, count, spans))
+        return WARDER_BAD_ARGUMENT;
+    return status_of(verifier_revoke_tpms((struct verifier *)v, spans, count));
+}
+
 EXPORTED enum warder_status warder_verifier_trust_tpms(struct warder_verifier *v,
                                                        const struct warder_bytes *cas, size_t count,
                                                        struct warder_bytes enrolled)
 {
     struct span spans[ROOTS_MAX];
 
-    if (!v || count > ROOTS_MAX || (count && !cas))
+    if (!v || !spans_take(cas, count, spans))
         return WARDER_BAD_ARGUMENT;
-    for (size_t i = 0; i < count; i++)
-        spans[i] = span_of(cas[i]);
     return status_of(verifier_trust_tpms((struct verifier *)v, spans, count, span_of(enrolled)));
 }
 

@@ -669,6 +669,8 @@ def test_a_quote_whose_platform_nobody_knows(simulator, upstream, tmp_path):
         r = service.call("qvs", "POST", "/qvs/v1/verify", body)
         assert r.status == 200 and r.json["verdict"] == "refused" and "type 3 " in r.json["reason"], r.text
     upstream.broken = True
+    assert a.call("qvs", "POST", "/qvs/v1/verify", body).status == 200  # that nobody knows it is remembered for a while
+    body = {"evidence": cmw(fixture.without_pck(simulator.quote(), 3, b"\x5b" * 384 + RAW_TCB))}
     for service in (a, far):
         r = service.call("qvs", "POST", "/qvs/v1/verify", body)
         assert (r.status, r.json["code"]) == (503, "collateral_unavailable"), r.text

@@ -168,6 +168,11 @@ static void trust_in_tpms(void **state)
     assert_int_equal(warder_verifier_trust_tpms(v, NULL, 1, none), WARDER_BAD_ARGUMENT);
     assert_int_equal(warder_verifier_trust_tpms(v, &junk, 17, none), WARDER_BAD_ARGUMENT);
     assert_int_equal(warder_verifier_trust_tpms(NULL, NULL, 0, none), WARDER_BAD_ARGUMENT);
+    assert_int_equal(warder_verifier_revoke_tpms(v, NULL, 0), WARDER_OK);
+    assert_int_equal(warder_verifier_revoke_tpms(v, &junk, 1), WARDER_BAD_ARGUMENT);
+    assert_int_equal(warder_verifier_revoke_tpms(v, NULL, 1), WARDER_BAD_ARGUMENT);
+    assert_int_equal(warder_verifier_revoke_tpms(v, &junk, 17), WARDER_BAD_ARGUMENT);
+    assert_int_equal(warder_verifier_revoke_tpms(NULL, NULL, 0), WARDER_BAD_ARGUMENT);
     warder_verifier_free(v);
 }
 
