@@ -77,29 +77,25 @@ static fallible receive_into(int channel, uint8_t *kind, uint8_t *room, size_t s
     return OK;
 }
 
-/* Of the body that waits; a room of the largest size would be made, cleared and thrown away each
- * time. */
-static size_t body_size(int channel)
+/* Room for any body; made once, and kept by a caller who comes again with the same buffer. */
+static uint8_t *largest_room(struct buf *body)
 {
-    ssize_t n;
-    while ((n = recv(channel, NULL, 0, MSG_PEEK | MSG_TRUNC)) < 0 && errno == EINTR)
-        ;
-    return n <= 1 ? 0 : n > CHANNEL_MESSAGE_MAX ? CHANNEL_MESSAGE_MAX : (size_t)n - 1;
+    buf_clear(body);
+    return body->room > CHANNEL_MESSAGE_MAX ? body->at : buf_extend(body, CHANNEL_MESSAGE_MAX);
 }
 
 fallible channel_receive(int channel, enum channel_type *type, struct buf *body, int *fd)
 {
-    struct buf room owned(buf_done) = buf_of(CHANNEL_MESSAGE_MAX);
-    size_t size = body ? body_size(channel) : 0;
-    uint8_t *at = size ? buf_extend(&room, size) : NULL;
+    uint8_t *at = body ? largest_room(body) : NULL;
     uint8_t kind = 0;
     size_t len = 0;
     int taken owned(fd_close) = -1;
-    TRY(buf_check(&room));
-    TRY(receive_into(channel, &kind, at, size, &len, &taken));
-    if (body) {
-        buf_add(body, span_from(at, len));
+    if (body)
         TRY(buf_check(body));
+    TRY(receive_into(channel, &kind, at, at ? CHANNEL_MESSAGE_MAX : 0, &len, &taken));
+    if (body) {
+        body->len = len;
+        body->at[len] = 0;
     }
     *type = (enum channel_type)kind;
     *fd = fd_take(&taken);

@@ -45,7 +45,8 @@ enum answer_type {
 /* One packet with a descriptor. FAIL_UPSTREAM: the other side does not take it. */
 fallible channel_send(int channel, enum channel_type type, struct span body, int fd);
 /* Waits; `*fd` is the caller's. FAIL_UPSTREAM at the end of the channel, FAIL_INPUT for a packet
- * that is not one of ours (its descriptor is closed). `body` may be NULL where none is expected. */
+ * that is not one of ours (its descriptor is closed). `body` may be NULL where none is expected;
+ * what it held before is gone, its room is used again. */
 fallible channel_receive(int channel, enum channel_type *type, struct buf *body, int *fd);
 
 #endif

@@ -33,9 +33,7 @@ void issuer_hold_signals(void)
 static fallible sign(const struct issuer_config *c, struct span text, struct buf *token,
                      bool *refusal)
 {
-    owned(json_free) json_t *decision = NULL;
-    TRY(json_parse_object(text, &decision));
-    return attestation_issue(c->key, decision, &c->terms, clock_now(), token, refusal);
+    return attestation_issue(c->key, text, &c->terms, clock_now(), token, refusal);
 }
 
 /* The front may have given up on this one answer: then it is lost, and no harm done. */
@@ -75,9 +73,9 @@ static bool wait_for_message(const struct issuer_config *c)
 
 fallible issuer_run(const struct issuer_config *c, bool *again)
 {
+    struct buf text owned(buf_done) = buf_of(CHANNEL_MESSAGE_MAX);
     while (!wait_for_message(c)) {
         enum channel_type type;
-        struct buf text owned(buf_done) = buf_of(CHANNEL_MESSAGE_MAX);
         int answer owned(fd_close) = -1;
         struct err e = channel_receive(c->decisions, &type, &text, &answer);
         if (e.kind == FAIL_UPSTREAM) {

@@ -90,17 +90,43 @@ fallible key_to_jwk(const struct key *k, json_t **out)
     return OK;
 }
 
+/* The canonical form of an EC key's JWK, without the JSON values: tokens and proofs name keys by
+ * it. */
+static void ec_canonical(const struct key *k, struct buf *out)
+{
+    const struct curve *c = curve_of(k->kind);
+    struct span coordinates = span_tail(span_from(k->point, k->point_len), 1);
+
+    buf_add(out, SPAN("{\"crv\":\""));
+    buf_add_str(out, c->name);
+    buf_add(out, SPAN("\",\"kty\":\"EC\",\"x\":\""));
+    base64url_add(out, span_head(coordinates, c->size));
+    buf_add(out, SPAN("\",\"y\":\""));
+    base64url_add(out, span_tail(coordinates, c->size));
+    buf_add(out, SPAN("\"}"));
+}
+
 /* The JWK above has exactly the members of RFC 7638 section 3.2, so its canonical form is the hash
  * input. */
-fallible key_thumbprint(const struct key *k, char out[THUMBPRINT_TEXT_SIZE])
+static fallible canonical(const struct key *k, struct buf *out)
 {
     json_t *j owned(json_free) = NULL;
+
+    if (k->kind != KEY_RSA) {
+        ec_canonical(k, out);
+        return buf_check(out);
+    }
+    TRY(key_to_jwk(k, &j));
+    return json_canonical(j, out);
+}
+
+fallible key_thumbprint(const struct key *k, char out[THUMBPRINT_TEXT_SIZE])
+{
     struct buf text owned(buf_done) = buf_of(4096),
                     encoded owned(buf_done) = buf_of(THUMBPRINT_TEXT_SIZE);
     uint8_t hash[SHA256_SIZE];
 
-    TRY(key_to_jwk(k, &j));
-    TRY(json_canonical(j, &text));
+    TRY(canonical(k, &text));
     TRY(sha256(buf_span(&text), hash));
     base64url_add(&encoded, SPAN_OF(hash));
     TRY(buf_check(&encoded));

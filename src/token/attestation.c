@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "token/attestation.h"
 
+#include <inttypes.h>
+
 #include "base/options.h"
+#include "crypto/random.h"
 #include "token/ear.h"
 
 static void set_given(json_t *j, const char *name, struct span s)
@@ -115,36 +118,56 @@ bool attestation_audience_listed(const char *audiences, struct span audience)
     return false;
 }
 
-static fallible read_audience(const json_t *decision, const struct attestation_terms *terms,
-                              char out[ATTESTATION_AUDIENCE_MAX + 1])
+static fallible audience_check(const json_t *decision, const struct attestation_terms *terms,
+                               bool *named)
 {
     struct span audience = SPAN(ATTESTATION_AUDIENCE);
     TRY(json_opt_str(decision, "aud", "decision: audience", &audience));
     if (audience.len > ATTESTATION_AUDIENCE_MAX ||
         !attestation_audience_listed(terms->audiences, audience))
         return FAIL(INPUT, "decision: audience");
-    memcpy(out, audience.at, audience.len);
-    out[audience.len] = 0;
+    *named = json_object_get(decision, "aud") != NULL;
     return OK;
 }
 
-fallible attestation_issue(const struct key *k, const json_t *decision,
+/* Behind the members of a decision, which has none of these. */
+static fallible add_stamp(const struct attestation_terms *terms, int64_t now, bool audience_named,
+                          struct buf *claims)
+{
+    char id[UUID_TEXT_SIZE];
+    TRY(random_uuid(id));
+    if (!audience_named)
+        buf_add(claims, SPAN(",\"aud\":\"" ATTESTATION_AUDIENCE "\""));
+    buf_addf(claims,
+             ",\"ear.verifier-id\":{\"developer\":\"https://"
+             "warder.dev\",\"build\":\"warder " WARDER_VERSION
+             "\"},\"eat_profile\":\"" ATTESTATION_PROFILE "\",\"iss\":\"" ATTESTATION_ISSUER
+             "\",\"jti\":\"%s\",\"iat\":%" PRId64 ",\"nbf\":%" PRId64 ",\"exp\":%" PRId64 "}",
+             id, now, now, now + terms->lifetime);
+    return buf_check(claims);
+}
+
+/* Up to the bracket that closes it. */
+static struct span members_of(struct span object)
+{
+    while (object.len && object.at[object.len - 1] != '}')
+        object.len--;
+    return span_head(object, object.len - 1);
+}
+
+fallible attestation_issue(const struct key *k, struct span decision,
                            const struct attestation_terms *terms, int64_t now, struct buf *out,
                            bool *refusal)
 {
-    char audience[ATTESTATION_AUDIENCE_MAX + 1];
-    bool verified;
-    TRY(decision_check(decision, &verified));
-    TRY(read_audience(decision, terms, audience));
-    owned(json_free) json_t *claims = json_copy((json_t *)decision), *verifier = json_object();
-    if (!claims || !verifier)
-        return FAIL(SYSTEM, "memory for a token");
-    json_set_str(verifier, "developer", "https://warder.dev");
-    json_set_str(verifier, "build", "warder " WARDER_VERSION);
-    json_object_set(claims, "ear.verifier-id", verifier);
-    json_set_str(claims, "eat_profile", ATTESTATION_PROFILE);
-    TRY(jwt_stamp(claims, ATTESTATION_ISSUER, audience, now, terms->lifetime));
-    TRY(jwt_sign(k, verified ? ATTESTATION_TYP : REFUSAL_TYP, claims, out));
+    struct buf claims owned(buf_done) = buf_of(JOSE_TEXT_MAX);
+    owned(json_free) json_t *read = NULL;
+    bool verified, named;
+    TRY(json_parse_object(decision, &read));
+    TRY(decision_check(read, &verified));
+    TRY(audience_check(read, terms, &named));
+    buf_add(&claims, members_of(decision));
+    TRY(add_stamp(terms, now, named, &claims));
+    TRY(jwt_sign_text(k, verified ? ATTESTATION_TYP : REFUSAL_TYP, buf_span(&claims), out));
     *refusal = !verified;
     return OK;
 }

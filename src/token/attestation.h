@@ -48,10 +48,10 @@ struct attestation_terms {
     int64_t lifetime;      /* seconds */
     const char *audiences; /* names separated by spaces; NULL: keyd alone */
 };
-/* Signs a decision as it is; adds iss, jti, times, profile, verifier. A decision "refused" becomes
- * a refusal (*refusal true) whatever else it says; one that has more members than a decision has,
- * or is for an audience that is not listed, is FAIL_INPUT. */
-fallible attestation_issue(const struct key *k, const json_t *decision,
+/* Signs a decision (JSON) byte for byte; adds iss, jti, times, profile, verifier. A decision
+ * "refused" becomes a refusal (*refusal true) whatever else it says; one that has more members than
+ * a decision has, or is for an audience that is not listed, is FAIL_INPUT. */
+fallible attestation_issue(const struct key *k, struct span decision,
                            const struct attestation_terms *terms, int64_t now, struct buf *out,
                            bool *refusal);
 bool attestation_audience_listed(const char *audiences, struct span audience);

@@ -3,17 +3,24 @@
 
 #include "crypto/random.h"
 
-fallible jwt_sign(const struct key *k, const char *typ, const json_t *claims, struct buf *out)
+fallible jwt_sign_text(const struct key *k, const char *typ, struct span claims, struct buf *out)
 {
     char kid[THUMBPRINT_TEXT_SIZE];
     TRY(key_thumbprint(k, kid));
     owned(json_free) json_t *header = json_object();
     json_set_str(header, "typ", typ);
     json_set_str(header, "kid", kid);
-    char *text owned(free) = json_text(claims);
-    if (!header || !text)
+    if (!header)
         return FAIL(SYSTEM, "memory for a token");
-    return jws_sign(k, header, span_str(text), out);
+    return jws_sign(k, header, claims, out);
+}
+
+fallible jwt_sign(const struct key *k, const char *typ, const json_t *claims, struct buf *out)
+{
+    char *text owned(free) = json_text(claims);
+    if (!text)
+        return FAIL(SYSTEM, "memory for a token");
+    return jwt_sign_text(k, typ, span_str(text), out);
 }
 
 fallible jwt_stamp(json_t *claims, const char *issuer, const char *audience, int64_t now,

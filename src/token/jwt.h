@@ -25,6 +25,8 @@ enum jwt_fault {
 
 /* The compact token over `claims` as they are; header: alg, typ, kid. */
 fallible jwt_sign(const struct key *k, const char *typ, const json_t *claims, struct buf *out);
+/* The same over the text of a JSON object, byte for byte. */
+fallible jwt_sign_text(const struct key *k, const char *typ, struct span claims, struct buf *out);
 
 /* A refusal is FAIL_DENIED, or FAIL_INPUT for JWT_MALFORMED; `*fault` (may be NULL) says which in
  * either case.

@@ -195,7 +195,8 @@ static char *token_for(const struct client *c, const struct key *signer, const c
     facts.claims = claims;
     facts.policies = policies;
     assert_ok(attestation_decision(&facts, &decision));
-    assert_ok(attestation_issue(signer, decision, &terms, NOW, &text, &refusal));
+    char *written owned(free) = json_text(decision);
+    assert_ok(attestation_issue(signer, span_str(written), &terms, NOW, &text, &refusal));
     return buf_take_str(&text);
 }
 

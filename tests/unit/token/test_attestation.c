@@ -64,9 +64,16 @@ static json_t *decide(bool verified)
     return decision;
 }
 
+static struct err issue_under(const struct attestation_terms *t, const json_t *decision,
+                              struct buf *text, bool *refusal)
+{
+    char *written owned(free) = json_text(decision);
+    return attestation_issue(key, span_str(written), t, NOW, text, refusal);
+}
+
 static void issue(const json_t *decision, struct buf *text, bool *refusal)
 {
-    assert_false(failed(attestation_issue(key, decision, &terms, NOW, text, refusal)));
+    assert_false(failed(issue_under(&terms, decision, text, refusal)));
 }
 
 static void test_token(void **state)
@@ -124,9 +131,53 @@ static void test_issuer_refuses_other_things(void **state)
     json_object_set_new(json_object_get(odd, "warder"), "verdict", json_string("perhaps"));
     const json_t *wrong[] = { extra, both, status, odd, empty };
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
-        assert_true(failed(attestation_issue(key, wrong[i], &terms, NOW, &text, &refusal)));
+        assert_true(failed(issue_under(&terms, wrong[i], &text, &refusal)));
         assert_int_equal(text.len, 0);
     }
+    (void)state;
+}
+
+/* What is signed is the text of the decision, not what somebody else would have written for it. */
+static void test_text_is_kept(void **state)
+{
+    owned(json_free) json_t *decision = decide(true), *payload = NULL;
+    char *dense owned(free) = json_text(decision);
+    struct buf spaced owned(buf_done) = buf_of(JOSE_TEXT_MAX),
+                      text owned(buf_done) = buf_of(JOSE_TEXT_MAX),
+                      body owned(buf_done) = buf_of(JOSE_TEXT_MAX);
+    bool refusal;
+    buf_addf(&spaced, "{ %s \n", dense + 1);
+    assert_false(failed(attestation_issue(key, buf_span(&spaced), &terms, NOW, &text, &refusal)));
+    assert_false(failed(jws_verify(key, buf_span(&text), NULL, &body)));
+    assert_memory_equal(body.at, spaced.at, strlen(dense));
+    assert_false(failed(json_parse_object(buf_span(&body), &payload)));
+    assert_string_equal(json_string_value(json_object_get(payload, "aud")), ATTESTATION_AUDIENCE);
+    assert_int_equal(json_integer_value(json_object_get(payload, "exp")), NOW + 600);
+    (void)state;
+}
+
+/* Texts that are no one object, or say a thing twice. */
+static void test_issuer_refuses_other_texts(void **state)
+{
+    owned(json_free) json_t *decision = decide(true);
+    char *dense owned(free) = json_text(decision);
+    struct buf text owned(buf_done) = buf_of(JOSE_TEXT_MAX);
+    bool refusal;
+    static const char *const around[][2] = {
+        { "", "}" }, { "", "{}" }, { "[", "]" }, { "", ",{}" }, { "{\"aud\":\"x\",", "" }
+    };
+    for (size_t i = 0; i < sizeof(around) / sizeof(around[0]); i++) {
+        struct buf wrong owned(buf_done) = buf_of(JOSE_TEXT_MAX);
+        bool twice = around[i][0][0] == '{';
+        json_set_str(decision, "aud", "warder-kbs");
+        char *named owned(free) = json_text(decision);
+        buf_addf(&wrong, "%s%s%s", around[i][0], twice ? named + 1 : dense, around[i][1]);
+        assert_true(failed(attestation_issue(key, buf_span(&wrong), &terms, NOW, &text, &refusal)));
+    }
+    for (size_t len = 0; len < strlen(dense); len++)
+        assert_true(
+            failed(attestation_issue(key, span_from(dense, len), &terms, NOW, &text, &refusal)));
+    assert_int_equal(text.len, 0);
     (void)state;
 }
 
@@ -160,8 +211,9 @@ static void test_audience(void **state)
     static const struct {
         const char *audience;
         bool good;
-    } rows[] = { { "", true },           { "relying.example", true }, { "x", true },
-                 { "warder-kbs", true }, { "relying", false },        { "relying.example x", false },
+    } rows[] = { { "", true },         { "relying.example", true },
+                 { "x", true },        { "warder-kbs", true },
+                 { "relying", false }, { "relying.example x", false },
                  { " ", false } };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct attestation_facts f = facts(true);
@@ -169,11 +221,10 @@ static void test_audience(void **state)
         f.nonce = SPAN("the-nonce");
         owned(json_free) json_t *decision = NULL, *payload = NULL;
         struct buf text owned(buf_done) = buf_of(JOSE_TEXT_MAX),
-                   body owned(buf_done) = buf_of(JOSE_TEXT_MAX);
+                        body owned(buf_done) = buf_of(JOSE_TEXT_MAX);
         bool refusal;
         assert_false(failed(attestation_decision(&f, &decision)));
-        assert_int_equal(!failed(attestation_issue(key, decision, &listed, NOW, &text, &refusal)),
-                         rows[i].good);
+        assert_int_equal(!failed(issue_under(&listed, decision, &text, &refusal)), rows[i].good);
         if (!rows[i].good)
             continue;
         assert_false(failed(jws_verify(key, buf_span(&text), NULL, &body)));
@@ -210,6 +261,8 @@ int main(void)
         cmocka_unit_test(test_token),
         cmocka_unit_test(test_refusal_is_no_token),
         cmocka_unit_test(test_issuer_refuses_other_things),
+        cmocka_unit_test(test_text_is_kept),
+        cmocka_unit_test(test_issuer_refuses_other_texts),
         cmocka_unit_test(test_status_follows_claims),
         cmocka_unit_test(test_audience),
         cmocka_unit_test(test_expires),
