@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/ipc.h"
 #include "base/log.h"
+#include "crypto/signature.h"
 
 #define WAIT_SECONDS 3600 /* then the clock is looked at again */
 
@@ -74,6 +75,7 @@ static bool wait_for_message(const struct issuer_config *c)
 fallible issuer_run(const struct issuer_config *c, bool *again)
 {
     struct buf text owned(buf_done) = buf_of(CHANNEL_MESSAGE_MAX);
+    key_sign_ahead(c->key);
     while (!wait_for_message(c)) {
         enum channel_type type;
         int answer owned(fd_close) = -1;
@@ -86,6 +88,7 @@ fallible issuer_run(const struct issuer_config *c, bool *again)
             e = answer_decision(c, type, buf_span(&text), answer);
         if (failed(e))
             log_err(e, "an answer of the token issuer is lost");
+        key_sign_ahead(c->key);
     }
     *again = true;
     return OK;

@@ -100,20 +100,3 @@ fallible ec_verifier_check(struct ec_verifier *v, const struct curve *c, struct 
     *good = rc == 1;
     return OK;
 }
-
-/* Through EVP_PKEY a P-256 signature costs twice what its mathematics cost, most of it for looking
- * up the algorithm and for DER. The EC_KEY is kept by the EVP_PKEY. */
-fallible ec_sign(const struct key *k, struct span hash, struct buf *out)
-{
-    const struct curve *c = curve_of(k->kind);
-    const EC_KEY *key = EVP_PKEY_get0_EC_KEY(key_pkey(k));
-    ECDSA_SIG *made owned(ECDSA_SIG_free) =
-        key ? ECDSA_do_sign(hash.at, (int)hash.len, (EC_KEY *)key) : NULL;
-    uint8_t *to = buf_extend(out, 2 * c->size);
-
-    TRY(buf_check(out));
-    if (!made || BN_bn2binpad(ECDSA_SIG_get0_r(made), to, (int)c->size) < 0 ||
-        BN_bn2binpad(ECDSA_SIG_get0_s(made), to + c->size, (int)c->size) < 0)
-        return FAIL(SYSTEM, "cannot sign");
-    return OK;
-}

@@ -17,6 +17,7 @@ void key_free(struct key *k)
     if (!k || atomic_fetch_sub(&k->users, 1) != 1)
         return;
     EVP_PKEY_free(k->pkey);
+    ec_ahead_free(k->ahead);
     ec_verifier_free(k->verifier);
     free(k);
 }

@@ -13,6 +13,7 @@
 
 #include "crypto/curve_internal.h"
 
+struct ec_ahead;
 struct key {
     enum key_kind kind;
     unsigned bits;
@@ -22,6 +23,7 @@ struct key {
     size_t point_len;
     struct ec_verifier *verifier; /* EC */
     _Atomic(EVP_PKEY *) pkey;
+    _Atomic(struct ec_ahead *) ahead; /* of a private EC key: for one signature */
 };
 
 /* Borrowed; NULL when memory is short. */
@@ -39,10 +41,11 @@ fallible ec_agree_ephemeral(const struct key *peer, struct key **ephemeral, stru
 /* The shared x coordinate of a private and a public key of the same curve. */
 fallible ec_agree(const struct key *own, const struct key *peer, struct secret **out);
 
-/* ec_verifier.c: the one file that uses OpenSSL's low-level interface. */
+/* ec_verifier.c and ec_sign.c: the files that use OpenSSL's low-level interface. */
 fallible ec_verifier_new(const struct curve *c, struct span point, struct ec_verifier **out);
 void ec_verifier_free(struct ec_verifier *v);
 OWNED_TYPE(struct ec_verifier, ec_verifier_free)
+void ec_ahead_free(struct ec_ahead *a);
 /* Appends raw r || s of the curve's size. */
 fallible ec_sign(const struct key *k, struct span hash, struct buf *out);
 /* `hash` is cut to the order's length as ECDSA says; raw r || s of the curve's size. */

@@ -22,6 +22,9 @@ enum signature_scheme {
 fallible signature_verify(const struct key *k, enum signature_scheme scheme,
                           enum digest_kind digest, struct span message, struct span signature,
                           bool *good);
+/* What the next ECDSA signature by this key needs besides its message, while there is time; does
+ * nothing for another key. */
+void key_sign_ahead(const struct key *k);
 /* Appends the signature. */
 fallible signature_make(const struct key *k, enum signature_scheme scheme, enum digest_kind digest,
                         struct span message, struct buf *out);

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -97,6 +100,82 @@ static void high_s_is_legal(void **state)
     assert_true(good);
 }
 
+#define SIGNATURES 64
+#define SIGNERS 4
+
+struct signer {
+    const struct key *key;
+    uint8_t signatures[SIGNATURES][64];
+    bool good;
+};
+
+/* Every other one with what was made ahead; the message is the same. */
+static void *sign_many(void *context)
+{
+    struct signer *s = context;
+
+    s->good = true;
+    for (size_t i = 0; i < SIGNATURES && s->good; i++) {
+        struct buf made owned(buf_done) = buf_of(64);
+        bool verifies = false;
+
+        if (i % 2)
+            key_sign_ahead(s->key);
+        s->good = !failed(signature_make(s->key, SIGNATURE_ECDSA, DIGEST_SHA256, SPAN("m"), &made)) &&
+                  !failed(signature_verify(s->key, SIGNATURE_ECDSA, DIGEST_SHA256, SPAN("m"), buf_span(&made), &verifies)) &&
+                  verifies && made.len == 64;
+        if (s->good)
+            memcpy(s->signatures[i], made.at, 64);
+    }
+    return NULL;
+}
+
+/* The nonce shows in r: two alike would give the key away. */
+static void nonces_made_ahead_are_used_once(void **state)
+{
+    (void)state;
+    static struct signer signers[SIGNERS];
+    pthread_t threads[SIGNERS];
+    struct key *k owned(key_free) = NULL;
+
+    assert_false(failed(key_make_ec(KEY_P256, &k)));
+    for (size_t i = 0; i < SIGNERS; i++) {
+        signers[i].key = k;
+        assert_int_equal(pthread_create(&threads[i], NULL, sign_many, &signers[i]), 0);
+    }
+    for (size_t i = 0; i < SIGNERS; i++) {
+        pthread_join(threads[i], NULL);
+        assert_true(signers[i].good);
+    }
+    for (size_t i = 0; i < SIGNERS * SIGNATURES; i++)
+        for (size_t j = 0; j < i; j++)
+            assert_memory_not_equal(signers[i / SIGNATURES].signatures[i % SIGNATURES],
+                                    signers[j / SIGNATURES].signatures[j % SIGNATURES], 32);
+}
+
+static void a_child_does_not_use_its_parents_nonce(void **state)
+{
+    (void)state;
+    struct key *k owned(key_free) = NULL;
+    struct buf ours owned(buf_done) = buf_of(64), theirs owned(buf_done) = buf_of(64);
+    uint8_t r[64] = { 0 };
+    int ends[2];
+
+    assert_false(failed(key_make_ec(KEY_P256, &k)));
+    key_sign_ahead(k);
+    assert_int_equal(pipe(ends), 0);
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(failed(signature_make(k, SIGNATURE_ECDSA, DIGEST_SHA256, SPAN("child"), &theirs)) ||
+              write(ends[1], theirs.at, 64) != 64);
+    assert_false(failed(signature_make(k, SIGNATURE_ECDSA, DIGEST_SHA256, SPAN("parent"), &ours)));
+    assert_int_equal(read(ends[0], r, 64), 64);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    assert_memory_not_equal(r, ours.at, 32);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 static void wrong_lengths(void **state)
 {
     (void)state;
@@ -182,6 +261,8 @@ int main(void)
         cmocka_unit_test(high_s_is_legal),
         cmocka_unit_test(wrong_lengths),
         cmocka_unit_test(make_then_verify),
+        cmocka_unit_test(nonces_made_ahead_are_used_once),
+        cmocka_unit_test(a_child_does_not_use_its_parents_nonce),
         cmocka_unit_test(scheme_comes_from_the_key),
     };
     if (failed(crypto_start(CRYPTO_MEMORY_LOCKED)))
