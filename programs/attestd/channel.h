@@ -34,8 +34,8 @@ enum answer_type {
     ANSWER_LOADED,      /* zygote -> front: it is warm; body: its digest (verify.h) */
     ANSWER_NEED, /* worker -> front: the key of the collateral that is missing or past its date */
     ANSWER_NEED_PCK, /* worker -> front: how to find the PCK certificate of a quote that has none */
-    ANSWER_PLATFORM, /* worker -> front, before its answer; front -> zygote: PCK chain of a platform
-                        not seen before */
+    ANSWER_PLATFORM, /* worker -> front, before its answer; front -> zygote: a platform not seen
+                        before (request.h) */
     ANSWER_RESULT,   /* worker -> front: JSON of a verification */
     ANSWER_TOKEN,    /* issuer -> front: a token */
     ANSWER_REFUSAL,  /* issuer -> front: a signed refusal */

@@ -161,6 +161,22 @@ fallible collateral_parse(struct span bytes, struct collateral_key *k, struct co
     return OK;
 }
 
+void platform_write(struct span pck_chain, struct span enclave, struct buf *out)
+{
+    write_part(out, pck_chain);
+    write_part(out, enclave);
+}
+
+fallible platform_parse(struct span bytes, struct span *pck_chain, struct span *enclave)
+{
+    struct reader r = reader_of(bytes);
+    struct span first = read_part(&r), second = read_part(&r);
+    TRY(reader_end(&r, "platform between processes"));
+    *pck_chain = first;
+    *enclave = second;
+    return OK;
+}
+
 void answer_failure_write(struct err e, const char *code, struct buf *out)
 {
     write_u8(out, (uint8_t)e.kind);

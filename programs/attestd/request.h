@@ -65,4 +65,10 @@ struct answer_failure {
 void answer_failure_write(struct err e, const char *code, struct buf *out);
 fallible answer_failure_parse(struct span bytes, struct answer_failure *out);
 
+/* A platform that was seen: its PCK chain (PEM) and its quoting enclave, as verifier_remember()
+ * takes them. */
+#define PLATFORM_TEXT_MAX (256U << 10)
+void platform_write(struct span pck_chain, struct span enclave, struct buf *out);
+fallible platform_parse(struct span bytes, struct span *pck_chain, struct span *enclave);
+
 #endif

@@ -92,12 +92,15 @@ static fallible begin(const struct verifier_link *l, enum channel_type what, enu
 }
 
 /* Nobody waits for it: it only makes the next verifications of this platform cheaper. */
-static void pass_platform(const struct verifier_link *l, struct span chain)
+static void pass_platform(const struct verifier_link *l, struct span platform)
 {
     int fd owned(fd_close) = -1;
-    if (l->config.seen)
+    struct span chain, enclave;
+    struct err e = platform_parse(platform, &chain, &enclave);
+    if (!failed(e) && l->config.seen)
         l->config.seen(l->config.seen_context, chain);
-    struct err e = begin(l, CHANNEL_REMEMBER, ANSWER_PLATFORM, chain, FORK_MS, &fd);
+    if (!failed(e))
+        e = begin(l, CHANNEL_REMEMBER, ANSWER_PLATFORM, platform, FORK_MS, &fd);
     if (failed(e))
         log_err(e, "a platform is not remembered");
 }

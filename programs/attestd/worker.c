@@ -150,11 +150,17 @@ static fallible ask_front(struct work *w, bool final, bool *asked)
  * later. */
 static fallible tell_platform(const struct work *w)
 {
+    struct buf platform owned(buf_done) = buf_of(PLATFORM_TEXT_MAX);
     struct span chain = verify_result_pck_chain(w->result);
-    if (w->past || !chain.len || !verify_result_verified(w->result) ||
-        warm_knows_platform(w->worker->warm, chain))
+    bool known;
+    struct span enclave = verify_result_enclave(w->result, &known);
+    if (w->past || !chain.len || !verify_result_verified(w->result) || known)
         return OK;
-    return ipc_send(w->answer, ANSWER_PLATFORM, 0, chain, SEND_MS);
+    platform_write(chain, enclave, &platform);
+    TRY(buf_check(&platform));
+    if (warm_knows_platform(w->worker->warm, buf_span(&platform)))
+        return OK;
+    return ipc_send(w->answer, ANSWER_PLATFORM, 0, buf_span(&platform), SEND_MS);
 }
 
 static fallible verify(struct work *w, struct span report_data)

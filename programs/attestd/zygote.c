@@ -191,12 +191,14 @@ static fallible load(struct zygote *z, int answer)
 static fallible remember(struct zygote *z, int answer)
 {
     struct ipc_message m owned(ipc_message_done) = { .body = buf_of(IPC_BODY_MAX) };
+    struct span chain, enclave;
     TRY(ipc_receive(answer, &m, LOAD_MS));
     if (m.type != ANSWER_PLATFORM)
         return FAIL(INPUT, "not a platform");
     if (warm_knows_platform(&z->warm, buf_span(&m.body)))
         return OK;
-    TRY(verifier_remember(z->config->verifier, buf_span(&m.body)));
+    TRY(platform_parse(buf_span(&m.body), &chain, &enclave));
+    TRY(verifier_remember(z->config->verifier, chain, enclave));
     warm_note_platform(&z->warm, buf_span(&m.body));
     drop_spares(z);
     return OK;

@@ -288,6 +288,15 @@ static struct span azure_platform(const struct piece *p)
     return s->inner.type->platform(&s->inner);
 }
 
+static struct span azure_enclave(const struct piece *p, bool *known)
+{
+    const struct azure_state *s = p->state;
+
+    if (!s->inner.state || !s->inner.type->enclave)
+        return (struct span){ 0 };
+    return s->inner.type->enclave(&s->inner, known);
+}
+
 const struct evidence_type azure_evidence_type = {
     .kind = PIECE_AZURE_VTPM,
     .checks = &azure_checks,
@@ -295,5 +304,6 @@ const struct evidence_type azure_evidence_type = {
     .verify = azure_verify,
     .claims = azure_claims,
     .platform = azure_platform,
+    .enclave = azure_enclave,
     .done = azure_done,
 };

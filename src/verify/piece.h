@@ -51,6 +51,9 @@ struct evidence_type {
     /* The certificates of its platform, PEM, for verifier_remember(); empty: not authentic. NULL:
      * it has none. */
     struct span (*platform)(const struct piece *p);
+    /* Its quoting enclave, for the same; *known: it was before this piece. Empty: not authentic.
+     * NULL: it has none. */
+    struct span (*enclave)(const struct piece *p, bool *known);
     /* Of the state, which may be NULL. */
     void (*done)(void *state);
 };

@@ -23,6 +23,8 @@ void platform_free(struct platform *p)
 {
     if (!p || atomic_fetch_sub(&p->refs, 1) != 1)
         return;
+    for (size_t i = 0; i < QUOTING_ENCLAVES_MAX; i++)
+        quoting_enclave_free(p->enclaves[i]);
     chain_done(&p->chain);
     buf_done(&p->bytes);
     buf_done(&p->pem);
@@ -33,6 +35,27 @@ struct platform *platform_ref(struct platform *p)
 {
     atomic_fetch_add(&p->refs, 1);
     return p;
+}
+
+const struct quoting_enclave *platform_enclave(const struct platform *p, const struct quote *q)
+{
+    for (size_t i = 0; i < QUOTING_ENCLAVES_MAX; i++) {
+        const struct quoting_enclave *e = atomic_load(&p->enclaves[i]);
+        if (e && quoting_enclave_is(e, q))
+            return e;
+    }
+    return NULL;
+}
+
+const struct quoting_enclave *platform_keep_enclave(struct platform *p, struct quoting_enclave *e)
+{
+    for (size_t i = 0; i < QUOTING_ENCLAVES_MAX; i++) {
+        struct quoting_enclave *none = NULL;
+        if (atomic_compare_exchange_strong(&p->enclaves[i], &none, e))
+            return e;
+    }
+    quoting_enclave_free(e);
+    return NULL;
 }
 
 struct span platform_pem(const struct platform *p)

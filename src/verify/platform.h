@@ -15,6 +15,7 @@
 #include "collateral/crl_set.h"
 #include "collateral/vcek.h"
 #include "evidence/pck_extension.h"
+#include "verify/quoting_enclave.h"
 
 enum platform_vendor { PLATFORM_INTEL, PLATFORM_AMD };
 
@@ -32,6 +33,8 @@ struct platform {
     struct vcek vcek;               /* AMD */
     size_t root;
     struct window window;
+    /* Intel: set once each, then constant */
+    _Atomic(struct quoting_enclave *) enclaves[QUOTING_ENCLAVES_MAX];
 };
 
 struct platform_map {
@@ -65,6 +68,13 @@ fallible platform_recall(struct platform_map *m, struct span bytes,
 struct platform *platform_ref(struct platform *p);
 void platform_free(struct platform *p);
 OWNED_TYPE(struct platform, platform_free)
+
+/* The quoting enclave of this quote, whose report is known to be signed by this platform; NULL: not
+ * known. Borrowed. */
+const struct quoting_enclave *platform_enclave(const struct platform *p, const struct quote *q);
+/* Remembers one that has been checked, for as long as the platform is; takes it over. Where there
+ * is no room left nothing is remembered, and NULL comes back. */
+const struct quoting_enclave *platform_keep_enclave(struct platform *p, struct quoting_enclave *e);
 
 struct span platform_pem(const struct platform *p);
 bool platform_authentic(const struct platform *p);

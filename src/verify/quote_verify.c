@@ -172,9 +172,11 @@ static fallible qe_signature_check(struct subject *s)
 
     if (!leaf)
         return OK;
-    if (key_kind_of(cert_key(leaf)) == KEY_P256)
-        TRY(signature_verify(cert_key(leaf), SIGNATURE_ECDSA, DIGEST_SHA256, s->quote.qe_report,
-                             s->quote.qe_report_signature, &good));
+    s->r->enclave = platform_enclave(s->r->platform, &s->quote);
+    s->r->enclave_known = good = s->r->enclave != NULL;
+    if (!good)
+        TRY(quoting_enclave_check(s->quote.qe_report, s->quote.qe_report_signature, cert_key(leaf),
+                                  &good));
     check_record(s->list, CHECK_QE_REPORT_SIGNATURE,
                  good ? NULL : "the quoting enclave's report has a wrong signature");
     return OK;
@@ -235,23 +237,39 @@ static void identity_check(struct subject *s)
     check_record(s->list, CHECK_QE_TCB_LEVEL, wrong);
 }
 
+/* Of an authentic platform, whose enclave has just shown that it can sign. */
+static void enclave_keep(struct subject *s, struct quoting_enclave *e)
+{
+    if (platform_authentic(s->r->platform) && check_passed(s->list, CHECK_QE_REPORT_SIGNATURE) &&
+        check_passed(s->list, CHECK_QUOTE_SIGNATURE))
+        s->r->enclave = platform_keep_enclave(s->r->platform, e);
+    else
+        quoting_enclave_free(e);
+}
+
 static fallible quote_signature_check(struct subject *s)
 {
-    struct key *key owned(key_free) = NULL;
+    struct quoting_enclave *made owned(quoting_enclave_free) = NULL;
+    const struct quote *q = &s->quote;
     const char *wrong = NULL;
+    struct err e = OK;
     bool good = false;
 
-    struct err e = key_from_p256_xy(s->quote.attestation_key, &key);
+    if (!s->r->enclave)
+        e = quoting_enclave_make(q->qe_report, q->qe_report_signature, q->attestation_key, &made);
     if (e.kind == FAIL_SYSTEM)
         return e;
-    if (failed(e))
+    const struct quoting_enclave *enclave = s->r->enclave ? s->r->enclave : made;
+    if (!enclave)
         wrong = "the attestation key is not a point of the curve";
     else
-        TRY(signature_verify(key, SIGNATURE_ECDSA, DIGEST_SHA256, s->quote.signed_bytes,
-                             s->quote.signature, &good));
+        TRY(signature_verify(enclave->attestation_key, SIGNATURE_ECDSA, DIGEST_SHA256,
+                             q->signed_bytes, q->signature, &good));
     if (!good && !wrong)
         wrong = "the quote has a wrong signature";
     check_record(s->list, CHECK_QUOTE_SIGNATURE, wrong);
+    if (made)
+        enclave_keep(s, TAKE(made));
     return OK;
 }
 
@@ -355,6 +373,14 @@ static struct span state_platform(const struct piece *p)
     return platform_authentic(r->platform) ? platform_pem(r->platform) : (struct span){ 0 };
 }
 
+static struct span state_enclave(const struct piece *p, bool *known)
+{
+    const struct quote_state *r = p->state;
+
+    *known = r->enclave_known;
+    return r->enclave ? SPAN_OF(r->enclave->bytes) : (struct span){ 0 };
+}
+
 static bool signatures_good(const struct check_list *l)
 {
     static const enum check_id needed[] = { CHECK_QUOTE_FORMAT,      CHECK_QUOTE_VENDOR,
@@ -411,7 +437,8 @@ static fallible quote_verify(const struct verify_input *in, struct span bytes, s
 #define QUOTE_ROW(piece_kind)                                                                      \
     {                                                                                              \
         .kind = piece_kind, .checks = &quote_checks, .needs = quote_needs, .verify = quote_verify, \
-        .claims = quote_claims, .platform = state_platform, .done = state_done                     \
+        .claims = quote_claims, .platform = state_platform, .enclave = state_enclave,              \
+        .done = state_done                                                                         \
     }
 
 const struct evidence_type quote_evidence[3] = {

@@ -273,3 +273,12 @@ struct span verify_result_pck_chain(const struct verify_result *r)
             return r->pieces[i].type->platform(&r->pieces[i]);
     return (struct span){ 0 };
 }
+
+struct span verify_result_enclave(const struct verify_result *r, bool *known)
+{
+    *known = false;
+    for (size_t i = 0; i < r->count; i++)
+        if (r->pieces[i].state && r->pieces[i].type->enclave)
+            return r->pieces[i].type->enclave(&r->pieces[i], known);
+    return (struct span){ 0 };
+}

@@ -43,13 +43,28 @@ static fallible remember_amd(struct verifier *v, struct span pem, struct platfor
     return platform_of_amd(&v->platforms, ders, &v->amd_roots, out);
 }
 
-fallible verifier_remember(struct verifier *v, struct span pck_chain)
+static fallible remember_enclave(struct platform *p, struct span bytes)
+{
+    struct quoting_enclave *e owned(quoting_enclave_free) = NULL;
+    bool good;
+
+    if (!bytes.len)
+        return OK;
+    TRY(quoting_enclave_read(bytes, &e));
+    TRY(quoting_enclave_authentic(e, cert_key(platform_leaf(p)), &good));
+    if (!good)
+        return FAIL(DENIED, "the quoting enclave is not the platform's");
+    (void)platform_keep_enclave(p, TAKE(e));
+    return OK;
+}
+
+fallible verifier_remember(struct verifier *v, struct span pck_chain, struct span enclave)
 {
     struct platform *p owned(platform_free) = NULL, *amd owned(platform_free) = NULL;
 
     TRY(platform_of(&v->platforms, pck_chain, &v->roots, NULL, &p));
     if (platform_authentic(p))
-        return OK;
+        return remember_enclave(p, enclave);
     TRY(remember_amd(v, pck_chain, &amd));
     return platform_authentic(amd) ? OK
                                    : FAIL(DENIED, "the platform's certificates are not authentic");

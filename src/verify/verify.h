@@ -17,7 +17,8 @@
 
 /* Verified and parsed collateral; immutable after loading, shared by threads and forks. */
 struct collateral_set;
-struct verifier; /* roots, and the PCK certificates of platforms seen (bounded) */
+struct verifier; /* roots, and the PCK certificates and quoting enclaves of platforms seen (bounded)
+                  */
 
 /* Roots: the vendor's pinned ones and `extra` (PEM or DER certificates named by the configuration).
  */
@@ -26,9 +27,10 @@ void verifier_free(struct verifier *v);
 OWNED_TYPE(struct verifier, verifier_free)
 
 /* Makes a platform known beforehand, for a process that is forked for each request: `pck_chain` is
- * the PEM of verified evidence (verify_result_pck_chain). It is verified here again; a chain that
- * is not authentic is FAIL_DENIED. */
-fallible verifier_remember(struct verifier *v, struct span pck_chain);
+ * the PEM of verified evidence (verify_result_pck_chain), `enclave` its quoting enclave
+ * (verify_result_enclave; may be empty). Both are verified here again; a chain that is not
+ * authentic, or an enclave that its key did not sign, is FAIL_DENIED. */
+fallible verifier_remember(struct verifier *v, struct span pck_chain, struct span enclave);
 
 /* Whose TPMs are believed, in place of what was named before: certificates of CAs (DER, or PEM with
  * one to four), and enrolled attestation keys (JSON as `warder tpm enroll` writes it, or empty).
@@ -104,6 +106,8 @@ const json_t *verify_result_claims(const struct verify_result *r);
 /* The certificates of the platform in PEM, when they came with the evidence and are authentic; else
  * empty. */
 struct span verify_result_pck_chain(const struct verify_result *r);
+/* Its quoting enclave likewise; *known: the verifier knew it before. */
+struct span verify_result_enclave(const struct verify_result *r, bool *known);
 /* verdict, type, version, tcb_status, advisory_ids, claims, checks, reason: the JSON of `warder
  * verify`. */
 fallible verify_result_json(const struct verify_result *r, json_t **out);

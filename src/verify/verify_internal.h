@@ -59,6 +59,8 @@ struct quote_state {
     size_t body_len;
     uint16_t qe_isvsvn;
     struct platform *platform;
+    const struct quoting_enclave *enclave; /* the platform's; NULL: not remembered */
+    bool enclave_known;                    /* before this quote */
     struct collateral_set *collateral;
     struct tcb_result tcb;
     bool has_tcb; /* every check up to the status passed */

@@ -51,10 +51,30 @@ static void test_work_request(void **state)
     (void)state;
 }
 
+static void test_platform(void **state)
+{
+    struct buf bytes owned(buf_done) = buf_of(1024);
+    struct span chain, enclave;
+    platform_write(SPAN("pem"), SPAN("enclave"), &bytes);
+    assert_false(failed(platform_parse(buf_span(&bytes), &chain, &enclave)));
+    assert_true(span_equal_str(chain, "pem"));
+    assert_true(span_equal_str(enclave, "enclave"));
+    for (size_t len = 0; len < bytes.len; len++)
+        assert_true(failed(platform_parse(span_head(buf_span(&bytes), len), &chain, &enclave)));
+    buf_add_u8(&bytes, 0);
+    assert_true(failed(platform_parse(buf_span(&bytes), &chain, &enclave)));
+    (void)state;
+}
+
 static void test_collateral(void **state)
 {
-    const struct collateral_key k = { .tee = "snp", .fmspc = "00806f050000", .ca = "platform", .product = "Milan",
-                                      .signer = "vcek", .chip = "c0c1", .tcb = "04000000000018db" };
+    const struct collateral_key k = { .tee = "snp",
+                                      .fmspc = "00806f050000",
+                                      .ca = "platform",
+                                      .product = "Milan",
+                                      .signer = "vcek",
+                                      .chip = "c0c1",
+                                      .tcb = "04000000000018db" };
     const struct collateral_raw raw = { .tcb_info = SPAN("info"), .root_ca_crl = SPAN("crl") };
     struct buf bytes owned(buf_done) = buf_of(1024);
     struct collateral_key key;
@@ -77,7 +97,11 @@ static void test_collateral(void **state)
 
 static void test_pck_need(void **state)
 {
-    const struct pck_query q = { .qe_id = "0011", .cpu_svn = "22", .pce_svn = "0b00", .pce_id = "0000", .encrypted_ppid = "5a" };
+    const struct pck_query q = { .qe_id = "0011",
+                                 .cpu_svn = "22",
+                                 .pce_svn = "0b00",
+                                 .pce_id = "0000",
+                                 .encrypted_ppid = "5a" };
     struct buf bytes owned(buf_done) = buf_of(1024), longer owned(buf_done) = buf_of(1024);
     struct pck_query read;
     pck_need_write(&q, &bytes);
@@ -183,8 +207,8 @@ static void test_envelope_forms(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_work_request),   cmocka_unit_test(test_collateral),
-        cmocka_unit_test(test_pck_need),
+        cmocka_unit_test(test_work_request),   cmocka_unit_test(test_platform),
+        cmocka_unit_test(test_collateral),     cmocka_unit_test(test_pck_need),
         cmocka_unit_test(test_need),           cmocka_unit_test(test_failure),
         cmocka_unit_test(test_envelope_forms),
     };

@@ -78,7 +78,7 @@ static void children_know_what_the_parent_knew(void **state)
     struct verify_result *r owned(verify_result_free) = NULL;
     assert_ok(verify_evidence(world.verifier, buf_span(&machines[0].set.quote), machines[0].collateral, CASE_NOW,
                               (struct span){ 0 }, &r));
-    assert_ok(verifier_remember(world.verifier, verify_result_pck_chain(r)));
+    assert_ok(verifier_remember(world.verifier, verify_result_pck_chain(r), SPAN("")));
     for (int i = 0; i < 4; i++) {
         pid_t child = fork();
         assert_true(child >= 0);
@@ -101,7 +101,7 @@ static void more_platforms_than_fit(void **state)
         k.pck.ppid[1] = (uint8_t)i;
         k.pck.ppid[2] = (uint8_t)(i >> 8);
         assert_ok(forge_make_pck_chain(&k, &pem));
-        assert_ok(verifier_remember(world.verifier, buf_span(&pem)));
+        assert_ok(verifier_remember(world.verifier, buf_span(&pem), SPAN("")));
     }
     for (size_t i = 0; i < MACHINES; i++)
         assert_true(judged_good(world.verifier, &machines[i]));

@@ -546,8 +546,8 @@ static void a_known_platform_is_judged_alike(void **state)
     assert_ok(verify_result_json(first, &a));
     assert_ok(verify_result_json(second, &b));
     assert_true(json_equal(a, b));
-    assert_ok(verifier_remember(world.verifier, verify_result_pck_chain(first)));
-    assert_fails(verifier_remember(world.verifier, SPAN("no chain")), FAIL_DENIED);
+    assert_ok(verifier_remember(world.verifier, verify_result_pck_chain(first), SPAN("")));
+    assert_fails(verifier_remember(world.verifier, SPAN("no chain"), SPAN("")), FAIL_DENIED);
 
     struct span serial = SPAN_OF(k.leaf_serial); /* revoked meanwhile: being known helps nothing */
     k.pck_crl.serials = &serial;
@@ -556,6 +556,87 @@ static void a_known_platform_is_judged_alike(void **state)
     struct verify_result *third owned(verify_result_free) = forge_verify_set(&set, CASE_NOW, (struct span){ 0 });
     assert_int_equal(vector_outcome(third, "pck_revocation"), CHECK_FAILED);
     assert_false(verify_result_verified(third));
+}
+
+/* By a verifier that has seen nothing yet. */
+static struct verify_result *judged_afresh(const struct forge_set *set)
+{
+    struct span root = buf_span(&world.pki.root.der);
+    struct verifier *knowing = world.verifier;
+    assert_ok(verifier_new(&root, 1, &world.verifier));
+    struct verify_result *r = forge_verify_set(set, CASE_NOW, (struct span){ 0 });
+    verifier_free(world.verifier);
+    world.verifier = knowing;
+    return r;
+}
+
+/* The QE report, its signature and the attestation key are remembered by their bytes: with any other byte
+ * there, or in the quote's own signature, the verdict is that of who remembers nothing. */
+static void a_known_quoting_enclave_is_judged_alike(void **state)
+{
+    (void)state;
+    struct forge_knobs k;
+    struct forge_set set owned(forge_set_done) = { 0 };
+    bool known;
+    const size_t from = 48 + 384 + 4, to = from + 64 + 64 + 384 + 64 + 2 + 32;
+
+    forge_good(FORGE_SGX3, &k);
+    forge_set_init(&set);
+    assert_ok(forge_make(&k, &set));
+    struct verify_result *first owned(verify_result_free) = forge_verify_set(&set, CASE_NOW, (struct span){ 0 });
+    assert_true(verify_result_verified(first));
+    assert_true(verify_result_enclave(first, &known).len > 0);
+    assert_false(known);
+    for (size_t at = from; at < to; at += 7) {
+        set.quote.at[at] ^= 0x10;
+        struct verify_result *here owned(verify_result_free) = forge_verify_set(&set, CASE_NOW, (struct span){ 0 });
+        struct verify_result *there owned(verify_result_free) = judged_afresh(&set);
+        const struct check *a, *b;
+        size_t count = verify_result_checks(here, &a);
+        assert_false(verify_result_verified(here));
+        assert_int_equal(verify_result_checks(there, &b), count);
+        for (size_t i = 0; i < count; i++) {
+            assert_string_equal(a[i].name, b[i].name);
+            assert_int_equal(a[i].outcome, b[i].outcome);
+        }
+        set.quote.at[at] ^= 0x10;
+    }
+    struct verify_result *again owned(verify_result_free) = forge_verify_set(&set, CASE_NOW, (struct span){ 0 });
+    assert_true(verify_result_verified(again));
+    (void)verify_result_enclave(again, &known);
+    assert_true(known);
+}
+
+/* Told of beforehand, and only what the platform's key has signed. */
+static void a_quoting_enclave_told_of_is_checked(void **state)
+{
+    (void)state;
+    struct forge_knobs k;
+    struct forge_set set owned(forge_set_done) = { 0 };
+    struct buf wrong owned(buf_done) = buf_of(4096);
+    bool known;
+
+    forge_good(FORGE_SGX3, &k);
+    k.pck.ppid[3] = 0x77; /* a platform of its own */
+    forge_set_init(&set);
+    assert_ok(forge_make(&k, &set));
+    struct verify_result *fresh owned(verify_result_free) = judged_afresh(&set);
+    struct span chain = verify_result_pck_chain(fresh), enclave = verify_result_enclave(fresh, &known);
+    for (size_t at = 0; at < 384 + 64; at += 5) {
+        buf_clear(&wrong);
+        buf_add(&wrong, enclave);
+        wrong.at[at] ^= 1;
+        assert_fails(verifier_remember(world.verifier, chain, buf_span(&wrong)), FAIL_DENIED);
+    }
+    for (size_t len = 1; len < enclave.len; len++)
+        assert_fails(verifier_remember(world.verifier, chain, span_head(enclave, len)), FAIL_INPUT);
+    buf_add_u8(&wrong, 0);
+    assert_fails(verifier_remember(world.verifier, chain, buf_span(&wrong)), FAIL_INPUT);
+    assert_ok(verifier_remember(world.verifier, chain, enclave));
+    struct verify_result *told owned(verify_result_free) = forge_verify_set(&set, CASE_NOW, (struct span){ 0 });
+    assert_true(verify_result_verified(told));
+    (void)verify_result_enclave(told, &known);
+    assert_true(known);
 }
 
 static void wrapped(struct span quote, const char *type, struct buf *out)
@@ -665,6 +746,8 @@ int main(void)
         cmocka_unit_test(every_changed_byte_is_noticed),
         cmocka_unit_test(malleable_signatures),
         cmocka_unit_test(a_known_platform_is_judged_alike),
+        cmocka_unit_test(a_known_quoting_enclave_is_judged_alike),
+        cmocka_unit_test(a_quoting_enclave_told_of_is_checked),
         cmocka_unit_test(bundles),
         cmocka_unit_test(needs),
     };

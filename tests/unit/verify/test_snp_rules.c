@@ -449,7 +449,7 @@ static void a_known_platform_is_judged_anew(void **state)
     assert_ok(forge_snp_make(&k, &s));
     struct verify_result *first owned(verify_result_free) = set_verify(&s, false, buf_span(&s.evidence), (struct span){ 0 }, NOW);
     assert_true(verify_result_verified(first));
-    assert_ok(verifier_remember(world.verifier, verify_result_pck_chain(first)));
+    assert_ok(verifier_remember(world.verifier, verify_result_pck_chain(first), SPAN("")));
     struct verify_result *late owned(verify_result_free) =
         set_verify(&s, false, buf_span(&s.evidence), (struct span){ 0 }, FORGE_NOT_AFTER + DAY);
     assert_int_equal(vector_outcome(late, "snp_validity"), CHECK_FAILED);
@@ -542,7 +542,7 @@ static void roots_are_apart(void **state)
     assert_ok(verify_evidence(v, buf_span(&s.report), c, NOW, (struct span){ 0 }, &r));
     assert_int_equal(vector_outcome(r, "snp_chain"), CHECK_FAILED);
     assert_int_equal(vector_outcome(r, "snp_crl"), CHECK_FAILED);
-    assert_fails(verifier_remember(v, buf_span(&s.chain)), FAIL_DENIED);
+    assert_fails(verifier_remember(v, buf_span(&s.chain), SPAN("")), FAIL_DENIED);
 }
 
 int main(void)

@@ -232,7 +232,7 @@ static void certificates_that_come_along(void **state)
     assert_int_equal(vector_outcome(r, "snp_crl"), CHECK_NOT_CHECKED);
     assert_true(json_is_false(json_object_get(verify_result_claims(r), "revocation_checked")));
     assert_true(verify_result_pck_chain(r).len > 0);
-    assert_ok(verifier_remember(v, verify_result_pck_chain(r)));
+    assert_ok(verifier_remember(v, verify_result_pck_chain(r), SPAN("")));
     assert_ok(verify_evidence(v, buf_span(&all), none, set.verify_at, (struct span){ 0 }, &again));
     assert_true(verify_result_verified(again));
     assert_ok(evidence_needs(buf_span(&all), &key));
