@@ -92,6 +92,7 @@ ACCEPTED_BY_US = {
     "unselected-status": lambda c, w, q: unselected_status(c, q),
     "isvsvn-width": lambda c, w, q: "expected u8" in q.reason and re.search(rb'"isvsvn":(2[5-9][6-9]|[3-9]\d\d|\d{4,5})\b', c.tcb_info[0]),
     "pem-blanks": lambda c, w, q: "Failed to parse certs" in q.reason and c.base is not None and certificates(c.quote)[:3] == certificates(c.base.quote)[:3],
+    "shared-chain": lambda c, w, q: not c.identity_chain and "too short for QE Identity" in q.reason,
     "blanks-around": lambda c, w, q: "Signature is invalid for" in q.reason and any(t[0] != t[0].strip() for t in (c.tcb_info, c.qe_identity)),
 }
 REFUSED_BY_US = {
@@ -108,7 +109,7 @@ REFUSED_BY_US = {
     "strict-json": lambda c, w, q: failed_only(w, "tcb_info_format", "qe_identity_format")
                    or (c.root and failed_only(w, "tcb_info_signature", "qe_identity_signature") and "not an object of its content" in w.reason),
     "report-data-tail": lambda c, w, q: failed_only(w, "qe_report_data") and "does not end with zeros" in w.reason,
-    "area-length": lambda c, w, q: failed_only(w, "quote_format") and "signature area has not the length" in w.reason,
+    "area-length": lambda c, w, q: failed_only(w, "quote_format") and re.search("(signature area|QE report certification data) has not the length", w.reason),
     "outer-type": lambda c, w, q: failed_only(w, "quote_format") and "outer certification data type" in w.reason,
     "component-status": lambda c, w, q: failed_only(w, "qe_tcb_level", "tcb_level") and "unknown status" in w.reason,
     "sgx-extension": lambda c, w, q: failed_only(w, "pck_extension"),

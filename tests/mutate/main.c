@@ -93,24 +93,41 @@ static void set_judge(struct set *s, struct span enrolled)
     must(verify_result_json(r, &s->answer), s->name);
 }
 
-/* A folder with evidence and a meta.json is a set. */
-static void set_load(const char *folder)
+static void set_clear(struct set *s)
+{
+    for (size_t part = 0; part < PARTS; part++)
+        buf_done(&s->parts[part]);
+    *s = (struct set){ .at = 0 };
+}
+
+/* A folder with evidence and a meta.json that says when it is to be verified is a set. */
+static bool set_read(const char *folder, struct set *s)
 {
     static const char *const names[] = { "quote.bin", "report.bin" };
-    struct set *s = &sets[set_count];
     struct buf meta owned(buf_done) = { 0 };
     json_t *document owned(json_free) = NULL;
 
-    if (set_count == SETS_MAX || !file_load(folder, "meta.json", &meta))
-        return;
+    if (!file_load(folder, "meta.json", &meta))
+        return false;
     for (size_t i = 0; i < 2 && !s->evidence_name; i++)
         if (file_load(folder, names[i], &s->parts[EVIDENCE]))
             s->evidence_name = names[i];
     must(json_parse_object(buf_span(&meta), &document), folder);
     const json_t *at = json_object_get(document, "verify_at");
-    if (!s->evidence_name || !json_is_integer(at))
-        return;
     s->at = json_integer_value(at);
+    return s->evidence_name && json_is_integer(at);
+}
+
+static void set_load(const char *folder)
+{
+    struct set *s = &sets[set_count];
+
+    if (set_count == SETS_MAX)
+        return;
+    if (!set_read(folder, s)) {
+        set_clear(s);
+        return;
+    }
     snprintf(s->name, sizeof(s->name), "%s", folder);
     for (size_t i = 0; i < COLLATERAL_PARTS; i++)
         (void)file_load(folder, collateral_part_name(i), &s->parts[i]);
