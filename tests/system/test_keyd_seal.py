@@ -11,8 +11,10 @@ import subprocess
 import time
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 import softhsm_fixture
+from attestd_fixture import part
 from kbs_fixture import BODY, BUILD, Client, Kbs, refused, stop
 from keystore_fixture import found_in_memory
 from softhsm_fixture import REMOTE, SoftHsm
@@ -142,6 +144,51 @@ def test_shares_are_nowhere(shared):
     needles = [(f"share {i}", v) for i, v in enumerate(values)] + [(f"text {i}", s.split(".")[1].encode()) for i, s in enumerate(k.shares[:3])]
     for pid in (k.keyd.pid, *children(k.keyd.pid), k.kbsd.pid):
         assert found_in_memory(pid, needles, str(k.dir).encode()) == []
+
+
+def times(a, b):
+    """In GF(256) with the polynomial of AES."""
+    product = 0
+    while b:
+        product ^= a if b & 1 else 0
+        a, b = (a << 1) ^ (0x11b if a & 0x80 else 0), b >> 1
+    return product
+
+
+def combined(shares):
+    """Shamir's scheme once more: the root key, by Lagrange's formula at 0."""
+    raw = [bytes.fromhex(s.split(".")[1]) for s in shares]
+    places, values, root = [r[21] for r in raw], [r[22:54] for r in raw], bytes(32)
+    for j, x in enumerate(places):
+        weight = 1
+        for other in places[:j] + places[j + 1:]:
+            inverse = next(i for i in range(1, 256) if times(i, other ^ x) == 1)
+            weight = times(weight, times(other, inverse))
+        root = bytes(r ^ times(weight, v) for r, v in zip(root, values[j]))
+    return raw[0][:16], root
+
+
+def test_the_master_key_is_in_one_process_and_no_file(shared):
+    """An independent reader of shares and store finds root and master key; nobody but the manager's process has them."""
+    k = shared
+    if status(k)["state"] == "sealed":
+        keyd(k, "unseal", lines=k.shares[:3])
+    store_id, root = combined(k.shares[2:5])
+    with contextlib.closing(sqlite3.connect(k.dir / "keyd/manager/embedded.db", timeout=60)) as store:
+        (version, sealed), = store.execute("SELECT version, sealed FROM masters").fetchall()
+    name = part(b"warder-master-v1") + part(store_id) + version.to_bytes(8, "big")
+    master = AESGCM(root).decrypt(sealed[:12], sealed[12:], name)
+    needles = [("root", root), ("master", master)]
+    processes = {pid: pathlib.Path(f"/proc/{pid}/status").read_text() for pid in (k.keyd.pid, *children(k.keyd.pid), k.kbsd.pid)}
+    with_it = [pid for pid in processes if found_in_memory(pid, needles, str(k.dir).encode())]
+    assert len(with_it) == 1 and with_it[0] != k.kbsd.pid, "the manager's, which shows that the search finds it"
+    keyd(k, "seal")
+    assert found_in_memory(with_it[0], needles, str(k.dir).encode()) == [], "wiped"
+    written = files_of(k) + "".join(k.keyd_log + k.kbsd_log).encode()
+    for _, needle in needles:
+        assert needle not in written and needle.hex().encode() not in written
+    keyd(k, "unseal", lines=k.shares[:3])
+    assert Client(k).fetch(k.key_id)[0].status == 200
 
 
 @pytest.mark.sanitize
