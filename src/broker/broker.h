@@ -12,6 +12,7 @@
 #include "access/pinned_keys.h"
 #include "base/rate_limit.h"
 #include "broker/attestation_keys.h"
+#include "broker/busy_keys.h"
 #include "broker/commit.h"
 #include "broker/planned.h"
 #include "broker/policy_cache.h"
@@ -40,6 +41,7 @@ struct broker {
     bool require_wrapped_import;
     struct rate_limit *tenant_rate;                /* NULL: no limit */
     uint64_t keys_per_tenant, policies_per_tenant; /* 0: no limit */
+    struct busy_keys rotating;
     /* Refusals of callers who proved nothing: recorded while the minute's budget lasts, counted
      * beyond. */
     atomic_int_fast64_t stranger_minute, stranger_records, stranger_unrecorded;

@@ -151,6 +151,28 @@ static struct err insert_version(struct transaction *t, void *context)
     return e;
 }
 
+/* What the key manager has under the number may be another's by now: of another keyd on this store,
+ * say. In doubt it stays. */
+static bool is_on_record(const struct rotating *r)
+{
+    struct borrowed_store s owned(store_give) = store_borrow(r->b->readers);
+    struct key_entry now owned(key_entry_done) = { 0 };
+    struct err e = key_entry_read(s.store, r->b->secrets.integrity, span_str(r->who.tenant),
+                                  span_str(r->key.row.id), &now);
+
+    return failed(e) ? e.kind != FAIL_ABSENT
+                     : key_versions_find(&now.versions, r->made.number) != NULL;
+}
+
+/* The version that was not written down. */
+static fallible take_back(const struct rotating *r, struct err why)
+{
+    struct key_ref ref = key_entry_ref(&r->key, &r->made);
+    struct err gone = is_on_record(r) ? OK : key_service_destroy(r->b->manager, &ref);
+
+    return why.kind != FAIL_CONFLICT && failed(gone) ? gone : why;
+}
+
 static fallible keep(struct rotating *r)
 {
     struct key_entry now owned(key_entry_done) = { 0 };
@@ -165,11 +187,8 @@ static fallible keep(struct rotating *r)
     if (r->request.keep_until)
         json_set_str(r->record, "keep_until", clock_format(r->request.keep_until, time));
     struct err e = approval_commit(r->b, r->q, insert_version, r);
-    if (failed(e)) { /* nothing refers to it */
-        struct key_ref ref = key_entry_ref(&r->key, &r->made);
-        struct err gone = key_service_destroy(r->b->manager, &ref);
-        return e.kind != FAIL_CONFLICT && failed(gone) ? gone : e;
-    }
+    if (failed(e))
+        return take_back(r, e);
     TRY(key_entry_of(&r->row, &now));
     return outcome_answer(r->o, key_entry_json(&now));
 }
@@ -197,6 +216,20 @@ static fallible check_request(struct rotating *r)
     return OK;
 }
 
+/* Alone with the key: read again, for another rotation may have ended since. */
+static fallible rotate(struct rotating *r)
+{
+    key_entry_done(&r->key);
+    TRY(key_named(r->b, r->q, &r->who, &r->key, r->o));
+    if (r->o->code == CODE_OK)
+        TRY(check_request(r));
+    if (r->o->code == CODE_OK)
+        TRY(key_second_person(r->b, r->q, "key_rotate", &r->who, &r->key, r->o));
+    if (r->o->code == CODE_OK)
+        TRY(place_or_refuse(r));
+    return r->o->code == CODE_OK ? keep(r) : OK;
+}
+
 struct err broker_key_rotate(struct broker *b, const struct broker_request *q, struct outcome *o)
 {
     struct rotating r owned(rotating_done) = { .b = b, .q = q, .o = o };
@@ -206,10 +239,10 @@ struct err broker_key_rotate(struct broker *b, const struct broker_request *q, s
     if (!good)
         return OK;
     TRY(rotate_request_parse(q->body, &r.request));
-    TRY(check_request(&r));
-    if (o->code == CODE_OK)
-        TRY(key_second_person(b, q, "key_rotate", &r.who, &r.key, o));
-    if (o->code == CODE_OK)
-        TRY(place_or_refuse(&r));
-    return o->code == CODE_OK ? keep(&r) : OK;
+    char id[UUID_TEXT_SIZE];
+    snprintf(id, sizeof id, "%s", r.key.row.id);
+    TRY(busy_keys_begin(&b->rotating, id));
+    struct err e = rotate(&r);
+    busy_keys_end(&b->rotating, id);
+    return e;
 }

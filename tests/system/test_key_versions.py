@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Versions of a key, with every key manager: rotated, disabled, enabled, old ones gone when nobody keeps them."""
 import base64
+import concurrent.futures
 import contextlib
 import re
 import sqlite3
@@ -95,6 +96,26 @@ def test_rotated_disabled_enabled(managed):
     actions = [r["action"] for r in k.audit(key=key_id) if r["action"] != "release"]
     assert actions == ["key_enable", "key_enable", "key_disable", "key_disable", "key_rotate", "key_create"]
     assert k.call("DELETE", f"/kbs/v1/keys/{key_id}", bearer=k.token()).status == 204
+
+
+def test_rotated_by_several_at_once(managed):
+    """None takes away, or writes over, what another one's version rests on."""
+    k = managed
+    key_id = k.make_key(AES)["key_information"]["id"]
+    with concurrent.futures.ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(lambda _: post(k, key_id, "rotate", {"keep_old_versions": 14}), range(6)))
+    good = [r for r in answers if r.status == 200]
+    assert good and all(r.status == 409 for r in answers if r not in good), [r.text for r in answers]
+    versions = described(k, key_id)
+    assert [v for v in versions if v[1:] != ("enabled", "yes")] == []
+    assert sorted(r.json["version"] for r in good) == [v for v, *_ in versions[1:]]
+    plain = set()
+    for version, *_ in reversed(versions):
+        number, one = released(k, key_id)
+        assert number == version
+        plain.add(one)
+        assert post(k, key_id, "disable", {"version": version}).status == 200
+    assert len(plain) == len(versions), "each has its own key"
 
 
 def wait_until(condition):
