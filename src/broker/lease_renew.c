@@ -399,7 +399,7 @@ struct err broker_lease_renew(struct broker *b, const struct broker_request *q, 
     if (e.kind == FAIL_DENIED)
         return refuse(&n, CODE_RECORD_TAMPERED,
                       "a stored record was changed outside of the broker");
-    if (failed(e) && e.kind != FAIL_ABSENT)
+    if (failed(e) && (e.kind != FAIL_ABSENT || n.known)) /* none was renewed, whatever was said */
         return e;
     if (n.spent_before)
         return refuse(&n, CODE_CHALLENGE_SPENT, "the challenge was used before: ask for a new one");

@@ -340,13 +340,13 @@ fallible vault_transit_destroy(struct keystore *vault, const struct key_ref *ref
 
     if (ref->external.len)
         return OK;
+    TRY(path_of(v, ref, "keys", "", &path));
     const struct transit_call allow = {
         .verb = "keys",
         .more = "/config",
         .body = json_pack("{s:b}", "deletion_allowed", 1),
         .refused = FAIL(ABSENT, "Vault does not hold this key"), /* it says: no such key */
     };
-    TRY(path_of(v, ref, "keys", "", &path));
     struct err e = vault_transit_post(v, ref, &allow, &reply);
     if (!failed(e)) {
         struct vault_ask ask = { .method = "DELETE", .path = buf_str(&path) };

@@ -120,7 +120,8 @@ static fallible secret_of_base64(struct span text, struct secret **out)
 
 static json_t *decrypt_body(uint64_t version, struct span sealed, struct span associated)
 {
-    char *text owned(free) = vault_transit_text(sealed), *more owned(free) = vault_transit_text(associated);
+    char *text owned(free) = vault_transit_text(sealed),
+               *more owned(free) = vault_transit_text(associated);
     struct buf labelled owned(buf_done) = buf_of(SEALED_MAX * 2);
     json_t *body = json_object();
 
