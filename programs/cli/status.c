@@ -7,8 +7,9 @@
 
 #include "http/client.h"
 
-/* Longer than a service waits for a Vault that hangs, so that it can name it. */
-#define HEALTH_WAIT_MS 5000
+/* Longer than a service waits for a part that hangs (a Vault, its verifier), so that it can name
+ * it. */
+#define HEALTH_WAIT_MS 8000
 
 /* "store ok, key_manager ok": what a person reads in the table; -o json has the object. */
 static void add_parts_text(json_t *row)
