@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* POST /kbs/v1/keys/{id}/transfer: first a challenge, then evidence or a token with the proof.
- * POST /kbs/v1/leases: the same two rounds for what is held. */
+/* POST /kbs/v1/keys/{id}/transfer, and /use, which keyd tells apart by the path that the proof
+ * covers: first a challenge, then evidence or a token with the proof. POST /kbs/v1/leases: the same
+ * two rounds for what is held. */
 #include "base/log.h"
 #include "kbsd/kbs.h"
 

@@ -62,7 +62,7 @@ static void log_outcome(uint16_t type, const struct broker_request *q, const str
                   code_word(o->code), "reason", o->detail, "request", request, NULL);
     else if (o->code == CODE_OK &&
              (type == OPERATION_RELEASE || type == OPERATION_RELEASE_APPRAISED))
-        log_info("key released", "id", id, "request", request);
+        log_info(broker_is_use(q) ? "key used" : "key released", "id", id, "request", request);
 }
 
 static fallible answer_one(struct core *c, int fd)

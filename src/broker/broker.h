@@ -50,6 +50,9 @@ struct broker {
 typedef struct err broker_operation(struct broker *b, const struct broker_request *q,
                                     struct outcome *o);
 
+/* A request of POST /kbs/v1/keys/{id}/use, by its path, which its proof covers. */
+bool broker_is_use(const struct broker_request *q);
+
 broker_operation broker_challenge, broker_release, broker_release_appraised,
     broker_release_without_policy;
 broker_operation broker_lease_challenge, broker_lease_renew;

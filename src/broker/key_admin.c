@@ -18,7 +18,7 @@ struct making {
     struct key_spec spec;
     struct row row;
     json_t *record;
-    bool no_policy, full;
+    bool no_policy, full, stays; /* stays: the policy grants use only */
 };
 
 static void making_done(struct making *m)
@@ -38,7 +38,8 @@ static const char *const actions[] = { "key_create", "key_import", "key_register
 
 static struct key_ref ref_of(const struct making *m)
 {
-    return (struct key_ref){ span_str(m->who.tenant), span_str(m->id), 1, m->request.kmip_key_id };
+    return (struct key_ref){ span_str(m->who.tenant), span_str(m->id), 1, m->request.kmip_key_id,
+                             m->stays };
 }
 
 static fallible spec_agrees(const struct making *m)
@@ -175,14 +176,15 @@ static fallible room_and_policy(struct making *m)
     struct policy_entry p owned(policy_entry_done) = { 0 };
     struct borrowed_store s owned(store_give) = store_borrow(m->b->readers);
 
+    struct span named = m->request.policy_id.len ? m->request.policy_id : SPAN("default");
+
     TRY(tenant_is_full(m->b, s.store, ROW_KEYS, m->who.tenant, &m->full));
     if (m->full)
         return tenant_refuse_full(m->b, ROW_KEYS, m->o);
-    if (!m->request.policy_id.len)
-        return OK;
     struct err e = policy_entry_read(s.store, m->b->secrets.integrity, m->b->policies,
-                                     span_str(m->who.tenant), m->request.policy_id, &p);
-    if (e.kind == FAIL_ABSENT && !span_equal_str(m->request.policy_id, "default"))
+                                     span_str(m->who.tenant), named, &p);
+    m->stays = !failed(e) && p.policy->uses;
+    if (e.kind == FAIL_ABSENT && !span_equal_str(named, "default"))
         return outcome_refuse(m->o, CODE_POLICY_NOT_FOUND, "no such transfer policy");
     if (e.kind == FAIL_DENIED)
         return outcome_refuse(m->o, CODE_RECORD_TAMPERED,

@@ -24,6 +24,7 @@ struct rotating {
     struct key_version made;
     struct row row;
     json_t *record;
+    bool stays; /* the policy grants use only */
 };
 
 static void rotating_done(struct rotating *r)
@@ -39,11 +40,23 @@ static inline void rotating_donep(struct rotating *r)
     rotating_done(r);
 }
 
+static fallible find_stays(struct rotating *r)
+{
+    struct policy_entry p owned(policy_entry_done) = { 0 };
+    struct borrowed_store s owned(store_give) = store_borrow(r->b->readers);
+
+    TRY(policy_entry_read(s.store, r->b->secrets.integrity, r->b->policies,
+                          span_str(r->key.row.tenant), span_str(r->key.row.link), &p));
+    r->stays = p.policy->uses;
+    return OK;
+}
+
 static fallible place_once(struct rotating *r, char reason[KEY_REASON_SIZE])
 {
     struct key_ref ref = key_entry_ref(&r->key, &r->made);
     struct key_service *m = r->b->manager;
 
+    ref.stays = r->stays;
     r->made.spec = key_versions_newest(&r->key.versions)->spec;
     if (ref.external.len)
         return key_service_describe(m, &ref, r->made.spec.algorithm, &r->made.spec, reason);
@@ -225,6 +238,8 @@ static fallible rotate(struct rotating *r)
         TRY(check_request(r));
     if (r->o->code == CODE_OK)
         TRY(key_second_person(r->b, r->q, "key_rotate", &r->who, &r->key, r->o));
+    if (r->o->code == CODE_OK)
+        TRY(find_stays(r));
     if (r->o->code == CODE_OK)
         TRY(place_or_refuse(r));
     return r->o->code == CODE_OK ? keep(r) : OK;

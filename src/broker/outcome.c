@@ -33,6 +33,8 @@ static const struct {
     [CODE_WRAPPING_REFUSED] = { "wrapping_refused", FAIL_DENIED, false },
     [CODE_RATE_LIMITED] = { "rate_limited", FAIL_UPSTREAM, false },
     [CODE_QUOTA_EXCEEDED] = { "quota_exceeded", FAIL_DENIED, false },
+    [CODE_USE_NOT_GRANTED] = { "use_not_granted", FAIL_DENIED, false },
+    [CODE_TRANSFER_NOT_GRANTED] = { "transfer_not_granted", FAIL_DENIED, false },
     [CODE_PERMISSION_DENIED] = { "permission_denied", FAIL_DENIED, false },
     [CODE_KEY_NOT_FOUND] = { "key_not_found", FAIL_ABSENT, false },
     [CODE_POLICY_NOT_FOUND] = { "policy_not_found", FAIL_ABSENT, false },

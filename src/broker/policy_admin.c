@@ -200,8 +200,10 @@ struct err broker_policy_update(struct broker *b, const struct broker_request *q
         TRY(read_document(&c, o));
     if (o->code != CODE_OK)
         return OK;
-    /* A lower level of attestation opens keys to more callers: one administrator alone may not. */
-    if (c.before.policy->four_eyes || c.policy->attestation < c.before.policy->attestation)
+    /* A lower level of attestation opens keys to more callers, and keys granted in place of their use
+     * get out: one administrator alone may not. */
+    if (c.before.policy->four_eyes || c.policy->attestation < c.before.policy->attestation ||
+        (c.before.policy->uses && !c.policy->uses))
         TRY(second_person(&c, "policy_update", o));
     return o->code == CODE_OK ? write_update(&c, o) : OK;
 }

@@ -84,9 +84,10 @@ fallible record_new(const struct broker_request *q, const char *tenant, const ch
     json_set_str(r, "tenant", tenant);
     json_set_str(r, "action", action);
     json_set_str(r, "decision",
-                 code != CODE_OK             ? "refused"
-                 : strcmp(action, "release") ? "done"
-                                             : "released");
+                 code != CODE_OK              ? "refused"
+                 : !strcmp(action, "release") ? "released"
+                 : !strcmp(action, "use")     ? "used"
+                                              : "done");
     if (code != CODE_OK)
         json_set_str(r, "code", code_word(code));
     json_set_str(r, "key_id", "");

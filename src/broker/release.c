@@ -51,7 +51,8 @@ static fallible record_of(const struct release *r, json_t **out)
     enum code code = r->o->code;
     json_t *record = NULL;
 
-    TRY(record_new(r->q, r->challenge.tenant, "release", code, r->audit_id, &record));
+    TRY(record_new(r->q, r->challenge.tenant, r->for_use ? "use" : "release", code, r->audit_id,
+                   &record));
     describe_who(r, record);
     json_set_span(record, "key_id", r->q->id);
     if (r->has_key)
@@ -73,8 +74,12 @@ static fallible record_of(const struct release *r, json_t **out)
     }
     if (r->would_refuse != CODE_OK)
         json_set_str(record, "would_refuse", code_word(r->would_refuse));
-    *out = record;
-    return OK;
+    struct err e = r->for_use ? release_describe_use(r, record) : OK;
+    if (failed(e))
+        json_free(record);
+    else
+        *out = record;
+    return e;
 }
 
 /* Refusals of strangers are sampled: who has neither a token of aasd nor a verdict of the
@@ -178,7 +183,8 @@ static fallible answer(struct release *r, struct span jwe)
 {
     struct buf jws owned(buf_done) = buf_of(JOSE_TEXT_MAX);
     json_t *header owned(json_free) =
-        json_pack("{s:s,s:s}", "typ", "warder-answer+jwt", "kid", r->b->secrets.release_kid);
+        json_pack("{s:s,s:s}", "typ", r->for_use ? "warder-use+jwt" : "warder-answer+jwt", "kid",
+                  r->b->secrets.release_kid);
     json_t *body = NULL;
     char time[CLOCK_TEXT_MAX];
 
@@ -244,7 +250,7 @@ static fallible attempt(struct release *r)
     if (r->o->code == CODE_OK)
         TRY(release_decide(r));
     if (r->o->code == CODE_OK)
-        TRY(wrap(r, &jwe));
+        TRY(r->for_use ? release_use(r, &jwe) : wrap(r, &jwe));
     if (r->o->code != CODE_OK)
         return release_record_refusal(r);
     TRY(commit(r));

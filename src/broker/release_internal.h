@@ -9,6 +9,7 @@
 #include "broker/planned.h"
 #include "broker/record.h"
 #include "broker/release_count.h"
+#include "broker/use_request.h"
 
 struct release {
     struct broker *b;
@@ -22,7 +23,9 @@ struct release {
     struct key *signing, *encryption;
     char signing_jkt[THUMBPRINT_TEXT_SIZE], encryption_jkt[THUMBPRINT_TEXT_SIZE];
     bool evidence_sent, appraised; /* appraised: the front end has asked the attestation service */
-    bool without_policy;           /* which does not have a policy that it was asked for */
+    bool for_use;                  /* by handle: the path, which the proof covers, says so */
+    struct use_request use;
+    bool without_policy; /* which does not have a policy that it was asked for */
     /* verified */
     struct challenge challenge;
     struct bearer client;
@@ -63,6 +66,11 @@ fallible release_find_denial(struct broker *b, struct store *s, const char *tena
                              const json_t *claims, json_t **entry);
 /* Common names of a TLS client certificate and its issuer; empty where it has none. */
 fallible client_names(struct span certificate, struct buf *issuer, struct buf *subject);
+/* Attested use (release_use.c). */
+fallible release_read_use(struct release *r);    /* out of the body; FAIL_INPUT */
+fallible release_check_grant(struct release *r); /* use or transfer, as the policy says */
+fallible release_describe_use(const struct release *r, json_t *into);
+fallible release_use(struct release *r, struct buf *statement);
 
 /* The words of the outcome with what failed: for the record, and for the caller where the policy
  * says so. */

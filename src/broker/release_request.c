@@ -41,9 +41,13 @@ static fallible read_body(struct release *r)
 {
     static const char *const members[] = { "challenge", "signing_key",       "encryption_key",
                                            "evidence",  "attestation_token", NULL };
+    static const char *const members_of_use[] = {
+        "challenge", "signing_key", "encryption_key", "evidence", "attestation_token",
+        "operation", NULL
+    };
 
     TRY(json_parse_object(r->q->body, &r->body));
-    TRY(json_only(r->body, members));
+    TRY(json_only(r->body, r->for_use ? members_of_use : members));
     TRY(json_get_str(r->body, "challenge", "a challenge is needed: send {} first to get one",
                      &r->challenge_text));
     TRY(json_opt_str(r->body, "attestation_token", "attestation_token is a text",
@@ -53,6 +57,7 @@ static fallible read_body(struct release *r)
         return FAIL(INPUT, "either evidence or attestation_token, not both");
     if (r->brought_token.len > TOKEN_MAX)
         return FAIL(LIMIT, "attestation_token is too long");
+    TRY(release_read_use(r));
     TRY(p256_of(r->body, "signing_key", &r->signing, r->signing_jkt));
     TRY(p256_of(r->body, "encryption_key", &r->encryption, r->encryption_jkt));
     return digest_text(r->challenge_text, r->challenge_digest);
@@ -144,7 +149,13 @@ static fallible prove(struct release *r)
 fallible release_authenticate(struct release *r)
 {
     TRY(request_digest(r));
-    TRY(planned_take(r->b->planned, r) ? check_expiry(r) : prove(r));
+    r->for_use = broker_is_use(r->q);
+    if (planned_take(r->b->planned, r)) {
+        TRY(release_read_use(r));
+        TRY(check_expiry(r));
+    } else {
+        TRY(prove(r));
+    }
     return r->o->code == CODE_OK ? check_client(r) : OK;
 }
 
@@ -178,7 +189,8 @@ fallible release_look_up(struct release *r)
     if (failed(e))
         return look_up_failure(r, e, CODE_POLICY_NOT_FOUND, "the key's transfer policy is gone");
     r->has_policy = true;
-    if (!r->policy.policy->max_releases)
+    TRY(release_check_grant(r));
+    if (r->o->code != CODE_OK || !r->policy.policy->max_releases)
         return OK;
     e = release_count_read(s.store, integrity, span_str(r->challenge.tenant), r->q->id, &r->count);
     return failed(e) ? look_up_failure(r, e, CODE_KEY_NOT_FOUND, "no such key") : OK;

@@ -68,5 +68,8 @@ struct err broker_challenge(struct broker *b, const struct broker_request *q, st
     json_set_str(body, "attestation", attestation_level_name(policy.policy->attestation));
     json_object_set(body, "attestation_types", (json_t *)policy.policy->attestation_types);
     json_object_set(body, "policy_ids", (json_t *)policy.policy->policy_ids);
+    const json_t *use = json_object_get(policy.policy->native, "use");
+    if (use)
+        json_object_set(body, "use", (json_t *)use);
     return outcome_answer(o, body);
 }

@@ -171,6 +171,7 @@ static fallible read_native(struct transfer_policy *p, char **message)
                                            "time",
                                            "max_releases",
                                            "wrapping_anyof",
+                                           "use",
                                            "four_eyes",
                                            "lease_minutes",
                                            "accept_warning",

@@ -15,6 +15,7 @@
 #include "broker/source_network.h"
 #include "broker/time_window.h"
 #include "crypto/digest.h"
+#include "keys/key_operation.h"
 #include "policy/policy.h"
 
 #define LEASE_MINUTES_MAX (60 * 24 * 366)
@@ -42,9 +43,10 @@ struct transfer_policy {
     struct policy *conditions; /* NULL: none */
     uint64_t lease_minutes;
     uint64_t max_releases; /* of each key under it; 0: no limit */
-    bool four_eyes;        /* who changes or deletes it needs a second person */
-    bool accept_warning;   /* an attestation result "warning" (not up to date, debug) is not refused
-                              for that alone */
+    unsigned uses;  /* bits 1 << KEY_OPERATION_*: used by handle; 0: the key itself is released */
+    bool four_eyes; /* who changes or deletes it needs a second person */
+    bool accept_warning; /* an attestation result "warning" (not up to date, debug) is not refused
+                            for that alone */
     bool explain_to_caller;
     char digest[DIGEST_TEXT_SIZE]; /* of the document's canonical JSON */
 };

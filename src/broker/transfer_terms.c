@@ -46,6 +46,26 @@ static fallible time_read(struct transfer_policy *p, char **message)
     return failed(e) ? policy_bad(message, where, e.what) : OK;
 }
 
+/* In place of the key. What is of a key that leaves does not go with it. */
+static fallible use_read(struct transfer_policy *p, char **message)
+{
+    const json_t *list = NULL, *item;
+    size_t i;
+
+    TRY(policy_texts(p->native, "use", false, &list, message));
+    json_array_foreach(list, i, item)
+    {
+        enum key_operation operation;
+        if (failed(key_operation_parse(span_str(json_string_value(item)), &operation)))
+            return policy_bad(message, "use", "known are sign, decrypt and derive");
+        p->uses |= 1U << operation;
+    }
+    if (p->uses && (p->wrappings || json_object_get(p->native, "lease_minutes")))
+        return policy_bad(message, "use",
+                          "a key that stays has neither wrapping_anyof nor lease_minutes");
+    return OK;
+}
+
 fallible transfer_terms_read(struct transfer_policy *p, char **message)
 {
     const json_t *n = p->native;
@@ -60,6 +80,7 @@ fallible transfer_terms_read(struct transfer_policy *p, char **message)
                      message));
     TRY(networks_read(p, message));
     TRY(wrappings_read(p, message));
+    TRY(use_read(p, message));
     TRY(time_read(p, message));
     if (failed(json_opt_u64(n, "max_releases", RELEASES_MAX, "releases", &p->max_releases)) ||
         (json_object_get(n, "max_releases") && !p->max_releases))

@@ -152,6 +152,23 @@ static struct err embedded_wrap_to(struct keystore *self, const struct key_ref *
     return key_material_wrap(material, spec, recipient, header, jwe);
 }
 
+static struct err embedded_use(struct keystore *self, const struct key_ref *ref,
+                               const struct key_spec *spec, const struct key_use *use,
+                               struct buf *result)
+{
+    struct secret *material owned(secret_free) = NULL;
+    TRY(get(self_of(self), ref, &material));
+    return key_material_use(material, spec, use, result);
+}
+
+static struct err embedded_public_half(struct keystore *self, const struct key_ref *ref,
+                                       const struct key_spec *spec, struct buf *spki)
+{
+    struct secret *material owned(secret_free) = NULL;
+    TRY(get(self_of(self), ref, &material));
+    return key_material_public(material, spec, spki);
+}
+
 static struct err embedded_destroy(struct keystore *self, const struct key_ref *ref)
 {
     struct embedded *e = embedded_of(self);
@@ -218,6 +235,8 @@ fallible embedded_open(const struct embedded_config *config, struct keystore **o
                                  .import = embedded_import,
                                  .describe = embedded_describe,
                                  .wrap_to = embedded_wrap_to,
+                                 .use = embedded_use,
+                                 .public_half = embedded_public_half,
                                  .destroy = embedded_destroy,
                                  .health = embedded_health,
                                  .close = embedded_close,

@@ -2,7 +2,7 @@
 /*
  * What keyd says to the process of its key manager, over pairs of Unix sockets, one question at a
  * time on each. There is no message that answers key bytes. Fields in the order given; a ref is
- * parts tenant, id, external and a u64be version; a spec is u8 algorithm, u32be bits.
+ * parts tenant, id, external, a u64be version and u8 stays; a spec is u8 algorithm, u32be bits.
  */
 #ifndef KEYS_KEY_PROTOCOL_H
 #define KEYS_KEY_PROTOCOL_H
@@ -18,6 +18,9 @@ enum key_message {
     KEY_MESSAGE_DESTROY, /* ref -> nothing */
     KEY_MESSAGE_SEAL,    /* u8 act, part given, part fresh, u8 shares, u8 threshold -> part status
                             (JSON), part shares of a new root key (lines; mostly empty) */
+    KEY_MESSAGE_PUBLIC,  /* ref, spec -> part SPKI */
+    KEY_MESSAGE_USE, /* ref, spec, u8 operation, u8 mechanism, u8 hash, part input, part label, part
+                        recipient, part header -> part result */
     KEY_MESSAGE_COUNT
 };
 

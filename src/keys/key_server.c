@@ -85,6 +85,13 @@ static struct err answer_describe(struct question *q, struct buf *out)
     return OK;
 }
 
+static fallible read_recipient(struct span to, struct key **out)
+{
+    if (to.len == P256_POINT_SIZE) /* no SPKI is that short */
+        return key_from_point(KEY_P256, to, out);
+    return key_from_spki(to, out);
+}
+
 static struct err answer_wrap(struct question *q, struct buf *out)
 {
     struct key *recipient owned(key_free) = NULL;
@@ -96,10 +103,7 @@ static struct err answer_wrap(struct question *q, struct buf *out)
     struct span text = read_part(&q->r, KEY_TEXT_MAX);
 
     TRY(reader_end(&q->r, "wrap question"));
-    if (to.len == P256_POINT_SIZE) /* no SPKI is that short */
-        TRY(key_from_point(KEY_P256, to, &recipient));
-    else
-        TRY(key_from_spki(to, &recipient));
+    TRY(read_recipient(to, &recipient));
     TRY(json_parse_object(text, &header));
     TRY(q->store->wrap_to(q->store, &ref, &spec, recipient, header, &jwe));
     write_part(out, buf_span(&jwe));
@@ -129,11 +133,50 @@ static struct err answer_seal(struct question *q, struct buf *out)
     return seal_answer_write(&a, out);
 }
 
+static struct err answer_public(struct question *q, struct buf *out)
+{
+    struct buf spki owned(buf_done) = buf_of(SPKI_MAX);
+    struct key_ref ref = read_ref(&q->r);
+    struct key_spec spec = read_spec(&q->r);
+
+    TRY(reader_end(&q->r, "public half question"));
+    if (!q->store->public_half)
+        return FAIL(INPUT, "this key manager uses no keys by handle");
+    TRY(q->store->public_half(q->store, &ref, &spec, &spki));
+    write_part(out, buf_span(&spki));
+    return OK;
+}
+
+static struct err answer_use(struct question *q, struct buf *out)
+{
+    struct key *recipient owned(key_free) = NULL;
+    json_t *header owned(json_free) = NULL;
+    struct buf result owned(buf_done) = buf_of(KEY_TEXT_MAX);
+    struct key_ref ref = read_ref(&q->r);
+    struct key_spec spec = read_spec(&q->r);
+    struct key_use use = read_use(&q->r);
+    struct span to = read_part(&q->r, SPKI_MAX);
+    struct span text = read_part(&q->r, KEY_TEXT_MAX);
+
+    TRY(reader_end(&q->r, "use question"));
+    TRY(read_recipient(to, &recipient));
+    TRY(json_parse_object(text, &header));
+    if (!q->store->use)
+        return FAIL(INPUT, "this key manager uses no keys by handle");
+    TRY(key_use_check(&use, &spec));
+    use.recipient = recipient;
+    use.header = header;
+    TRY(q->store->use(q->store, &ref, &spec, &use, &result));
+    write_part(out, buf_span(&result));
+    return OK;
+}
+
 static handler *const handlers[KEY_MESSAGE_COUNT] = {
     [KEY_MESSAGE_HEALTH] = answer_health,     [KEY_MESSAGE_IMPORT_KEY] = answer_import_key,
     [KEY_MESSAGE_CREATE] = answer_create,     [KEY_MESSAGE_IMPORT] = answer_import,
     [KEY_MESSAGE_DESCRIBE] = answer_describe, [KEY_MESSAGE_WRAP] = answer_wrap,
     [KEY_MESSAGE_DESTROY] = answer_destroy,   [KEY_MESSAGE_SEAL] = answer_seal,
+    [KEY_MESSAGE_PUBLIC] = answer_public,     [KEY_MESSAGE_USE] = answer_use,
 };
 
 void key_server_answer(struct keystore *store, const struct key *import, uint16_t type,

@@ -282,6 +282,46 @@ fallible key_service_wrap_to(struct key_service *s, const struct key_ref *ref,
     return buf_check(jwe);
 }
 
+fallible key_service_use(struct key_service *s, const struct key_ref *ref,
+                         const struct key_spec *spec, const struct key_use *use, struct buf *result,
+                         char reason[KEY_REASON_SIZE])
+{
+    struct buf question owned(buf_done) = buf_of(IPC_BODY_MAX),
+                        to owned(buf_done) = buf_of(KEY_TEXT_MAX);
+    struct ipc_message m owned(ipc_message_done) = { .body = buf_of(IPC_BODY_MAX) };
+    struct reader r;
+    char *text owned(free) = json_text(use->header);
+
+    TRY(key_to_point(use->recipient, &to));
+    write_ref(&question, ref);
+    write_spec(&question, spec);
+    write_use(&question, use);
+    write_part(&question, buf_span(&to));
+    write_part(&question, span_str(text));
+    TRY(ask(s, KEY_MESSAGE_USE, &question, &m, &r, reason));
+    struct span part = read_part(&r, KEY_TEXT_MAX);
+    TRY(reader_end(&r, "result of a use"));
+    buf_add(result, part);
+    return buf_check(result);
+}
+
+fallible key_service_public_half(struct key_service *s, const struct key_ref *ref,
+                                 const struct key_spec *spec, struct buf *spki,
+                                 char reason[KEY_REASON_SIZE])
+{
+    struct buf question owned(buf_done) = buf_of(IPC_BODY_MAX);
+    struct ipc_message m owned(ipc_message_done) = { .body = buf_of(IPC_BODY_MAX) };
+    struct reader r;
+
+    write_ref(&question, ref);
+    write_spec(&question, spec);
+    TRY(ask(s, KEY_MESSAGE_PUBLIC, &question, &m, &r, reason));
+    struct span part = read_part(&r, KEY_TEXT_MAX);
+    TRY(reader_end(&r, "public half"));
+    buf_add(spki, part);
+    return buf_check(spki);
+}
+
 fallible key_service_destroy(struct key_service *s, const struct key_ref *ref)
 {
     struct buf question owned(buf_done) = buf_of(IPC_BODY_MAX);

@@ -38,6 +38,12 @@ fallible key_service_describe(struct key_service *s, const struct key_ref *ref,
 fallible key_service_wrap_to(struct key_service *s, const struct key_ref *ref,
                              const struct key_spec *spec, const struct key *recipient,
                              const json_t *header, struct buf *jwe);
+fallible key_service_use(struct key_service *s, const struct key_ref *ref,
+                         const struct key_spec *spec, const struct key_use *use, struct buf *result,
+                         char reason[KEY_REASON_SIZE]);
+fallible key_service_public_half(struct key_service *s, const struct key_ref *ref,
+                                 const struct key_spec *spec, struct buf *spki,
+                                 char reason[KEY_REASON_SIZE]);
 fallible key_service_destroy(struct key_service *s, const struct key_ref *ref);
 fallible key_service_seal(struct key_service *s, const struct seal_question *q,
                           struct seal_answer *a, char reason[KEY_REASON_SIZE]);

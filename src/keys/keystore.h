@@ -15,7 +15,7 @@
 #ifndef KEYS_KEYSTORE_H
 #define KEYS_KEYSTORE_H
 
-#include "keys/key_spec.h"
+#include "keys/key_operation.h"
 
 #define KEY_REFERENCE_MAX 512
 
@@ -34,6 +34,7 @@ struct key_ref {
     uint64_t version;
     struct span
         external; /* the manager's own name of a key that existed before; empty for keys of ours */
+    bool stays;   /* for use by handle alone: an HSM makes it so that it cannot leave */
 };
 
 struct seal_question;
@@ -69,6 +70,14 @@ struct keystore {
     struct err (*tend)(struct keystore *self, struct keystore_chore *chore);
     /* What an operator asks of its seal; NULL: it has none of ours. */
     struct err (*seal)(struct keystore *self, const struct seal_question *q, struct seal_answer *a);
+    /* Uses a key that stays. Appends the bare signature, or the JWE of what came of it. The key
+     * found must be what `spec` says. FAIL_INPUT: the input is of no use, or the manager has no
+     * such mechanism. NULL: it uses no keys for others. */
+    struct err (*use)(struct keystore *self, const struct key_ref *ref, const struct key_spec *spec,
+                      const struct key_use *use, struct buf *result);
+    /* Appends the SPKI of its public half; goes with use(). */
+    struct err (*public_half)(struct keystore *self, const struct key_ref *ref,
+                              const struct key_spec *spec, struct buf *spki);
 };
 
 static inline void keystore_close(struct keystore *k)

@@ -262,18 +262,44 @@ static struct err store_describe(struct keystore *self, const struct key_ref *re
     return read_material(&c, ref, &material, spec);
 }
 
+static fallible read_wanted(struct keystore *self, const struct key_ref *ref,
+                            const struct key_spec *spec, struct secret **out)
+{
+    struct secret *material owned(secret_free) = NULL;
+    struct key_spec found = *spec;
+
+    struct kmip_call c = kmip_call_of(self_of(self), KMIP_CALL_US);
+    TRY(read_material(&c, ref, &material, &found));
+    if (!key_spec_equal(&found, spec))
+        return FAIL(INPUT, "the key in the KMIP server is another than was registered");
+    *out = TAKE(material);
+    return OK;
+}
+
 static struct err store_wrap_to(struct keystore *self, const struct key_ref *ref,
                                 const struct key_spec *spec, const struct key *recipient,
                                 const json_t *header, struct buf *jwe)
 {
-    struct kmip_call c = kmip_call_of(self_of(self), KMIP_CALL_US);
     struct secret *material owned(secret_free) = NULL;
-    struct key_spec found = *spec;
-
-    TRY(read_material(&c, ref, &material, &found));
-    if (!key_spec_equal(&found, spec))
-        return FAIL(INPUT, "the key in the KMIP server is another than was registered");
+    TRY(read_wanted(self, ref, spec, &material));
     return key_material_wrap(material, spec, recipient, header, jwe);
+}
+
+static struct err store_use(struct keystore *self, const struct key_ref *ref,
+                            const struct key_spec *spec, const struct key_use *use,
+                            struct buf *result)
+{
+    struct secret *material owned(secret_free) = NULL;
+    TRY(read_wanted(self, ref, spec, &material));
+    return key_material_use(material, spec, use, result);
+}
+
+static struct err store_public_half(struct keystore *self, const struct key_ref *ref,
+                                    const struct key_spec *spec, struct buf *spki)
+{
+    struct secret *material owned(secret_free) = NULL;
+    TRY(read_wanted(self, ref, spec, &material));
+    return key_material_public(material, spec, spki);
 }
 
 /* Revoked first, for an active object is not destroyed; one that cannot be revoked may be
@@ -370,6 +396,8 @@ fallible kmip_open(const struct kmip_config *config, struct keystore **out)
                                  .import = store_import,
                                  .describe = store_describe,
                                  .wrap_to = store_wrap_to,
+                                 .use = store_use,
+                                 .public_half = store_public_half,
                                  .destroy = store_destroy,
                                  .health = store_health,
                                  .close = store_close };

@@ -29,7 +29,7 @@ static struct err work_create(struct hsm_session *s, struct hsm_job *job)
     struct buf label owned(buf_done) = buf_of(HSM_LABEL_MAX);
 
     TRY(begin_new(s, job->ref, &label));
-    return hsm_generate(s, buf_span(&label), job->spec);
+    return hsm_generate(s, buf_span(&label), job->spec, job->ref->stays);
 }
 
 static struct err work_import(struct hsm_session *s, struct hsm_job *job)
@@ -37,7 +37,7 @@ static struct err work_import(struct hsm_session *s, struct hsm_job *job)
     struct buf label owned(buf_done) = buf_of(HSM_LABEL_MAX);
 
     TRY(begin_new(s, job->ref, &label));
-    return hsm_store(s, buf_span(&label), job->spec, job->material);
+    return hsm_store(s, buf_span(&label), job->spec, job->material, job->ref->stays);
 }
 
 static struct err work_describe(struct hsm_session *s, struct hsm_job *job)
@@ -45,27 +45,52 @@ static struct err work_describe(struct hsm_session *s, struct hsm_job *job)
     CK_OBJECT_HANDLE object;
 
     TRY(hsm_find_key(s, job->ref, job->spec->algorithm, &object));
-    if (!hsm_flag(s, object, CKA_EXTRACTABLE)) /* said now, not at the first release */
+    if (!job->ref->stays &&
+        !hsm_flag(s, object, CKA_EXTRACTABLE)) /* said now, not at the first release */
         return FAIL(DENIED, "the key may not leave the HSM");
     return hsm_spec_of(s, object, job->spec);
 }
 
-static struct err work_wrap(struct hsm_session *s, struct hsm_job *job)
+static fallible find_wanted(struct hsm_session *s, struct hsm_job *job, CK_OBJECT_HANDLE *out)
 {
     struct key_spec found = *job->spec;
+
+    TRY(hsm_find_key(s, job->ref, job->spec->algorithm, out));
+    TRY(hsm_spec_of(s, *out, &found));
+    return key_spec_equal(&found, job->spec)
+               ? OK
+               : FAIL(INPUT, "the key in the HSM is another than was registered");
+}
+
+static struct err work_wrap(struct hsm_session *s, struct hsm_job *job)
+{
     CK_OBJECT_HANDLE object;
 
-    TRY(hsm_find_key(s, job->ref, job->spec->algorithm, &object));
-    TRY(hsm_spec_of(s, object, &found));
-    if (!key_spec_equal(&found, job->spec))
-        return FAIL(INPUT, "the key in the HSM is another than was registered");
+    TRY(find_wanted(s, job, &object));
     return hsm_export(s, object, job);
+}
+
+static struct err work_use(struct hsm_session *s, struct hsm_job *job)
+{
+    CK_OBJECT_HANDLE object;
+
+    TRY(find_wanted(s, job, &object));
+    return hsm_use(s, object, job->spec, job->use, job->jwe);
+}
+
+static struct err work_public_half(struct hsm_session *s, struct hsm_job *job)
+{
+    CK_OBJECT_HANDLE object;
+
+    TRY(find_wanted(s, job, &object));
+    return hsm_public_half(s, object, job->spec, job->jwe);
 }
 
 static struct err work_destroy(struct hsm_session *s, struct hsm_job *job)
 {
     static const enum key_algorithm one_of_each[] = { KEY_ALGORITHM_RSA, KEY_ALGORITHM_AES };
 
+    TRY(hsm_destroy_public(s, job->ref));
     for (size_t i = 0; i < 2; i++) {
         CK_OBJECT_HANDLE object;
         struct err e = hsm_find_key(s, job->ref, one_of_each[i], &object);
@@ -97,6 +122,8 @@ static struct err store_create(struct keystore *self, const struct key_ref *ref,
     struct key_spec made = *spec;
 
     TRY(key_spec_check(spec));
+    if (spec->algorithm == KEY_ALGORITHM_OPAQUE)
+        return FAIL(INPUT, HSM_NO_SECRETS);
     return hsm_run(self_of(self), work_create, &(struct hsm_job){ .ref = ref, .spec = &made });
 }
 
@@ -129,6 +156,23 @@ static struct err store_wrap_to(struct keystore *self, const struct key_ref *ref
         .ref = ref, .spec = &wanted, .recipient = recipient, .header = header, .jwe = jwe
     };
     return hsm_run(self_of(self), work_wrap, &job);
+}
+
+static struct err store_use(struct keystore *self, const struct key_ref *ref,
+                            const struct key_spec *spec, const struct key_use *use,
+                            struct buf *result)
+{
+    struct key_spec wanted = *spec;
+    struct hsm_job job = { .ref = ref, .spec = &wanted, .use = use, .jwe = result };
+    return hsm_run(self_of(self), work_use, &job);
+}
+
+static struct err store_public_half(struct keystore *self, const struct key_ref *ref,
+                                    const struct key_spec *spec, struct buf *spki)
+{
+    struct key_spec wanted = *spec;
+    struct hsm_job job = { .ref = ref, .spec = &wanted, .jwe = spki };
+    return hsm_run(self_of(self), work_public_half, &job);
 }
 
 static struct err store_destroy(struct keystore *self, const struct key_ref *ref)
@@ -169,6 +213,8 @@ fallible pkcs11_open(const struct pkcs11_config *config, struct keystore **out)
                                  .import = store_import,
                                  .describe = store_describe,
                                  .wrap_to = store_wrap_to,
+                                 .use = store_use,
+                                 .public_half = store_public_half,
                                  .destroy = store_destroy,
                                  .health = store_health,
                                  .close = store_close };

@@ -53,7 +53,8 @@ struct hsm_job {
     const struct secret *material;
     const struct key *recipient;
     const json_t *header;
-    struct buf *jwe;
+    const struct key_use *use;
+    struct buf *jwe; /* or what else comes of it */
 };
 typedef struct err hsm_work(struct hsm_session *s, struct hsm_job *job);
 
@@ -89,11 +90,24 @@ fallible hsm_attribute(struct hsm_session *s, CK_OBJECT_HANDLE object, CK_ATTRIB
 bool hsm_flag(struct hsm_session *s, CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type);
 /* What the object is; `spec` has the algorithm that is expected, and gets the size. */
 fallible hsm_spec_of(struct hsm_session *s, CK_OBJECT_HANDLE object, struct key_spec *spec);
-fallible hsm_generate(struct hsm_session *s, struct span label, const struct key_spec *spec);
+/* `stays`: it can never leave, and its public half stays with it. */
+fallible hsm_generate(struct hsm_session *s, struct span label, const struct key_spec *spec,
+                      bool stays);
 fallible hsm_store(struct hsm_session *s, struct span label, const struct key_spec *spec,
-                   const struct secret *material);
+                   const struct secret *material, bool stays);
 /* DER of the named curve. */
 struct span hsm_curve_of(unsigned bits);
+
+/* With the key inside (pkcs11_use.c). */
+fallible hsm_use(struct hsm_session *s, CK_OBJECT_HANDLE key, const struct key_spec *spec,
+                 const struct key_use *u, struct buf *result);
+/* Beside an EC key that stays and was made elsewhere: its public half. */
+fallible hsm_keep_public(struct hsm_session *s, struct span label, const struct key_spec *spec,
+                         const struct secret *material);
+/* The public half of a key of ours, where the token kept it. */
+fallible hsm_destroy_public(struct hsm_session *s, const struct key_ref *ref);
+fallible hsm_public_half(struct hsm_session *s, CK_OBJECT_HANDLE key, const struct key_spec *spec,
+                         struct buf *spki);
 
 /* Appends the JWE. */
 fallible hsm_export(struct hsm_session *s, CK_OBJECT_HANDLE object, struct hsm_job *job);

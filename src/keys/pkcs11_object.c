@@ -6,7 +6,7 @@
 #define TENANT_UNBOUND "default"
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-static CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
+static CK_BBOOL yes = CK_TRUE;
 
 #define FLAG(type, value)                                                                          \
     {                                                                                              \
@@ -256,7 +256,8 @@ fallible hsm_spec_of(struct hsm_session *s, CK_OBJECT_HANDLE object, struct key_
     return OK;
 }
 
-static fallible generate_pair(struct hsm_session *s, struct span label, const struct key_spec *spec)
+static fallible generate_pair(struct hsm_session *s, struct span label, const struct key_spec *spec,
+                              bool stays)
 {
     bool rsa = spec->algorithm == KEY_ALGORITHM_RSA;
     CK_MECHANISM mechanism = { rsa ? CKM_RSA_PKCS_KEY_PAIR_GEN : CKM_EC_KEY_PAIR_GEN, NULL, 0 };
@@ -264,27 +265,39 @@ static fallible generate_pair(struct hsm_session *s, struct span label, const st
     CK_BYTE exponent[] = { 1, 0, 1 };
     struct span curve = hsm_curve_of(spec->bits);
     void *text = (void *)(uintptr_t)label.at;
-    /* The public half is gone with the session: it can be had from the private one. */
-    CK_ATTRIBUTE of_rsa[] = { FLAG(CKA_TOKEN, no),
+    CK_BBOOL may_leave = !stays, kept = stays;
+    /* The public half of a key that leaves is gone with the session: it can be had from the private
+     * one. */
+    CK_ATTRIBUTE of_rsa[] = { FLAG(CKA_TOKEN, kept),
                               FLAG(CKA_VERIFY, yes),
                               NUMBER(CKA_MODULUS_BITS, bits),
-                              { CKA_PUBLIC_EXPONENT, exponent, sizeof exponent } };
-    CK_ATTRIBUTE of_ec[] = { FLAG(CKA_TOKEN, no),
+                              { CKA_PUBLIC_EXPONENT, exponent, sizeof exponent },
+                              { CKA_LABEL, text, label.len } };
+    CK_ATTRIBUTE of_ec[] = { FLAG(CKA_TOKEN, kept),
                              FLAG(CKA_VERIFY, yes),
-                             { CKA_EC_PARAMS, (void *)(uintptr_t)curve.at, curve.len } };
-    CK_ATTRIBUTE private[] = { FLAG(CKA_TOKEN, yes),     FLAG(CKA_PRIVATE, yes),
-                               FLAG(CKA_SENSITIVE, yes), FLAG(CKA_EXTRACTABLE, yes),
-                               FLAG(CKA_SIGN, yes),      { CKA_LABEL, text, label.len } };
+                             { CKA_EC_PARAMS, (void *)(uintptr_t)curve.at, curve.len },
+                             { CKA_LABEL, text, label.len } };
+    CK_ATTRIBUTE private[] = { FLAG(CKA_TOKEN, yes),
+                               FLAG(CKA_PRIVATE, yes),
+                               FLAG(CKA_SENSITIVE, yes),
+                               FLAG(CKA_EXTRACTABLE, may_leave),
+                               FLAG(CKA_SIGN, yes),
+                               { CKA_LABEL, text, label.len },
+                               FLAG(rsa ? CKA_DECRYPT : CKA_DERIVE,
+                                    yes) }; /* only where it stays */
     CK_OBJECT_HANDLE public_half, private_half;
 
-    TRY(hsm_said(s, s->h->f->C_GenerateKeyPair(s->handle, &mechanism, rsa ? of_rsa : of_ec,
-                                               rsa ? COUNT(of_rsa) : COUNT(of_ec), private,
-                                               COUNT(private), &public_half, &private_half)));
-    (void)s->h->f->C_DestroyObject(s->handle, public_half);
+    TRY(hsm_said(s,
+                 s->h->f->C_GenerateKeyPair(s->handle, &mechanism, rsa ? of_rsa : of_ec,
+                                            rsa ? COUNT(of_rsa) : COUNT(of_ec), private,
+                                            COUNT(private) - !stays, &public_half, &private_half)));
+    if (!stays)
+        (void)s->h->f->C_DestroyObject(s->handle, public_half);
     return OK;
 }
 
-fallible hsm_generate(struct hsm_session *s, struct span label, const struct key_spec *spec)
+fallible hsm_generate(struct hsm_session *s, struct span label, const struct key_spec *spec,
+                      bool stays)
 {
     CK_MECHANISM mechanism = { CKM_AES_KEY_GEN, NULL, 0 };
     CK_ULONG bytes = spec->bits / 8;
@@ -297,7 +310,7 @@ fallible hsm_generate(struct hsm_session *s, struct span label, const struct key
     CK_OBJECT_HANDLE made;
 
     if (spec->algorithm != KEY_ALGORITHM_AES)
-        return generate_pair(s, label, spec);
+        return generate_pair(s, label, spec, stays);
     return hsm_said(
         s, s->h->f->C_GenerateKey(s->handle, &mechanism, template, COUNT(template), &made));
 }
@@ -324,19 +337,24 @@ static fallible store_octets(struct hsm_session *s, struct span label,
 
 /* Into the token as PKCS#8 under a key of one use, so that one way serves both kinds. */
 fallible hsm_store(struct hsm_session *s, struct span label, const struct key_spec *spec,
-                   const struct secret *material)
+                   const struct secret *material, bool stays)
 {
+    bool rsa = spec->algorithm == KEY_ALGORITHM_RSA;
     struct secret *kek owned(secret_free) = NULL;
     struct buf wrapped owned(buf_done) = buf_of(HSM_VALUE_MAX);
     CK_OBJECT_CLASS class = CKO_PRIVATE_KEY;
+    CK_BBOOL may_leave = !stays;
     CK_KEY_TYPE type = type_of(spec->algorithm);
     CK_ATTRIBUTE template[] = { NUMBER(CKA_CLASS, class),
                                 NUMBER(CKA_KEY_TYPE, type),
                                 FLAG(CKA_TOKEN, yes),
                                 FLAG(CKA_PRIVATE, yes),
                                 FLAG(CKA_SENSITIVE, yes),
-                                FLAG(CKA_EXTRACTABLE, yes),
-                                { CKA_LABEL, (void *)(uintptr_t)label.at, label.len } };
+                                FLAG(CKA_EXTRACTABLE, may_leave),
+                                FLAG(CKA_SIGN, yes),
+                                { CKA_LABEL, (void *)(uintptr_t)label.at, label.len },
+                                FLAG(rsa ? CKA_DECRYPT : CKA_DERIVE,
+                                     yes) }; /* only where it stays */
     CK_MECHANISM mechanism = { 0 };
     CK_OBJECT_HANDLE transport, made;
 
@@ -348,8 +366,9 @@ fallible hsm_store(struct hsm_session *s, struct span label, const struct key_sp
     TRY(hsm_transport_key(s, CKA_UNWRAP, &kek, &transport));
     struct err e = aes_kwp_wrap(kek, material, &wrapped);
     if (!failed(e))
-        e = hsm_said(s, s->h->f->C_UnwrapKey(s->handle, &mechanism, transport, wrapped.at,
-                                             wrapped.len, template, COUNT(template), &made));
+        e = hsm_said(s,
+                     s->h->f->C_UnwrapKey(s->handle, &mechanism, transport, wrapped.at, wrapped.len,
+                                          template, COUNT(template) - !stays, &made));
     (void)s->h->f->C_DestroyObject(s->handle, transport);
-    return e;
+    return failed(e) || !stays || rsa ? e : hsm_keep_public(s, label, spec, material);
 }

@@ -133,9 +133,8 @@ static struct err store_describe(struct keystore *self, const struct key_ref *re
     return read_material(self_of(self), ref, &material, spec);
 }
 
-static struct err store_wrap_to(struct keystore *self, const struct key_ref *ref,
-                                const struct key_spec *spec, const struct key *recipient,
-                                const json_t *header, struct buf *jwe)
+static fallible read_wanted(struct keystore *self, const struct key_ref *ref,
+                            const struct key_spec *spec, struct secret **out)
 {
     struct secret *material owned(secret_free) = NULL;
     struct key_spec found = *spec;
@@ -143,7 +142,34 @@ static struct err store_wrap_to(struct keystore *self, const struct key_ref *ref
     TRY(read_material(self_of(self), ref, &material, &found));
     if (!key_spec_equal(&found, spec))
         return FAIL(INPUT, "the key in Vault is another than was registered");
+    *out = TAKE(material);
+    return OK;
+}
+
+static struct err store_wrap_to(struct keystore *self, const struct key_ref *ref,
+                                const struct key_spec *spec, const struct key *recipient,
+                                const json_t *header, struct buf *jwe)
+{
+    struct secret *material owned(secret_free) = NULL;
+    TRY(read_wanted(self, ref, spec, &material));
     return key_material_wrap(material, spec, recipient, header, jwe);
+}
+
+static struct err store_use(struct keystore *self, const struct key_ref *ref,
+                            const struct key_spec *spec, const struct key_use *use,
+                            struct buf *result)
+{
+    struct secret *material owned(secret_free) = NULL;
+    TRY(read_wanted(self, ref, spec, &material));
+    return key_material_use(material, spec, use, result);
+}
+
+static struct err store_public_half(struct keystore *self, const struct key_ref *ref,
+                                    const struct key_spec *spec, struct buf *spki)
+{
+    struct secret *material owned(secret_free) = NULL;
+    TRY(read_wanted(self, ref, spec, &material));
+    return key_material_public(material, spec, spki);
 }
 
 static struct err store_destroy(struct keystore *self, const struct key_ref *ref)
@@ -181,6 +207,8 @@ const struct keystore vault_face = {
     .import = store_import,
     .describe = store_describe,
     .wrap_to = store_wrap_to,
+    .use = store_use,
+    .public_half = store_public_half,
     .destroy = store_destroy,
     .health = store_health,
     .tend = store_tend,

@@ -39,10 +39,24 @@ static struct err well(struct keystore *k)
     return none(k, NULL, NULL);
 }
 
+static struct err use(struct keystore *k, const struct key_ref *r, const struct key_spec *s, const struct key_use *u, struct buf *result)
+{
+    if (u->input.len > KEY_INPUT_MAX || u->label.len > KEY_LABEL_INPUT_MAX || !u->recipient)
+        __builtin_trap();
+    buf_add(result, u->input);
+    return none(k, r, s);
+}
+static struct err tell_public(struct keystore *k, const struct key_ref *r, const struct key_spec *s, struct buf *spki)
+{
+    buf_add_str(spki, "x");
+    return none(k, r, s);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct key *import;
-    struct keystore store = { "fuzz", none, take, tell, wrap, drop, well, NULL };
+    struct keystore store = { .name = "fuzz", .create = none, .import = take, .describe = tell, .wrap_to = wrap,
+                              .destroy = drop, .health = well, .use = use, .public_half = tell_public };
     struct buf answer owned(buf_done) = buf_of(4U << 20);
 
     if (!size || (!import && (failed(crypto_start(CRYPTO_MEMORY_PLAIN)) || failed(key_make_ec(KEY_P256, &import)))))

@@ -127,9 +127,10 @@ class GoKmip(Server):
 
     @classmethod
     def missing(cls):
-        """Builds it once; None when it is there."""
+        """Builds it where it is older than its source; None when it is there."""
         go = shutil.which("go") or (shutil.which("go", path="/usr/local/go/bin"))
-        if not cls.binary.exists() and go:
+        stale = not cls.binary.exists() or cls.binary.stat().st_mtime < (PEER / "main.go").stat().st_mtime
+        if stale and go:
             cls.binary.parent.mkdir(parents=True, exist_ok=True)
             subprocess.run([go, "build", "-o", cls.binary, "."], cwd=PEER, capture_output=True, timeout=600)
         return None if cls.binary.exists() else "no Go, or kmip-go cannot be had"

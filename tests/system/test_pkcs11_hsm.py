@@ -46,6 +46,13 @@ def header_of(answer):
     return json.loads(b64url_bytes(answer.removeprefix("ok ").split(".")[0]))
 
 
+def test_opaque_secrets_are_refused(store):
+    why = "input an HSM holds keys: opaque secrets need another key manager"
+    assert store.give("default:o", "opaque", b"password") == why
+    assert store.ask("describe", "default:o", "opaque", 0) == why
+    assert store.ask("create", "default:o", "opaque", 64) == why
+
+
 @pytest.mark.sanitize
 @pytest.mark.parametrize("way", WAYS)
 def test_a_key_lives_and_goes(tmp_path, way):

@@ -3,6 +3,7 @@
 import contextlib
 import http.server
 import json
+import os
 import pathlib
 import re
 import socket
@@ -55,6 +56,26 @@ def store(request, bao, tmp_path):
     assert s.opened == "ok"
     yield s
     s.close()
+
+
+@needs_bao
+@pytest.mark.sanitize
+@pytest.mark.parametrize("size", [1, 700 << 10])  # raft takes 1 MiB an entry, and it is base64 there
+def test_opaque_secrets(bao, store, size):
+    content = os.urandom(size)
+    assert store.give("default:o", "opaque", content) == f"ok OPAQUE {8 * size}"
+    assert store.ask("describe", "default:o", "opaque", 0) == f"ok OPAQUE {8 * size}"
+    assert store.unwrap("default:o", "opaque", 8 * size) == content
+    assert store.ask("destroy", "default:o") == "ok"
+    assert store.ask("describe", "default:o", "opaque", 0) == ABSENT
+
+
+@needs_bao
+def test_opaque_secret_that_is_there_already(bao, store):
+    data = {"password": "not base64: %$"}
+    assert bao.call("POST", f"{store.mount}/{store.data}theirs", {"data": data} if store.data else data)[0] in (200, 204)
+    assert store.ask("describe", "default:=theirs#password", "opaque", 0) == "ok OPAQUE 112"
+    assert store.unwrap("default:=theirs#password", "opaque", 112) == b"not base64: %$"
 
 
 @needs_bao

@@ -142,6 +142,8 @@ func register(_ context.Context, q *payloads.RegisterRequestPayload) (*payloads.
 		block = key.KeyBlock
 	case *kmip.PrivateKey:
 		block = key.KeyBlock
+	case *kmip.SecretData:
+		block = key.KeyBlock
 	default:
 		return nil, refuse(kmip.ResultReasonInvalidField, "object type")
 	}
@@ -206,6 +208,8 @@ func get(_ context.Context, q *payloads.GetRequestPayload) (*payloads.GetRespons
 		answer.Object = &kmip.SymmetricKey{KeyBlock: block}
 	case kmip.ObjectTypePrivateKey:
 		answer.Object = &kmip.PrivateKey{KeyBlock: block}
+	case kmip.ObjectTypeSecretData:
+		answer.Object = &kmip.SecretData{SecretDataType: kmip.SecretDataTypePassword, KeyBlock: block}
 	default:
 		return nil, refuse(kmip.ResultReasonSensitive, "not to be read")
 	}
@@ -305,5 +309,5 @@ func main() {
 	route(executor)
 	listener := tls.NewListener(plain, &tls.Config{Certificates: []tls.Certificate{pair}, ClientCAs: pool,
 		ClientAuth: tls.RequireAndVerifyClientCert, MinVersion: tls.VersionTLS13})
-	log.Fatal(kmipserver.NewServer(listener, executor).Serve())
+	log.Fatal(kmipserver.NewServer(listener, executor).WithMaxMessageSize(4 << 20).Serve())
 }

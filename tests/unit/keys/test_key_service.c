@@ -213,6 +213,7 @@ static void bad_questions_are_refused(void **state)
     write_part(&good, SPAN("k"));
     write_part(&good, SPAN(""));
     write_u64be(&good, 7);
+    write_u8(&good, 0);
     write_u8(&good, KEY_ALGORITHM_AES);
     write_u32be(&good, 256);
     for (size_t len = 0; len <= good.len + 1; len++) {
