@@ -26,7 +26,7 @@ struct keyd_settings {
     char *manager;
     char *vault_url, *vault_ca, *vault_certificate, *vault_key, *vault_token_file,
         *vault_role_id_file, *vault_secret_id_file, *vault_approle_mount, *vault_namespace,
-        *vault_mount, *vault_prefix;
+        *vault_transit, *vault_mount, *vault_prefix;
     uint64_t vault_kv_version;
     bool vault_plain, vault_wrapped, vault_http2;
     char *kmip_host, *kmip_ca, *kmip_certificate, *kmip_key, *kmip_prefix, *kmip_version;

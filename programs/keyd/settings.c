@@ -88,6 +88,8 @@ void keyd_settings_init(struct keyd_settings *s, struct setting rows[KEYD_SETTIN
           "secret_id_file holds the token of a response-wrapped secret id" },
         { "vault", "approle_mount", OPTION_TEXT, &s->vault_approle_mount,
           "where AppRole logins are mounted" },
+        { "vault", "transit_mount", OPTION_TEXT, &s->vault_transit,
+          "mount of a transit engine, for keys that stay; empty: none" },
         { "vault", "namespace", OPTION_TEXT, &s->vault_namespace, "namespace; empty: none" },
         { "vault", "http2", OPTION_FLAG, &s->vault_http2,
           "HTTP/2 where the server has it, a new connection a call; else HTTP/1.1" },

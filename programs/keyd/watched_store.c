@@ -65,6 +65,21 @@ static struct err watched_wrap_to(struct keystore *self, const struct key_ref *r
     return tell(self_of(self), k->wrap_to(k, ref, spec, recipient, header, jwe));
 }
 
+static struct err watched_use(struct keystore *self, const struct key_ref *ref,
+                              const struct key_spec *spec, const struct key_use *use,
+                              struct buf *result)
+{
+    struct keystore *k = self_of(self)->inner;
+    return tell(self_of(self), k->use(k, ref, spec, use, result));
+}
+
+static struct err watched_public_half(struct keystore *self, const struct key_ref *ref,
+                                      const struct key_spec *spec, struct buf *spki)
+{
+    struct keystore *k = self_of(self)->inner;
+    return tell(self_of(self), k->public_half(k, ref, spec, spki));
+}
+
 static struct err watched_destroy(struct keystore *self, const struct key_ref *ref)
 {
     struct keystore *k = self_of(self)->inner;
@@ -109,6 +124,8 @@ fallible keyd_watch_store(struct keystore *inner, struct keystore **out)
                                      .import = watched_import,
                                      .describe = watched_describe,
                                      .wrap_to = watched_wrap_to,
+                                     .use = inner->use ? watched_use : NULL,
+                                     .public_half = inner->use ? watched_public_half : NULL,
                                      .destroy = watched_destroy,
                                      .health = watched_health,
                                      .tend = inner->tend ? watched_tend : NULL,

