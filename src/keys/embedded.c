@@ -152,12 +152,12 @@ static struct err embedded_wrap_to(struct keystore *self, const struct key_ref *
     return key_material_wrap(material, spec, recipient, header, jwe);
 }
 
-static struct err embedded_use(struct keystore *self, const struct key_ref *ref,
-                               const struct key_spec *spec, const struct key_use *use,
-                               struct buf *result)
+static struct err embedded_use_key(struct keystore *self, const struct key_ref *ref,
+                                   const struct key_spec *spec, const struct key_use *use,
+                                   struct buf *result)
 {
     struct secret *material owned(secret_free) = NULL;
-    TRY(get(self_of(self), ref, &material));
+    TRY(get(embedded_of(self), ref, &material));
     return key_material_use(material, spec, use, result);
 }
 
@@ -165,7 +165,7 @@ static struct err embedded_public_half(struct keystore *self, const struct key_r
                                        const struct key_spec *spec, struct buf *spki)
 {
     struct secret *material owned(secret_free) = NULL;
-    TRY(get(self_of(self), ref, &material));
+    TRY(get(embedded_of(self), ref, &material));
     return key_material_public(material, spec, spki);
 }
 
@@ -235,7 +235,7 @@ fallible embedded_open(const struct embedded_config *config, struct keystore **o
                                  .import = embedded_import,
                                  .describe = embedded_describe,
                                  .wrap_to = embedded_wrap_to,
-                                 .use = embedded_use,
+                                 .use = embedded_use_key,
                                  .public_half = embedded_public_half,
                                  .destroy = embedded_destroy,
                                  .health = embedded_health,
