@@ -76,6 +76,7 @@
 #define COMPOUND_MAX (2 * BUNDLE_PIECES_MAX)
 #define CLAIM_EVENTS_MAX 512
 #define PLATFORMS_MAX 256
+#define QUOTING_ENCLAVES_MAX 4 /* of one platform: SGX's, TDX's, and one more of each */
 #define CHAIN_TEXT_MAX (64U << 10)
 #define TCB_ADVISORIES_MAX (3 * ADVISORIES_MAX)
 #define TPM_CREDENTIAL_BLOB_MAX 2048

@@ -11,7 +11,6 @@
 #include "evidence/quote.h"
 
 #define QUOTING_ENCLAVE_SIZE (SGX_REPORT_SIZE + QUOTE_SIGNATURE_SIZE + QUOTE_KEY_SIZE)
-#define QUOTING_ENCLAVES_MAX 4 /* of one platform: SGX's, TDX's, and one more of each */
 
 struct quoting_enclave {
     uint8_t bytes[QUOTING_ENCLAVE_SIZE]; /* report, its signature, attestation key */

@@ -68,6 +68,12 @@ def test_raising_needs_nobody(kbs):
         assert kbs.call("PUT", POLICIES + p["id"], {"name": "raised", "attestation": level}, author(kbs)).status == 202
 
 
+def test_keys_in_place_of_their_use(kbs):
+    p = kbs.make_policy(name="stays", use=["sign"])
+    assert kbs.call("PUT", POLICIES + p["id"], {"name": "stays", "use": ["sign", "decrypt"]}, author(kbs)).status == 200
+    assert kbs.call("PUT", POLICIES + p["id"], {"name": "stays"}, author(kbs)).status == 202
+
+
 def test_another_person_with_the_permission(kbs):
     _, pending = lowered(kbs, "persons")
     refused(decide(kbs, pending, "approve", approver(kbs, subject="anna")), 403, "approver_is_author")
