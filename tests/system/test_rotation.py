@@ -109,6 +109,66 @@ def test_releases_go_on_over_a_rotation(broker, simulator):
     assert broker.keyd.pid == keyd and broker.keyd.poll() is None
 
 
+def test_everything_starts_anew_while_keys_overlap(broker, simulator):
+    """All three services end and begin again before, in and after a rotation; each token is believed as long as its key is."""
+    def restart():
+        assert broker.stop() == (0, 0) and broker.attestd.stop() == 0
+        broker.attestd.start()
+        broker.start_keyd()
+        broker.start_kbsd()
+
+    old, new = Client(broker), Client(broker)
+    by_old = release(broker, simulator.quote, old).json["attestation_token"]
+    restart()
+    assert release(broker, None, old, by_old).status == 200
+    told = json.loads(warder(broker, "appraisal", "rotate-keys").stdout)
+    restart()
+    by_new = release(broker, simulator.quote, new).json["attestation_token"]
+    assert kid(by_new) == told["kid"] != kid(by_old)
+    restart()
+    assert release(broker, None, old, by_old).status == 200 and release(broker, None, new, by_new).status == 200
+
+    # keyd alone was away while the old key went.
+    a = broker.attestd
+    assert broker.stop() == (0, 0) and a.stop() == 0
+    state = json.loads((a.dir / "signing.key.state").read_text())
+    state["retired"][0]["until"] = int(time.time()) - 1
+    (a.dir / "signing.key.state").write_text(json.dumps(state))
+    a.start()
+    wait_until(lambda: len(json.loads((a.dir / "as-jwks.json").read_text())["keys"]) == 1)
+    broker.start_keyd()
+    broker.start_kbsd()
+    refused(release(broker, None, old, by_old), 403, "attestation_token_invalid")
+    assert release(broker, None, new, by_new).status == 200 and release(broker, simulator.quote).status == 200
+
+
+def test_a_set_that_comes_too_late_or_broken(broker, simulator):
+    """keyd on another machine: until somebody carries the new set over, new tokens are refused; a broken one changes nothing."""
+    a, pinned = broker.attestd, broker.dir / "carried.json"
+    conf = broker.dir / "keyd.conf"
+    pinned.write_bytes((a.dir / "as-jwks.json").read_bytes())
+    conf.write_text(conf.read_text().replace(str(a.dir / "as-jwks.json"), str(pinned)))
+    assert broker.stop() == (0, 0)
+    broker.start_keyd()
+    broker.start_kbsd()
+    old, new = Client(broker), Client(broker)
+    by_old = release(broker, simulator.quote, old).json["attestation_token"]
+    assert warder(broker, "appraisal", "rotate-keys").returncode == 0
+    refused(release(broker, simulator.quote, new), 403, "attestation_token_invalid")
+
+    def carry(data):
+        coming = pinned.with_suffix(".new")
+        coming.write_bytes(data)
+        coming.rename(pinned)
+
+    carry(b'{"keys":[')
+    assert release(broker, None, old, by_old).status == 200
+    refused(release(broker, simulator.quote, new), 403, "attestation_token_invalid")
+    carry((a.dir / "as-jwks.json").read_bytes())
+    wait_until(lambda: release(broker, simulator.quote, new).status == 200)
+    assert release(broker, None, old, by_old).status == 200
+
+
 def test_who_may_ask_for_the_next_key(broker):
     a = broker.attestd
     denied = warder(broker, "appraisal", "rotate-keys", rules=("policies:*",))

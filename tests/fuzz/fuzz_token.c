@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+/* attestation_verify, refusal_verify, bearer_verify: of any text, and of any payload by the right
+ * key. The first byte chooses. */
+#include <assert.h>
+
+#include "access/bearer.h"
+#include "signer.h"
+#include "token/attestation.h"
+
+#define NOW 1795435200
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void bearer(struct span text, bool ours)
+{
+    struct bearer b owned(bearer_done) = { 0 };
+    enum bearer_verdict verdict;
+    struct bearer_role role;
+
+    if (failed(bearer_verify(signer_keys(), text, NOW, &verdict, &b)) || verdict != BEARER_GOOD)
+        return;
+    assert(ours && b.subject && b.tenant && b.id && b.expires_at > NOW - 3600);
+    (void)bearer_allows(&b, "KBS", "keys:create", SPAN(""));
+    for (size_t i = 0; bearer_role_at(&b, i, &role); i++)
+        assert(i < BEARER_ROLES_MAX && role.service.at);
+}
+
+static void attestation(struct span text, bool refusal, bool ours)
+{
+    struct attestation a owned(attestation_done) = { 0 };
+    enum jwt_fault fault;
+
+    struct err e = refusal ? refusal_verify(text, signer_keys(), NOW, &a, &fault)
+                           : attestation_verify(text, signer_keys(), NOW, &a, &fault);
+    if (failed(e)) {
+        assert(fault != JWT_GOOD);
+        return;
+    }
+    assert(ours && a.verified == !refusal && a.jti.len && json_is_object(a.claims));
+    assert(json_is_array(a.policies));
+}
+
+static void each(struct span text, uint8_t which, bool ours)
+{
+    if (which == 'b')
+        bearer(text, ours);
+    else
+        attestation(text, which == 'r', ours);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct buf jws owned(buf_done) = buf_of(JOSE_TEXT_MAX);
+
+    if (!size)
+        return 0;
+    struct span payload = span_from(data + 1, size - 1);
+    each(payload, data[0], false);
+    signer_sign(data[0] == 'r' ? REFUSAL_TYP : ATTESTATION_TYP, payload, &jws);
+    each(buf_span(&jws), data[0], true);
+    return 0;
+}
