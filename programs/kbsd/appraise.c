@@ -41,7 +41,7 @@ void appraiser_close(struct appraiser *a)
 static json_t *question(const json_t *body, const json_t *plan)
 {
     static const char *const bound[] = { "challenge", "signing_key", "encryption_key", NULL };
-    json_t *runtime = json_object(), *q = json_object();
+    json_t *q = json_object(), *runtime = json_object_get(body, "challenge") ? json_object() : NULL;
 
     json_set_str(runtime, "type", "kbs-v1");
     json_object_set(runtime, "tenant", json_object_get(plan, "tenant"));
@@ -50,7 +50,8 @@ static json_t *question(const json_t *body, const json_t *plan)
     json_object_set(q, "evidence", json_object_get(body, "evidence"));
     json_object_set(q, "policy_ids", json_object_get(plan, "policy_ids"));
     json_object_set(q, "tenant", json_object_get(plan, "tenant"));
-    json_object_set_new(q, "runtime_data", runtime);
+    if (runtime) /* of a trial nothing answers a challenge */
+        json_object_set_new(q, "runtime_data", runtime);
     return q;
 }
 

@@ -50,7 +50,7 @@ enum appraisal { APPRAISED, APPRAISAL_REFUSED, APPRAISAL_UNAVAILABLE, APPRAISAL_
 fallible appraiser_open(const struct kbs_settings *s, struct appraiser **out);
 void appraiser_close(struct appraiser *a);
 /* `statement` gets the token, or the signed refusal (empty where the service gave none). `body`:
- * the client's request with evidence and keys; `plan`: keyd's word on tenant and policies. */
+ * the client's request with evidence and keys, or a trial with evidence alone; `plan`: keyd's word on tenant and policies. */
 fallible appraise(struct appraiser *a, const json_t *body, const json_t *plan, enum appraisal *out,
                   struct buf *statement);
 
@@ -65,7 +65,7 @@ void kbs_answer(struct http_exchange *x, const struct operation_answer *a, int s
 void kbs_refuse(struct http_exchange *x, const struct operation_answer *a);
 void kbs_unavailable(struct http_exchange *x);
 
-http_handler kbs_transfer, kbs_leases;
+http_handler kbs_transfer, kbs_leases, kbs_policy_test;
 http_handler kbs_key_create, kbs_key_list, kbs_key_show, kbs_key_delete;
 http_handler kbs_key_rotate, kbs_key_disable, kbs_key_enable, kbs_key_describe;
 

@@ -220,6 +220,7 @@ const struct http_route kbs_routes[] = {
     { "POST", "/kbs/v1/keys/{id}/disable", ROUTE_BEARER, kbs_key_disable },
     { "POST", "/kbs/v1/keys/{id}/enable", ROUTE_BEARER, kbs_key_enable },
     { "POST", "/kbs/v1/keys/{id}/transfer", ROUTE_PROOF, kbs_transfer },
+    { "POST", "/kbs/v1/keys/{id}/policy-test", ROUTE_BEARER, kbs_policy_test },
     { "POST", "/kbs/v1/leases", ROUTE_PROOF, kbs_leases },
     { "POST", "/kbs/v1/keys/{id}/use", ROUTE_PROOF, kbs_transfer },
     { "POST", "/kbs/v1/key-transfer-policies", ROUTE_BEARER, policy_create },

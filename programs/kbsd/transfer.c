@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* POST /kbs/v1/keys/{id}/transfer, and /use, which keyd tells apart by the path that the proof
  * covers: first a challenge, then evidence or a token with the proof. POST /kbs/v1/leases: the same
- * two rounds for what is held. */
+ * two rounds for what is held. POST /kbs/v1/keys/{id}/policy-test: what a release would be decided
+ * on, and how. */
 #include "base/log.h"
 #include "kbsd/kbs.h"
 
@@ -23,10 +24,22 @@ static bool plan_says(const json_t *plan, const char *level)
     return text && !strcmp(text, level);
 }
 
+/* keyd puts its refusal on record, of a release. */
+static void refuse_without_policy(struct http_exchange *x, struct kbs *k,
+                                  const struct broker_request *q, bool trial)
+{
+    if (trial)
+        http_answer_problem(x, 404, "policy_not_found",
+                            "the policy names an appraisal policy that does not exist");
+    else
+        kbs_forward(x, k, OPERATION_RELEASE_WITHOUT_POLICY, q, 200);
+}
+
 /* Has the evidence appraised; q gets the service's signed word. False: the exchange has been
  * answered. */
 static bool get_statement(struct http_exchange *x, struct kbs *k, const json_t *body,
-                          const json_t *plan, struct buf *statement, struct broker_request *q)
+                          const json_t *plan, bool trial, struct buf *statement,
+                          struct broker_request *q)
 {
     enum appraisal result;
 
@@ -50,37 +63,39 @@ static bool get_statement(struct http_exchange *x, struct kbs *k, const json_t *
     case APPRAISAL_POLICY_UNKNOWN:
         if (plan_says(plan, "observe"))
             return true;
-        kbs_forward(x, k, OPERATION_RELEASE_WITHOUT_POLICY, q,
-                    200); /* keyd puts its refusal on record */
+        refuse_without_policy(x, k, q, trial);
         return false;
     }
     return false;
 }
 
 /* The evidence goes to the attestation service, its word with the same request to keyd. */
-static void release_appraised(struct http_exchange *x, struct kbs *k,
-                              const struct operation_answer *a)
+static void appraise_and_ask(struct http_exchange *x, struct kbs *k,
+                             const struct operation_answer *a, enum operation appraised)
 {
     struct broker_request q = transfer_question(x);
+    bool trial = appraised == OPERATION_POLICY_TEST_APPRAISED;
     struct buf statement owned(buf_done) = buf_of(STATEMENT_MAX);
     json_t *plan owned(json_free) = NULL, *body owned(json_free) = NULL;
 
     if (failed(json_parse_object(a->body, &plan)))
         kbs_unavailable(x);
-    else if (http_json_body(x, &body) && get_statement(x, k, body, plan, &statement, &q))
-        kbs_forward(x, k, OPERATION_RELEASE_APPRAISED, &q, 200);
+    else if (http_json_body(x, &body) && get_statement(x, k, body, plan, trial, &statement, &q))
+        kbs_forward(x, k, appraised, &q, 200);
 }
 
-static void release(struct http_exchange *x, struct kbs *k)
+/* keyd first says whether, and by what, the evidence is to be appraised. */
+static void ask(struct http_exchange *x, struct kbs *k, enum operation first,
+                enum operation appraised)
 {
     struct broker_request q = transfer_question(x);
     struct ipc_message m owned(ipc_message_done) = { 0 };
     struct operation_answer a;
 
-    if (failed(key_side_ask(k->keyd, OPERATION_RELEASE, &q, &m, &a)))
+    if (failed(key_side_ask(k->keyd, first, &q, &m, &a)))
         kbs_unavailable(x);
     else if (a.kind == FAIL_NONE && span_equal_str(a.code, "appraise"))
-        release_appraised(x, k, &a);
+        appraise_and_ask(x, k, &a, appraised);
     else
         kbs_answer(x, &a, 200);
 }
@@ -100,7 +115,12 @@ void kbs_transfer(struct http_exchange *x, void *context)
         kbs_forward(x, k, OPERATION_CHALLENGE, &q, 200);
         return;
     }
-    release(x, k);
+    ask(x, k, OPERATION_RELEASE, OPERATION_RELEASE_APPRAISED);
+}
+
+void kbs_policy_test(struct http_exchange *x, void *context)
+{
+    ask(x, context, OPERATION_POLICY_TEST, OPERATION_POLICY_TEST_APPRAISED);
 }
 
 void kbs_leases(struct http_exchange *x, void *context)

@@ -74,6 +74,8 @@ static fallible shorten(json_t *record)
     if (json_array_size(checks))
         json_object_set(record, "checks", checks);
     json_object_del(attestation, "failed");
+    json_object_del(record, "smallest_change");
+    json_object_del(record, "facts");
     json_set_bool(record, "shortened", true);
     return OK;
 }

@@ -21,7 +21,6 @@
 #include "broker/store_pool.h"
 #include "keys/key_service.h"
 
-#define BROKER_SERVICE "KBS"
 #define BROKER_DEFAULT_TENANT "default"
 
 struct broker {
@@ -59,7 +58,7 @@ broker_operation broker_lease_challenge, broker_lease_renew;
 broker_operation broker_key_create, broker_key_list, broker_key_show, broker_key_delete;
 broker_operation broker_key_rotate, broker_key_disable, broker_key_enable, broker_key_describe;
 broker_operation broker_policy_create, broker_policy_list, broker_policy_show, broker_policy_update,
-    broker_policy_delete;
+    broker_policy_delete, broker_policy_test, broker_policy_test_appraised;
 broker_operation broker_pending_list, broker_pending_show, broker_pending_approve,
     broker_pending_reject;
 broker_operation broker_deny_add, broker_deny_list, broker_deny_remove;

@@ -198,12 +198,7 @@ static fallible client_stands(const struct renewal *n, const struct transfer_pol
         .now = n->q->now,
     };
 
-    if (p->attestation != ATTESTATION_REQUIRE && !n->has_client)
-        code = CODE_TOKEN_MISSING;
-    else if (p->attestation != ATTESTATION_REQUIRE && !release_fetcher_allowed(&n->client))
-        code = CODE_PERMISSION_DENIED;
-    if (code == CODE_OK)
-        TRY(transfer_policy_check_client(p, &c, checks, &code));
+    TRY(transfer_policy_check_client(p, &c, checks, &code));
     if (code == CODE_OK && p->time && !time_window_holds(&p->window, n->q->now))
         code = CODE_OUTSIDE_TIME_WINDOW;
     *why = code == CODE_OK ? NULL : code_word(code);

@@ -39,6 +39,7 @@ static const struct {
     [CODE_KEY_NOT_FOUND] = { "key_not_found", FAIL_ABSENT, false },
     [CODE_POLICY_NOT_FOUND] = { "policy_not_found", FAIL_ABSENT, false },
     [CODE_RECORD_NOT_FOUND] = { "record_not_found", FAIL_ABSENT, false },
+    [CODE_RECORD_NOT_REPLAYABLE] = { "record_not_replayable", FAIL_INPUT, false },
     [CODE_POLICY_IN_USE] = { "policy_in_use", FAIL_CONFLICT, false },
     [CODE_POLICY_NAME_TAKEN] = { "policy_name_taken", FAIL_CONFLICT, false },
     [CODE_PENDING_NOT_FOUND] = { "pending_change_not_found", FAIL_ABSENT, false },

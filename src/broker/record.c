@@ -118,6 +118,11 @@ static bool is_named(const char *claim, const char *const *names)
     return false;
 }
 
+bool record_always_has(const char *claim)
+{
+    return is_named(claim, tcb_inputs) || is_named(claim, workload);
+}
+
 static json_t *subset(const json_t *claims, const char *const *names)
 {
     json_t *out = json_object(), *value;

@@ -13,6 +13,8 @@ void record_client(json_t *record, const struct bearer *client);
 /* Digests, policies and the TCB inputs (type, FMSPC, SVNs, advisories, ...) of what the service
  * verified or refused. */
 void record_attestation(json_t *record, const struct attestation *a);
+/* Claims of this name are in every such record, where the evidence has them. */
+bool record_always_has(const char *claim);
 void record_key(json_t *record, const struct key_entry *k);
 
 /* Writes a record that accompanies no change. Takes the reference. */

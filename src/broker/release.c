@@ -74,6 +74,10 @@ static fallible record_of(const struct release *r, json_t **out)
     }
     if (r->would_refuse != CODE_OK)
         json_set_str(record, "would_refuse", code_word(r->would_refuse));
+    if (r->change)
+        json_object_set(record, "smallest_change", r->change);
+    if (r->judged)
+        json_object_set_new(record, "facts", release_facts(r, record));
     struct err e = r->for_use ? release_describe_use(r, record) : OK;
     if (failed(e))
         json_free(record);
@@ -263,6 +267,16 @@ static fallible is_spent(struct release *r, bool *spent)
     return spent_has(s.store, &r->challenge, spent);
 }
 
+json_t *release_plan(const struct release *r)
+{
+    json_t *body = json_object();
+
+    json_set_str(body, "tenant", r->challenge.tenant);
+    json_set_str(body, "attestation", attestation_level_name(r->policy.policy->attestation));
+    json_object_set(body, "policy_ids", (json_t *)r->policy.policy->policy_ids);
+    return body;
+}
+
 /* Before the attestation service is troubled with evidence: this request has a challenge of ours,
  * not spent yet, and a proof. */
 static fallible plan(struct release *r)
@@ -276,12 +290,7 @@ static fallible plan(struct release *r)
         TRY(outcome_refuse(r->o, CODE_CHALLENGE_SPENT, spent_text));
     if (r->o->code != CODE_OK)
         return release_record_refusal(r);
-    json_t *body = json_object();
-    json_set_str(body, "tenant", r->challenge.tenant);
-    json_set_str(body, "attestation", attestation_level_name(r->policy.policy->attestation));
-    if (body)
-        json_object_set(body, "policy_ids", (json_t *)r->policy.policy->policy_ids);
-    TRY(outcome_answer(r->o, body));
+    TRY(outcome_answer(r->o, release_plan(r)));
     planned_keep(r->b->planned, r);
     r->o->code = CODE_APPRAISE;
     return OK;
@@ -315,6 +324,7 @@ static fallible refuse_without_policy(struct release *r)
 
 static struct err run(struct release *r)
 {
+    r->at = r->q->now;
     TRY(random_uuid_ordered(clock_now_us(), r->audit_id));
     TRY(release_authenticate(r));
     if (r->o->code != CODE_OK)

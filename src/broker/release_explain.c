@@ -34,8 +34,7 @@ static void add_finding(struct buf *out, const json_t *finding)
 /* What the attestation service found, in its signed refusal. */
 static void add_service_finding(struct buf *out, const struct attestation *a)
 {
-    const json_t *failed =
-        json_array_get(json_object_get(json_object_get(a->all, "warder"), "failed"), 0);
+    const json_t *failed = json_array_get(a->failed, 0);
     const char *check = json_string_value(json_object_get(failed, "check"));
 
     if (json_object_get(failed, "claim"))
@@ -44,15 +43,25 @@ static void add_service_finding(struct buf *out, const struct attestation *a)
         buf_addf(out, ": %s", check);
 }
 
-static const json_t *first_failed(const json_t *checks)
+/* Under `observe` what the TEE lacks refuses nothing, a denied platform aside. */
+static const json_t *first_failed(const struct release *r)
 {
-    const json_t *check;
-    size_t i;
+    bool observed = r->has_policy && r->policy.policy->attestation == ATTESTATION_OBSERVE &&
+                    r->o->code != CODE_PLATFORM_DENIED;
 
-    json_array_foreach(
-        checks, i, check) if (!strcmp(json_string_value(json_object_get(check, "outcome")) ?: "",
-                                      "failed")) return check;
+    for (size_t i = observed ? r->tee_checks : 0; i < json_array_size(r->checks); i++) {
+        const json_t *check = json_array_get(r->checks, i);
+        const char *outcome = json_string_value(json_object_get(check, "outcome"));
+        if (outcome && !strcmp(outcome, "failed"))
+            return check;
+    }
     return NULL;
+}
+
+/* Of these the words say it all. */
+static bool says_all(enum code code)
+{
+    return code == CODE_ATTESTATION_REQUIRED || code == CODE_ATTESTATION_TOKEN_INVALID;
 }
 
 /* Of the alternative that the fewest changes would make pass: what the others lack says less. */
@@ -84,14 +93,14 @@ static void add_check(struct buf *out, const json_t *check)
 const char *release_reason(const struct release *r, char out[OUTCOME_DETAIL_SIZE])
 {
     struct buf text owned(buf_done) = buf_of(OUTCOME_DETAIL_SIZE - 1);
-    const json_t *check = first_failed(r->checks);
+    const json_t *check = first_failed(r);
 
     buf_add_str(&text, r->o->detail);
     if (r->refused_by_service && r->attestation.reason.len) {
         buf_addf(&text, ": %.*s", (int)r->attestation.reason.len,
                  (const char *)r->attestation.reason.at);
         add_service_finding(&text, &r->attestation);
-    } else if (check && r->o->code != CODE_ATTESTATION_REQUIRED) { /* whose words say it all */
+    } else if (check && !says_all(r->o->code)) {
         add_check(&text, check);
     }
     snprintf(out, OUTCOME_DETAIL_SIZE, "%s",

@@ -9,6 +9,8 @@
 #include "broker/planned.h"
 #include "broker/record.h"
 #include "broker/release_count.h"
+#include "broker/smallest_change.h"
+#include "broker/transfer_policy_internal.h"
 #include "broker/use_request.h"
 
 struct release {
@@ -37,8 +39,17 @@ struct release {
     struct policy_entry policy;
     bool has_key, has_policy;
     struct release_count count; /* where the policy limits it */
+    /* what else it is decided on */
+    bool trial;              /* nothing is released: no request binds the attestation to itself */
+    int64_t at;              /* the time for which it is decided */
+    const char *token_fault; /* why the attestation service's word does not count; NULL: it does */
+    json_t *denial;          /* entry of a deny list that fits; NULL: none */
+    char *certificate_issuer, *certificate_subject; /* common names; "" or NULL: none */
     /* decided */
-    json_t *checks;
+    json_t *checks, *change; /* change: of a refusal, the smallest that would pass */
+    size_t tee_checks;       /* so many of the checks, the first ones, are about the TEE */
+    bool judged;
+    enum code decided;      /* by the policy, whatever came after */
     enum code would_refuse; /* under `observe`: what enforcement would have said */
     char audit_id[UUID_TEXT_SIZE];
 };
@@ -52,14 +63,20 @@ static inline void release_donep(struct release *r)
 fallible release_authenticate(struct release *r); /* body, challenge, proof, bearer token */
 fallible release_look_up(struct release *r);      /* key and policy as they are now */
 fallible release_decide(struct release *r);       /* attestation and the key's policy */
-fallible release_check_denied(struct release *r); /* an attested client's platform */
+/* Parts of it: the attestation service's word, and the deny lists that an attested platform is on.
+ */
+fallible release_read_attestation(struct release *r);
+fallible release_look_for_denial(struct release *r);
+/* The last part of it: what r has of attestation, client, count and time, judged by its policy. */
+fallible release_judge(struct release *r);
+/* What an earlier look has found out. */
+void release_forget(struct release *r);
 
+/* What evidence is to be appraised by: for the front end. New reference. */
+json_t *release_plan(const struct release *r);
 /* A fresh challenge for the key of this id, or for something else of this name. */
 fallible challenge_for(struct broker *b, struct span what, const struct bearer *client,
                        const char *tenant, int64_t now, struct challenge *c, struct buf *text);
-/* Whoever fetches without enforcement must be somebody whom aasd lets fetch keys. */
-bool release_fetcher_allowed(const struct bearer *client);
-
 /* The entry that denies a platform of these claims, in the operator's list or the tenant's own: a
  * new reference, NULL for none. */
 fallible release_find_denial(struct broker *b, struct store *s, const char *tenant,
@@ -75,6 +92,14 @@ fallible release_use(struct release *r, struct buf *statement);
 /* The words of the outcome with what failed: for the record, and for the caller where the policy
  * says so. */
 const char *release_reason(const struct release *r, char out[OUTCOME_DETAIL_SIZE]);
+
+/* What the decision rested on and is not in the record otherwise. New reference. */
+json_t *release_facts(const struct release *r, const json_t *record);
+/* The other way: r as it was when the record was made, to be judged again. r borrows from the
+ * record. FAIL_INPUT: it is of no decision, or too long for all of it to be kept. */
+fallible release_recall(struct release *r, const json_t *record);
+/* Claims that the policy asks for, and of which the record says nothing. New reference. */
+json_t *release_unrecorded(const struct transfer_policy *p, const json_t *record);
 
 /* Puts the refusal in r->o on record, where the caller has proved enough to be worth one. */
 fallible release_record_refusal(struct release *r);

@@ -11,11 +11,10 @@
 void release_done(struct release *r)
 {
     json_free(r->body);
-    json_free(r->checks);
+    release_forget(r);
     key_free(r->signing);
     key_free(r->encryption);
     bearer_done(&r->client);
-    attestation_done(&r->attestation);
     key_entry_done(&r->key);
     policy_entry_done(&r->policy);
 }

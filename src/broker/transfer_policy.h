@@ -23,6 +23,9 @@
 #define POLICY_TEXTS_MAX 64
 #define RELEASES_MAX 1000000000
 
+#define BROKER_SERVICE "KBS"
+#define BROKER_FETCHER "KeyTransfer" /* the role whose context says a client's permissions */
+
 /* How the answer is wrapped: by keyd, or once more inside the HSM that holds the key. */
 #define WRAPPING_BY_KEYD "ECDH-ES+A256KW"
 #define WRAPPING_IN_HSM "ECDH+A256KWP"
@@ -77,13 +80,16 @@ struct transfer_claims {
 };
 
 /* The parts that concern the TEE: CODE_OK, CODE_ATTESTATION_REQUIRED or CODE_POLICY_REFUSED; and
- * those that concern the client: CODE_OK, CODE_TOKEN_MISSING or CODE_CLIENT_REFUSED. Every check is
- * made and listed in `checks`: {check, outcome, ...}. */
+ * those that concern the client: CODE_OK, CODE_TOKEN_MISSING, CODE_PERMISSION_DENIED (where
+ * attestation is not enforced: the token lets nobody fetch keys) or CODE_CLIENT_REFUSED. Every
+ * check is made and listed in `checks`: {check, outcome, ...}. */
 fallible transfer_policy_check_tee(const struct transfer_policy *p, const struct transfer_claims *c,
                                    json_t *checks, enum code *code);
 fallible transfer_policy_check_client(const struct transfer_policy *p,
                                       const struct transfer_claims *c, json_t *checks,
                                       enum code *code);
+/* What the client's roles KBS:KeyTransfer say of permissions: their contexts. New reference. */
+json_t *transfer_permissions(const struct bearer *client);
 /* When and how often: CODE_OK, CODE_OUTSIDE_TIME_WINDOW or CODE_RELEASES_EXHAUSTED. */
 fallible transfer_policy_check_terms(const struct transfer_policy *p,
                                      const struct transfer_claims *c, json_t *checks,

@@ -89,6 +89,12 @@ fallible transfer_terms_read(struct transfer_policy *p, char **message)
     return OK;
 }
 
+static bool is_fetcher(const struct bearer_role *role)
+{
+    return span_equal_str(role->service, BROKER_SERVICE) &&
+           span_equal_str(role->name, BROKER_FETCHER);
+}
+
 static bool has_any(const struct bearer *client, const json_t *wanted)
 {
     json_t *item;
@@ -97,20 +103,19 @@ static bool has_any(const struct bearer *client, const json_t *wanted)
     json_array_foreach((json_t *)wanted, i, item)
     {
         json_t *one owned(json_free) = json_pack("[O]", item);
-        if (one && client && bearer_has_all(client, "KBS", "KeyTransfer", one))
+        if (one && client && bearer_has_all(client, BROKER_SERVICE, BROKER_FETCHER, one))
             return true;
     }
     return false;
 }
 
-/* What the client's roles KBS:KeyTransfer say of permissions. */
-static json_t *permissions_of(const struct bearer *client)
+json_t *transfer_permissions(const struct bearer *client)
 {
     json_t *list = json_array();
     struct bearer_role role;
 
     for (size_t i = 0; client && bearer_role_at(client, i, &role); i++)
-        if (span_equal_str(role.service, "KBS") && span_equal_str(role.name, "KeyTransfer"))
+        if (is_fetcher(&role))
             json_array_append_new(list,
                                   json_stringn((const char *)role.context.at, role.context.len));
     return list;
@@ -119,11 +124,11 @@ static json_t *permissions_of(const struct bearer *client)
 static bool check_permissions(const struct transfer_policy *p, const struct bearer *client,
                               json_t *checks)
 {
-    json_t *held owned(json_free) = permissions_of(client);
+    json_t *held owned(json_free) = transfer_permissions(client);
     bool all = true, any = true;
 
     if (json_array_size(p->permissions_all)) {
-        all = bearer_has_all(client, "KBS", "KeyTransfer", p->permissions_all);
+        all = bearer_has_all(client, BROKER_SERVICE, BROKER_FETCHER, p->permissions_all);
         check_add(checks, "client_permissions_allof", all, p->permissions_all, held);
     }
     if (p->permissions_any) {
@@ -161,24 +166,48 @@ static bool check_network(const struct transfer_policy *p, struct span source, j
     return good;
 }
 
+static bool may_fetch(const struct bearer *client)
+{
+    struct bearer_role role;
+
+    if (bearer_allows(client, BROKER_SERVICE, "keys:transfer", SPAN("")))
+        return true;
+    for (size_t i = 0; bearer_role_at(client, i, &role); i++)
+        if (is_fetcher(&role))
+            return true;
+    return false;
+}
+
+/* Whoever fetches without enforcement must be somebody whom aasd lets fetch keys. */
+static enum code check_bearer(const struct transfer_policy *p, const struct bearer *client,
+                              json_t *checks)
+{
+    bool enforced = p->attestation == ATTESTATION_REQUIRE;
+    bool needed = !enforced || json_array_size(p->permissions_all) || p->permissions_any;
+
+    if (needed && !client) {
+        check_add(checks, "bearer_token", false, NULL, NULL);
+        return CODE_TOKEN_MISSING;
+    }
+    bool good = enforced || may_fetch(client);
+    if (!enforced)
+        check_add(checks, "client_may_fetch", good, NULL, NULL);
+    return good ? CODE_OK : CODE_PERMISSION_DENIED;
+}
+
 fallible transfer_policy_check_client(const struct transfer_policy *p,
                                       const struct transfer_claims *c, json_t *checks,
                                       enum code *code)
 {
-    bool needs_bearer = json_array_size(p->permissions_all) || p->permissions_any;
+    enum code bearer = check_bearer(p, c->client, checks);
+    bool good = !c->client || check_permissions(p, c->client, checks);
 
-    if (needs_bearer && !c->client) {
-        check_add(checks, "bearer_token", false, NULL, NULL);
-        *code = CODE_TOKEN_MISSING;
-        return OK;
-    }
-    bool good = check_permissions(p, c->client, checks);
     good &= check_text("client_certificate_issuer_anyof", p->certificate_issuers,
                        c->certificate_issuer, checks);
     good &= check_text("client_certificate_subject_anyof", p->certificate_subjects,
                        c->certificate_subject, checks);
     good &= check_network(p, c->source, checks);
-    *code = good ? CODE_OK : CODE_CLIENT_REFUSED;
+    *code = bearer != CODE_OK ? bearer : good ? CODE_OK : CODE_CLIENT_REFUSED;
     return OK;
 }
 

@@ -30,6 +30,9 @@ fallible policy_canonical(const struct policy *p, struct buf *out);
 /* The document, borrowed. */
 const json_t *policy_document(const struct policy *p);
 
+/* The claims that its conditions name, one after another, from *at 0 on; NULL past the last. */
+const char *policy_next_claim(const struct policy *p, size_t *at);
+
 /* What parsing cannot say: alternatives that can never be true (errors: do not store such a
  * policy), and what has no effect or is covered by something else (warnings). */
 struct policy_remark {

@@ -116,6 +116,16 @@ fallible policy_evaluate(const struct policy *p, const json_t *claims, int64_t n
     return OK;
 }
 
+const char *policy_next_claim(const struct policy *p, size_t *at)
+{
+    while (*at < p->count) {
+        const struct node *n = &p->nodes[(*at)++];
+        if (n->kind == NODE_CONDITION)
+            return n->name;
+    }
+    return NULL;
+}
+
 void policy_result_done(struct policy_result *r)
 {
     free(r->findings);

@@ -142,6 +142,7 @@ ADMIN_ROUTES = [("POST", "/kbs/v1/keys", "keys:create"), ("GET", "/kbs/v1/keys",
                 ("GET", f"/kbs/v1/key-transfer-policies/{NOWHERE}", "key_transfer_policies:retrieve"),
                 ("PUT", f"/kbs/v1/key-transfer-policies/{NOWHERE}", "key_transfer_policies:update"),
                 ("DELETE", f"/kbs/v1/key-transfer-policies/{NOWHERE}", "key_transfer_policies:delete"),
+                ("POST", f"/kbs/v1/keys/{NOWHERE}/policy-test", "key_transfer_policies:test"),
                 ("GET", "/kbs/v1/audit", "audit:search"), ("GET", f"/kbs/v1/audit/{NOWHERE}", "audit:search")]
 
 

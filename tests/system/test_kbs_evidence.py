@@ -100,3 +100,27 @@ def test_attestation_service_down(kbs, key, simulator):  # L33
     refused(r, 503, "attestation_service_unavailable")
     assert r.getheader("Retry-After")
     assert client.request(key, challenge, client.attestation_token()).status == 200  # nothing was spent
+
+
+@pytest.mark.parametrize("tee,kind,mode", [("tdx4", "tdx", "good"), ("sgx3", "sgx", "good"), ("tdx4", "tdx", "debug"), ("tdx4", "tdx", "nonsense")])
+def test_trial_of_evidence_decides_as_the_release(attested, simulator, tee, kind, mode):
+    client = Client(attested)
+    challenge = client.challenge(attested.key)
+    quote = simulator.quote(client.report_data(challenge), tee, *([] if mode == "nonsense" else [mode] if mode != "good" else []))
+    evidence = cmw(quote, kind) if mode != "nonsense" else ["application/vnd.warder.tdx-quote", "AAAA"]
+    r = client.request(attested.key, challenge, evidence=evidence)
+    record = attested.audit(key=attested.key, limit=1)[0]
+    path = f"/kbs/v1/keys/{attested.key}/policy-test"
+    tester = attested.token(rules=["key_transfer_policies:test"])
+    tried = attested.call("POST", path, {"evidence": evidence}, tester)
+    assert tried.status == 200, tried.text
+    assert tried.json["decision"] == ("released" if r.status == 200 else "refused")
+    for member in ("code", "reason", "checks", "smallest_change"):
+        assert tried.json.get(member) == record.get(member), member
+    if mode == "debug":
+        change = tried.json["smallest_change"]
+        assert [(c["claim"], c["operator"], c["expected"], c["actual"]) for c in change] == [("debug", "equals", False, True)]
+        assert change[0]["rule"].startswith("appraisal policy ")
+    again = attested.call("POST", path, {"record": record["id"]}, tester)
+    assert again.json["record"]["same_decision"] and again.json["checks"] == record["checks"]
+    assert again.json.get("smallest_change") == record.get("smallest_change") and again.json.get("reason") == record.get("reason")
