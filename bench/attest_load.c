@@ -102,7 +102,7 @@ static void make_client(const struct load *l, struct client *c)
     for (size_t i = 0; i < EVIDENCE_COUNT; i++)
         must(make_body(l, &c->bodies[i]), NAME, "evidence");
     for (int side = 0; side < SIDES; side++)
-        must(tls_client_new(l->places[side], false, &c->sides[side]), NAME, "client");
+        must(tls_client_new(l->places[side], &c->sides[side]), NAME, "client");
 }
 
 static void run(struct load *l, struct turns *t)
@@ -131,7 +131,7 @@ static void hold_idle(const struct tls_place *place, uint64_t count)
     struct tls_client *c = NULL;
     int status = 0;
 
-    must(tls_client_new(place, false, &c), NAME, "client");
+    must(tls_client_new(place, &c), NAME, "client");
     for (uint64_t i = 0; i < count; i++) {
         must(tls_client_post(c, "/as/v1/nonce", (struct span){ 0 }, SPAN("{}"), &status, &reply),
              NAME, "hold");
@@ -155,7 +155,7 @@ static void hold_dripping(const struct tls_place *place, uint64_t count)
     static bool begun[HELD_MAX];
 
     for (uint64_t i = 0; i < count; i++)
-        must(tls_client_new(place, false, &all[i]), NAME, "client");
+        must(tls_client_new(place, &all[i]), NAME, "client");
     for (bool first = true; first || !told_to_end(DRIP_MS); first = false) {
         for (uint64_t i = 0; i < count; i++) {
             struct span bytes =

@@ -37,9 +37,9 @@ fallible release_client_new(const struct release_config *config, struct release_
     c->reply = buf_of(TEXT_MAX);
     c->line = buf_of(TEXT_MAX);
     snprintf(c->path, sizeof(c->path), "/kbs/v1/keys/%s/transfer", config->key_id);
-    TRY(tls_client_new(config->broker, config->fresh, &c->broker));
+    TRY(tls_client_new(config->broker, &c->broker));
     if (config->echo)
-        TRY(tls_client_new(config->echo, config->fresh, &c->echo));
+        TRY(tls_client_new(config->echo, &c->echo));
     *out = TAKE(c);
     return OK;
 }
@@ -128,7 +128,7 @@ static fallible check_answer(const struct release_client *c, const struct sessio
                        span_str(c->config.key_id), challenge, &key);
 }
 
-fallible release_once(struct release_client *c, bool open)
+static fallible release(struct release_client *c, bool open)
 {
     owned(session_free) struct session *s = NULL;
     json_t *first owned(json_free) = NULL, *second owned(json_free) = NULL,
@@ -149,6 +149,14 @@ fallible release_once(struct release_client *c, bool open)
     buf_add_str(&proof, "\r\n");
     TRY(ask_broker(c, &c->sizes[1], buf_span(&proof), buf_span(&c->body), &second));
     return check_answer(c, s, challenge, second, open);
+}
+
+fallible release_once(struct release_client *c, bool open)
+{
+    TRY(release(c, open));
+    if (c->config.fresh)
+        tls_client_hang_up(c->broker);
+    return OK;
 }
 
 static fallible echo(struct release_client *c, const struct exchange_size *size)
@@ -176,5 +184,8 @@ static fallible echo(struct release_client *c, const struct exchange_size *size)
 fallible echo_once(struct release_client *c)
 {
     TRY(echo(c, &c->sizes[0]));
-    return echo(c, &c->sizes[1]);
+    TRY(echo(c, &c->sizes[1]));
+    if (c->config.fresh)
+        tls_client_hang_up(c->echo);
+    return OK;
 }

@@ -13,7 +13,7 @@ struct release_config { /* borrowed */
     const struct tls_place *broker, *echo;
     const char *key_id, *evidence_socket;
     const struct jwks *release_keys;
-    bool fresh; /* a new connection for each request */
+    bool fresh; /* a new connection for each release, which is two requests */
 };
 
 struct release_client;

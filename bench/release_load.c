@@ -61,7 +61,7 @@ int main(int argc, char **argv)
         { "clients", 0, OPTION_NUMBER, "N", "at once (default: 1)", &turns.clients },
         { "seconds", 0, OPTION_NUMBER, "N", "for each of broker and echo (default: 5)",
           &turns.seconds },
-        { "fresh", 0, OPTION_FLAG, NULL, "a new TLS connection for each request", &config.fresh },
+        { "fresh", 0, OPTION_FLAG, NULL, "a new TLS connection for each release", &config.fresh },
         { 0 },
     };
     const struct command_help help = { "release_load", "", "the load of bench/release", NULL };

@@ -18,7 +18,6 @@ struct tls_place {
 
 struct tls_client {
     const struct tls_place *place;
-    bool fresh;
     int fd;
     SSL *ssl; /* NULL: not connected */
     struct buf request, received;
@@ -50,14 +49,13 @@ void tls_place_close(struct tls_place *p)
     free(p);
 }
 
-fallible tls_client_new(const struct tls_place *place, bool fresh, struct tls_client **out)
+fallible tls_client_new(const struct tls_place *place, struct tls_client **out)
 {
     struct tls_client *c = calloc(1, sizeof(*c));
 
     if (!c)
         return FAIL(SYSTEM, "out of memory");
     *c = (struct tls_client){ .place = place,
-                              .fresh = fresh,
                               .fd = -1,
                               .request = buf_of(REPLY_MAX),
                               .received = buf_of(REPLY_MAX + HEAD_MAX) };
@@ -65,7 +63,7 @@ fallible tls_client_new(const struct tls_place *place, bool fresh, struct tls_cl
     return OK;
 }
 
-static void hang_up(struct tls_client *c)
+void tls_client_hang_up(struct tls_client *c)
 {
     if (c->ssl) {
         SSL_shutdown(c->ssl);
@@ -81,7 +79,7 @@ void tls_client_free(struct tls_client *c)
 {
     if (!c)
         return;
-    hang_up(c);
+    tls_client_hang_up(c);
     buf_done(&c->request);
     buf_done(&c->received);
     free(c);
@@ -176,8 +174,8 @@ fallible tls_client_post(struct tls_client *c, const char *path, struct span hea
         e = send_request(c, path, header, body);
     if (!failed(e))
         e = receive_reply(c, status, reply);
-    if (failed(e) || c->fresh)
-        hang_up(c);
+    if (failed(e))
+        tls_client_hang_up(c);
     return e;
 }
 
@@ -189,7 +187,7 @@ fallible tls_client_trickle(struct tls_client *c, struct span bytes)
     if (!failed(e) && bytes.len && SSL_write_ex(c->ssl, bytes.at, bytes.len, &sent) != 1)
         e = FAIL(UPSTREAM, "the server hung up");
     if (failed(e))
-        hang_up(c);
+        tls_client_hang_up(c);
     return e;
 }
 

@@ -16,8 +16,7 @@ void tls_place_close(struct tls_place *p);
 OWNED_TYPE(struct tls_place, tls_place_close)
 
 struct tls_client;
-/* `fresh`: a new connection for each request. */
-fallible tls_client_new(const struct tls_place *place, bool fresh, struct tls_client **out);
+fallible tls_client_new(const struct tls_place *place, struct tls_client **out);
 void tls_client_free(struct tls_client *c);
 OWNED_TYPE(struct tls_client, tls_client_free)
 
@@ -25,6 +24,9 @@ OWNED_TYPE(struct tls_client, tls_client_free)
  * held. */
 fallible tls_client_post(struct tls_client *c, const char *path, struct span header,
                          struct span body, int *status, struct buf *reply);
+
+/* Closes the connection in order; the next request makes another. */
+void tls_client_hang_up(struct tls_client *c);
 
 /* Connects where it has to and sends these bytes as they are: a slow client. */
 fallible tls_client_trickle(struct tls_client *c, struct span bytes);
