@@ -285,17 +285,20 @@ fallible verifier_link_ask(struct verifier_link *l, const struct work_request *r
 }
 
 /* Strangers may ask for it: one probe at a time, and none so soon after another; meanwhile the last
- * finding holds. */
+ * finding holds. Before there is one, all wait for the first. */
 static bool probe(struct verifier_link *l, struct probe *p, enum work_kind kind)
 {
-    if (pthread_mutex_trylock(&p->probing) != 0)
-        return __atomic_load_n(&p->good, __ATOMIC_RELAXED);
+    if (pthread_mutex_trylock(&p->probing) != 0) {
+        if (__atomic_load_n(&p->at_us, __ATOMIC_ACQUIRE))
+            return __atomic_load_n(&p->good, __ATOMIC_RELAXED);
+        pthread_mutex_lock(&p->probing);
+    }
     if (!p->at_us || clock_monotonic_us() - p->at_us > PROBE_US) {
         const struct work_request q = { .kind = kind, .form = EVIDENCE_CMW };
         struct answer a owned(answer_done) = { .body = buf_of(0) };
         bool good = !failed(ask_once(l, &q, &a)) && a.type == ANSWER_RESULT;
         __atomic_store_n(&p->good, good, __ATOMIC_RELAXED);
-        p->at_us = clock_monotonic_us();
+        __atomic_store_n(&p->at_us, clock_monotonic_us(), __ATOMIC_RELEASE);
     }
     bool good = p->good;
     pthread_mutex_unlock(&p->probing);

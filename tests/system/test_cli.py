@@ -108,7 +108,7 @@ class Service:
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
-                body = json.dumps({"code": "some_code", "detail": service.detail}).encode()
+                body = b"" if service.status == 204 else json.dumps({"code": "some_code", "detail": service.detail}).encode()
                 self.send_response(service.status)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
@@ -167,6 +167,7 @@ def test_who_handles_secrets_leaves_no_core_dump(service, tmp_path, verb):
 
 
 def test_deletion_answers_in_json(service):
+    service.status = 204
     assert json.loads(warder("key", "delete", "abc", "-o", "json", config=service.config).stdout) == {}
 
 
