@@ -64,6 +64,25 @@ static bool filled(const uint8_t *at, size_t len, uint8_t with)
     return true;
 }
 
+static void test_a_block_grows(void **state)
+{
+    (void)state;
+    worker_heap_enter();
+    passed_on = 0;
+    uint8_t *a = __wrap_realloc(NULL, 100);
+    memset(a, 7, 100);
+    uint8_t *in_place = __wrap_realloc(a, 5000);
+    assert_true(filled(in_place, 100, 7));
+    uint8_t *other = __wrap_malloc(10);
+    memset(in_place, 8, 5000);
+    uint8_t *moved = __wrap_realloc(in_place, 6000);
+    assert_ptr_not_equal(moved, in_place);
+    assert_true(filled(moved, 5000, 8));
+    assert_ptr_equal(__wrap_realloc(moved, 10), moved);
+    __wrap_free(other);
+    assert_int_equal(passed_on, 0);
+}
+
 static size_t size_at(unsigned i)
 {
     return (i * 37) % 1500;
@@ -74,7 +93,6 @@ static void test_blocks_are_apart(void **state)
 {
     static uint8_t *blocks[BLOCKS];
     (void)state;
-    worker_heap_enter();
     for (unsigned turn = 0; turn < 4; turn++) {
         for (unsigned i = turn % 3; i < BLOCKS; i += 3) {
             blocks[i] = turn % 2 ? __wrap_calloc(1, size_at(i)) : __wrap_malloc(size_at(i));
@@ -92,22 +110,6 @@ static void test_blocks_are_apart(void **state)
             __wrap_free(blocks[i]);
     }
     __wrap_free(NULL);
-}
-
-static void test_a_block_grows(void **state)
-{
-    (void)state;
-    uint8_t *a = __wrap_realloc(NULL, 100);
-    memset(a, 7, 100);
-    uint8_t *in_place = __wrap_realloc(a, 5000);
-    assert_true(filled(in_place, 100, 7));
-    uint8_t *other = __wrap_malloc(10);
-    memset(in_place, 8, 5000);
-    uint8_t *moved = __wrap_realloc(in_place, 6000);
-    assert_ptr_not_equal(moved, in_place);
-    assert_true(filled(moved, 5000, 8));
-    assert_ptr_equal(__wrap_realloc(moved, 10), moved);
-    __wrap_free(other);
 }
 
 /* Where the room ends the usual memory goes on, and what came from there goes back there. */
@@ -138,8 +140,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_before_a_worker),
-        cmocka_unit_test(test_blocks_are_apart),
         cmocka_unit_test(test_a_block_grows),
+        cmocka_unit_test(test_blocks_are_apart),
         cmocka_unit_test(test_more_than_the_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
