@@ -45,14 +45,13 @@ static fallible insert(struct store *s, int64_t seq, const json_t *record, struc
     return store_run(q);
 }
 
-/* The line of the file: the record as it is hashed, and its hash behind. */
-static void journal_line(struct buf *journal, struct span text, struct span hash)
+void audit_line_write(struct buf *out, struct span record, struct span hash)
 {
-    buf_add_str(journal, AUDIT_LINE_HEAD);
-    buf_add(journal, text);
-    buf_add_str(journal, AUDIT_LINE_HASH);
-    hex_add(journal, hash);
-    buf_add_str(journal, AUDIT_LINE_END "\n");
+    buf_add_str(out, AUDIT_LINE_HEAD);
+    buf_add(out, record);
+    buf_add_str(out, AUDIT_LINE_HASH);
+    hex_add(out, hash);
+    buf_add_str(out, AUDIT_LINE_END "\n");
 }
 
 /* Without what a very long policy explains of itself: its digest and version are on record, and the
@@ -105,7 +104,7 @@ fallible audit_append(struct transaction *t, json_t *record, int64_t now)
     TRY(write_record(record, &text));
     TRY(audit_hash(&head, buf_span(&text), hash));
     TRY(insert(t->store, head.seq + 1, record, buf_span(&text), SPAN_OF(hash)));
-    journal_line(t->journal, buf_span(&text), SPAN_OF(hash));
+    audit_line_write(t->journal, buf_span(&text), SPAN_OF(hash));
     return OK;
 }
 

@@ -18,6 +18,7 @@
 #define AUDIT_LINE_HASH ",\"hash\":\""
 #define AUDIT_LINE_END "\"}"
 #define AUDIT_LINE_MAX (AUDIT_RECORD_MAX + 256)
+void audit_line_write(struct buf *out, struct span record, struct span hash);
 
 /* `record` has at least "id", "tenant", "key_id" (may be ""), "decision"; "seq", "previous" and
  * "time" are set here. */

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "broker/commit.h"
 
-#include <fcntl.h>
 #include <pthread.h>
-#include <stdatomic.h>
+
+#include "broker/audit_file.h"
 
 #define JOURNAL_MAX (16U << 20)
 
@@ -17,8 +17,7 @@ struct waiting {
 
 struct committer {
     struct store *store;
-    int journal; /* -1: none */
-    atomic_bool journal_behind;
+    struct audit_file *journal; /* NULL: none */
     pthread_mutex_t lock;
     pthread_cond_t finished;
     bool busy;
@@ -27,14 +26,14 @@ struct committer {
 
 fallible committer_open(struct store *store, const char *journal, struct committer **out)
 {
+    struct audit_file *file owned(audit_file_close) = NULL;
+
+    if (journal)
+        TRY(audit_file_open(journal, store, &file));
     struct committer *c = calloc(1, sizeof *c);
     if (!c)
         return FAIL(SYSTEM, "out of memory");
-    c->journal = journal ? open(journal, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600) : -1;
-    if (journal && c->journal < 0) {
-        free(c);
-        return FAIL(SYSTEM, "the audit log file cannot be written");
-    }
+    c->journal = TAKE(file);
     c->store = store;
     c->last = &c->first;
     pthread_mutex_init(&c->lock, NULL);
@@ -47,8 +46,7 @@ void committer_close(struct committer *c)
 {
     if (!c)
         return;
-    if (c->journal >= 0)
-        close(c->journal);
+    audit_file_close(c->journal);
     store_close(c->store);
     pthread_cond_destroy(&c->finished);
     pthread_mutex_destroy(&c->lock);
@@ -84,22 +82,9 @@ static fallible apply_all(struct transaction *t, struct waiting *batch)
     return store_commit(t->store);
 }
 
-/* The store is what counts; the file is a copy for people and collectors. */
-static void journal_write(struct committer *c, struct span text)
-{
-    while (c->journal >= 0 && text.len) {
-        ssize_t n = write(c->journal, text.at, text.len);
-        if (n <= 0) {
-            c->journal_behind = true;
-            return;
-        }
-        text = span_tail(text, (size_t)n);
-    }
-}
-
 bool committer_journal_behind(const struct committer *c)
 {
-    return c->journal_behind;
+    return c->journal && audit_file_behind(c->journal);
 }
 
 static void carry_out(struct committer *c, struct waiting *batch)
@@ -110,8 +95,8 @@ static void carry_out(struct committer *c, struct waiting *batch)
 
     if (failed(e))
         store_rollback(c->store);
-    else
-        journal_write(c, buf_span(&journal));
+    else if (c->journal && journal.len)
+        audit_file_append(c->journal, c->store, buf_span(&journal));
     for (struct waiting *w = batch; w; w = w->next)
         if (failed(e))
             w->result = e;

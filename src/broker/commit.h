@@ -19,8 +19,8 @@ struct transaction {
 };
 typedef struct err commit_change(struct transaction *t, void *context);
 
-/* Takes the store. `journal` (may be NULL): a file to which the lines of committed changes are
- * appended. */
+/* Takes the store, where it succeeds. `journal` (may be NULL): the audit log's file, to which the
+ * lines of committed changes are appended. */
 fallible committer_open(struct store *store, const char *journal, struct committer **out);
 void committer_close(struct committer *c);
 OWNED_TYPE(struct committer, committer_close)

@@ -17,13 +17,14 @@ static struct committer *fresh(const char *journal, struct store **reader, char 
     struct committer *c = NULL;
     struct store *s = NULL;
     char url[80];
-    static const struct migration schema[] = { { 1, "CREATE TABLE n (v INTEGER NOT NULL PRIMARY KEY)" } };
+    static const struct migration schema[] = { { 1, "CREATE TABLE n (v INTEGER NOT NULL PRIMARY KEY)" },
+                                              { 2, "CREATE TABLE audit (seq INTEGER NOT NULL PRIMARY KEY, record TEXT, hash BLOB)" } };
 
     snprintf(path, 64, "/tmp/test_commit_%d.db", getpid());
     unlink(path);
     snprintf(url, sizeof url, "sqlite:%s", path);
     assert_ok(store_open(url, &s));
-    assert_ok(store_migrate(s, schema, 1));
+    assert_ok(store_migrate(s, schema, 2));
     assert_ok(committer_open(s, journal, &c));
     assert_ok(store_open(url, reader));
     return c;
