@@ -215,6 +215,20 @@ static void session_give(struct hsm_session *s)
         (void)h->f->C_CloseSession(s->handle);
 }
 
+/* A module may leave an operation open in a session where it failed, which then refuses all others.
+ * The new session comes first, for the login ends with the last one. */
+static void session_replace(struct hsm_session *s)
+{
+    CK_SESSION_HANDLE old = s->handle;
+    bool opened = !failed(open_new(s));
+
+    (void)s->h->f->C_CloseSession(old);
+    if (opened)
+        session_give(s);
+    else
+        s->gone = true;
+}
+
 /* When all others are done: the module forgets everything, and finds its device anew. */
 static void begin_anew(struct hsm *h, unsigned generation)
 {
@@ -239,7 +253,9 @@ static fallible run_once(struct hsm *h, hsm_work *work, struct hsm_job *job, boo
     struct err e = session_open(&s);
     if (!failed(e)) {
         e = work(&s, job);
-        if (!s.gone)
+        if (!s.gone && e.kind == FAIL_UPSTREAM)
+            session_replace(&s);
+        else if (!s.gone)
             session_give(&s);
     }
     pthread_rwlock_unlock(&h->use);
