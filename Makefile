@@ -6,8 +6,9 @@ DESTDIR ?=
 KEYS    ?= vault
 SECONDS ?= 60
 COUNT   ?= 1000000
+RELEASES ?= 2000
 
-.PHONY: all setup build demo check check-fast bench fuzz mutations differential install format clean
+.PHONY: all setup build demo check check-fast bench fuzz mutations differential endure install format clean
 
 all: build
 
@@ -43,6 +44,10 @@ mutations: setup
 # make differential: one corpus through Warder and dcap-qvl; what docs/verification-differences.md does not explain fails.
 differential: setup build
 	@WARDER_BUILD=$(abspath $(BUILD)) .cache/venv/bin/python tests/differential/gate.py
+
+# make endure RELEASES=n: so many with each key manager, while its server, kbsd and keyd are killed at random (ENDURE_SEED: again so).
+endure: setup build
+	@ENDURE_RELEASES=$(RELEASES) WARDER_BUILD=$(abspath $(BUILD)) .cache/venv/bin/python -m pytest -q -s tests/system/test_endurance.py
 
 # make fuzz SECONDS=n: each target for n seconds.
 fuzz: setup
