@@ -2,6 +2,8 @@
 /* warder audit: the record of every decision. */
 #include "cli/audit.h"
 
+#include "cli/decision.h"
+#include "cli/pending.h"
 #include "crypto/random.h"
 
 static int audit_list(int argc, char **argv)
@@ -52,10 +54,41 @@ static int audit_list(int argc, char **argv)
     return EXIT_OK;
 }
 
+/* The decision's parts are told in words. */
+static void print_record(json_t *record)
+{
+    json_t *rest owned(json_free) = json_copy(record);
+
+    json_object_del(rest, "checks");
+    json_object_del(rest, "smallest_change");
+    print_object(rest);
+    decision_print(record);
+}
+
 static int audit_show(int argc, char **argv)
 {
-    return show_one(argc, argv, SERVICE_KBS, "/kbs/v1/audit/", "warder audit show",
-                    "one record, whole");
+    struct session_options options = { 0 };
+    struct session s owned(session_close) = { 0 };
+    struct buf path owned(buf_done) = buf_of(512);
+    json_t *record owned(json_free) = NULL;
+    const char *id;
+    const struct option_row rows[] = { SESSION_OPTIONS(options), { 0 } };
+    const struct command_help help = { "warder audit show", "ID", "one record, whole",
+                                       "Of a refusal: what would have had to be otherwise." };
+    int rc;
+
+    if (!verb_session(argc, argv, rows, &help, 1, &id, &options, &s, &rc))
+        return rc;
+    rc = pending_path("/kbs/v1/audit/", id, "", &path);
+    if (!rc)
+        rc = session_call(&s, SERVICE_KBS, "GET", buf_str(&path), NULL, &record);
+    if (rc)
+        return rc;
+    if (s.json)
+        print_json(record);
+    else
+        print_record(record);
+    return EXIT_OK;
 }
 
 int cli_audit(int argc, char **argv)

@@ -6,6 +6,7 @@
 #include "cli/cli.h"
 #include "cli/lint.h"
 #include "cli/pending.h"
+#include "cli/policy.h"
 #include "cli/policy_source.h"
 #include "policy/claim.h"
 
@@ -18,7 +19,7 @@ struct policy_wish {
     bool explain;
 };
 
-static json_t *list_of(const char *text)
+json_t *list_of(const char *text)
 {
     json_t *list = json_array();
     for (struct span rest = span_str(text); rest.len;) {
@@ -365,6 +366,7 @@ int cli_policy(int argc, char **argv)
         { "pending", pending_list, "changes that wait for a second person" },
         { "approve", pending_approve, "let a change happen that somebody else asked for" },
         { "reject", pending_reject, "refuse such a change, or take your own back" },
+        { "test", policy_test, "what would happen to a request for a key, and why" },
         { "lint", lint_file, "check a file" },
         { "explain", explain_file, "in plain words" },
         { 0 },

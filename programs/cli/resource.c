@@ -102,7 +102,7 @@ int delete_one(int argc, char **argv, enum service service, const char *path, co
     rc = session_open(&options, &s);
     if (!rc)
         rc = session_call(&s, service, "DELETE", buf_str(&full), NULL, &answer);
-    if (!rc && answer)
+    if (!rc && json_object_get(answer, "pending"))
         return session_answer(&s, answer);
     if (!rc)
         printf(s.json ? "{}\n" : "deleted %s\n", id);

@@ -26,7 +26,7 @@ def warder(*arguments, status=0, config=None, cwd="/", text=None):
     return done
 
 
-NO_OPERANDS = ["key create", "key import", "key register", "key enroll", "key list", "policy create", "policy list", "appraisal create",
+NO_OPERANDS = ["key create", "key import", "key register", "key enroll", "key list", "policy create", "policy list", "policy test", "appraisal create",
                "appraisal list", "appraisal decisions", "audit list", "collateral list", "collateral refresh", "collateral forecast", "deny list", "deny affected", "user list", "role list", "token get", "token show", "status", "dev up", "dev down", "dev status"]
 ONE_OPERAND = ["key show", "key delete", "policy show", "policy delete", "policy lint", "appraisal show", "appraisal delete", "appraisal lint",
                "appraisal update", "appraisal versions", "appraisal explain", "appraisal test", "appraisal import", "appraisal from-evidence",
