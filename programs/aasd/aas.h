@@ -7,6 +7,7 @@
 #include "access/login.h"
 #include "access/role.h"
 #include "access/schema.h"
+#include "base/json_shape.h"
 #include "base/options.h"
 #include "http/server.h"
 
@@ -47,6 +48,8 @@ fallible aas_make_administrator(struct aas *a, const char *name, const char *pas
 fallible aas_grant_administrator(struct aas *a, const char *tenant, const struct user *u,
                                  int64_t now);
 
+#define USER_NAME_RULE "1 to 128 of A-Z a-z 0-9 _ . @ -, a letter or digit first"
+
 extern const struct http_route aas_routes[];
 
 /* Who asks, as the store knows it now: a token says who, the store says what they may, so that a
@@ -64,8 +67,11 @@ bool aas_authorise_operator(struct http_exchange *x, struct aas *a, const char *
 /* The filter of a list, from the query. */
 struct role_filter aas_role_filter(const struct http_exchange *x);
 
-/* The body with these members only, or a 400; false: answered. */
-bool aas_body(struct http_exchange *x, const char *const *members, json_t **out);
+/* The body, with these members, or a 400; false: answered. */
+bool aas_body(struct http_exchange *x, const struct json_shape *members, json_t **out);
+/* 400 for what is wrong with one member of the body. */
+void aas_answer_invalid(struct http_exchange *x, const char *code, const char *member,
+                        const char *detail);
 /* A password out of a body: copied to where secrets live, the JSON text is wiped. False: answered
  * 400. */
 bool aas_take_password(struct http_exchange *x, json_t *body, const char *member,

@@ -88,15 +88,22 @@ bool aas_authorise_operator(struct http_exchange *x, struct aas *a, const char *
     return false;
 }
 
-bool aas_body(struct http_exchange *x, const char *const *members, json_t **out)
+void aas_answer_invalid(struct http_exchange *x, const char *code, const char *member,
+                        const char *detail)
+{
+    http_answer_invalid(x, code, detail, json_pack("[o]", json_shape_error(member, detail)));
+}
+
+bool aas_body(struct http_exchange *x, const struct json_shape *members, json_t **out)
 {
     owned(json_free) json_t *body = NULL;
 
     if (!http_json_body(x, &body))
         return false;
-    struct err e = json_only(body, members);
-    if (failed(e)) {
-        http_answer_problem(x, 400, "malformed_request", e.what);
+    json_t *errors = json_shape_errors(body, members, false);
+    if (errors) {
+        http_answer_invalid(x, "malformed_request",
+                            "members are missing, unknown, or not what they must be", errors);
         return false;
     }
     *out = TAKE(body);
@@ -110,8 +117,8 @@ bool aas_take_password(struct http_exchange *x, json_t *body, const char *member
 
     if (failed(json_get_str(body, member, "password", &text)) || !text.len ||
         text.len > PASSWORD_MAX) {
-        http_answer_problem(x, 400, "malformed_request",
-                            "a password is a string of 1 to 256 bytes");
+        aas_answer_invalid(x, "malformed_request", member,
+                           "a password is a string of 1 to 256 bytes");
         return false;
     }
     struct secret *s = secret_copy(text);

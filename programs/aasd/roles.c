@@ -1,44 +1,60 @@
 // SPDX-License-Identifier: Apache-2.0
 /* /aas/v1/roles */
+#include "access/permission.h"
 #include "access/role.h"
 
 #include "aasd/aas.h"
 #include "base/clock.h"
 #include "base/log.h"
 
-static bool read_spec(struct http_exchange *x, const json_t *body, struct role_spec *out)
+static const struct json_shape rule[] = { { "", SHAPE_TEXT, .max = RULE_MAX } };
+
+/* Of the right types already, aas_body(). */
+static fallible read_spec(const json_t *body, struct role_spec *out)
 {
     struct role_spec s = { .permissions = json_object_get(body, "permissions") };
 
-    struct err e = json_get_str(body, "service", "service", &s.service);
-    if (!failed(e))
-        e = json_get_str(body, "name", "name", &s.name);
-    if (!failed(e))
-        e = json_opt_str(body, "context", "context", &s.context);
-    if (failed(e))
-        http_answer_problem(x, 400, "malformed_request",
-                            "a role has the strings service, name and context");
+    TRY(json_get_str(body, "service", "service", &s.service));
+    TRY(json_get_str(body, "name", "name", &s.name));
+    TRY(json_opt_str(body, "context", "context", &s.context));
+    *out = s;
+    return OK;
+}
+
+/* What the caller can mend is named. */
+static void answer_failure(struct http_exchange *x, struct err e, const struct role_spec *spec)
+{
+    const char *member = role_spec_fault(spec);
+
+    if (e.kind == FAIL_INPUT && member)
+        aas_answer_invalid(x, "role_invalid", member, e.what);
     else
-        *out = s;
-    return !failed(e);
+        aas_answer_failure(x, e.kind == FAIL_CONFLICT ? FAIL(CONFLICT, "same role exists") : e,
+                           "role");
 }
 
 void aas_role_create(struct http_exchange *x, void *context)
 {
-    static const char *const members[] = { "service", "name", "context", "permissions", NULL };
+    static const struct json_shape members[] = {
+        { "service", SHAPE_TEXT, true },
+        { "name", SHAPE_TEXT, true },
+        { "context", SHAPE_TEXT },
+        { "permissions", SHAPE_LIST, .max = ROLE_RULES_MAX, .inner = rule },
+        { 0 },
+    };
     struct aas *a = context;
     owned(json_free) json_t *body = NULL;
     json_t *role = NULL;
-    struct role_spec spec;
+    struct role_spec spec = { 0 };
     struct caller c;
 
-    if (!aas_authorise(x, a, "roles:create", &c) || !aas_body(x, members, &body) ||
-        !read_spec(x, body, &spec))
+    if (!aas_authorise(x, a, "roles:create", &c) || !aas_body(x, members, &body))
         return;
-    struct err e = role_create(a->store, c.tenant, &spec, clock_now(), &role);
+    struct err e = read_spec(body, &spec);
+    if (!failed(e))
+        e = role_create(a->store, c.tenant, &spec, clock_now(), &role);
     if (failed(e)) {
-        aas_answer_failure(x, e.kind == FAIL_CONFLICT ? FAIL(CONFLICT, "same role exists") : e,
-                           "role");
+        answer_failure(x, e, &spec);
         return;
     }
     log_info("role added", "role", json_string_value(json_object_get(role, "role_id")), "by",
@@ -92,7 +108,9 @@ void aas_role_show(struct http_exchange *x, void *context)
 
 void aas_role_update(struct http_exchange *x, void *context)
 {
-    static const char *const members[] = { "permissions", NULL };
+    static const struct json_shape members[] = {
+        { "permissions", SHAPE_LIST, true, .max = ROLE_RULES_MAX, .inner = rule }, { 0 }
+    };
     struct aas *a = context;
     owned(json_free) json_t *body = NULL;
     const json_t *permissions;
@@ -104,6 +122,10 @@ void aas_role_update(struct http_exchange *x, void *context)
         json_get_array(body, "permissions", "permissions is a list of rules", &permissions);
     if (!failed(e))
         e = role_set_permissions(a->store, c.tenant, http_param(x, "id"), permissions, clock_now());
+    if (e.kind == FAIL_INPUT) {
+        aas_answer_invalid(x, "role_invalid", "permissions", e.what);
+        return;
+    }
     if (failed(e)) {
         aas_answer_failure(x, e, "role");
         return;

@@ -33,18 +33,21 @@ static bool read_names(struct http_exchange *x, const json_t *body, struct span 
 
     if (!failed(e))
         e = json_get_str(body, "administrator", "administrator is a text", administrator);
-    if (!failed(e) && !tenant_name_valid(*name))
-        e = FAIL(INPUT, "name: 1 to 64 of a-z 0-9 -");
-    if (!failed(e) && !user_name_valid(*administrator))
-        e = FAIL(INPUT, "administrator: 1 to 128 of A-Z a-z 0-9 _ . @ -, a letter or digit first");
-    if (failed(e))
-        aas_answer_failure(x, e, "tenant");
-    return !failed(e);
+    bool named = !failed(e) && tenant_name_valid(*name);
+    bool good = named && user_name_valid(*administrator);
+    if (!named)
+        aas_answer_invalid(x, "tenant_invalid", "name", "1 to 64 of a-z 0-9 -");
+    else if (!good)
+        aas_answer_invalid(x, "tenant_invalid", "administrator", USER_NAME_RULE);
+    return good;
 }
 
 void aas_tenant_create(struct http_exchange *x, void *context)
 {
-    static const char *const members[] = { "name", "administrator", "password", NULL };
+    static const struct json_shape members[] = { { "name", SHAPE_TEXT, true },
+                                                 { "administrator", SHAPE_TEXT, true },
+                                                 { "password", SHAPE_TEXT, true },
+                                                 { 0 } };
     struct aas *a = context;
     owned(json_free) json_t *body = NULL, *made = NULL;
     char hash[PASSWORD_HASH_SIZE];
@@ -75,7 +78,9 @@ void aas_tenant_list(struct http_exchange *x, void *context)
     if (!aas_authorise_operator(x, a, "tenants:search", &c))
         return;
     if (after.len && !tenant_name_valid(after)) {
-        http_answer_problem(x, 400, "malformed_request", "after is a tenant's name");
+        http_answer_invalid(
+            x, "malformed_request", "after is a tenant's name",
+            json_pack("[{s:s,s:s}]", "parameter", "after", "detail", "a tenant's name"));
         return;
     }
     struct err e = tenant_list(a->store, after, &list);

@@ -12,6 +12,15 @@
 /* In a header of at most 16 KiB, with room for the rest. */
 #define TOKEN_MAX (12U << 10)
 
+#define USERNAME                                                                                   \
+    {                                                                                              \
+        "username", SHAPE_TEXT, true, .min = 1, .max = USER_NAME_MAX                               \
+    }
+#define PASSWORD(name, required)                                                                   \
+    {                                                                                              \
+        name, SHAPE_TEXT, required, .min = 1, .max = PASSWORD_MAX                                  \
+    }
+
 struct credentials {
     char tenant[TENANT_NAME_MAX + 1];
     struct span name; /* into the body */
@@ -27,10 +36,9 @@ static bool read_credentials(struct http_exchange *x, json_t *body, const char *
 {
     struct span tenant = SPAN(TENANT_DEFAULT);
 
-    if (failed(json_get_str(body, "username", "username", &out->name)) || !out->name.len ||
-        out->name.len > USER_NAME_MAX || failed(json_opt_str(body, "tenant", "tenant", &tenant)) ||
-        !tenant_name_valid(tenant)) {
-        http_answer_problem(x, 400, "malformed_request", "username is a string of 1 to 128 bytes");
+    if (failed(json_get_str(body, "username", "username", &out->name)) ||
+        failed(json_opt_str(body, "tenant", "tenant", &tenant)) || !tenant_name_valid(tenant)) {
+        aas_answer_invalid(x, "malformed_request", "tenant", "1 to 64 of a-z 0-9 -");
         return false;
     }
     memcpy(out->tenant, tenant.at, tenant.len);
@@ -118,7 +126,9 @@ static void answer_token(struct http_exchange *x, struct span token, int64_t exp
 
 void aas_token_create(struct http_exchange *x, void *context)
 {
-    static const char *const members[] = { "username", "password", "tenant", NULL };
+    static const struct json_shape members[] = {
+        USERNAME, PASSWORD("password", true), { "tenant", SHAPE_TEXT }, { 0 }
+    };
     struct aas *a = context;
     owned(json_free) json_t *body = NULL;
     struct credentials c owned(credentials_done) = { 0 };
@@ -147,21 +157,26 @@ static bool confirmed(struct http_exchange *x, json_t *body, const struct secret
         if (!aas_take_password(x, body, "password_confirm", &again))
             return false;
         if (!secret_equal(again, password)) {
-            http_answer_problem(x, 400, "password_not_confirmed",
-                                "password_confirm is another password");
+            aas_answer_invalid(x, "password_not_confirmed", "password_confirm",
+                               "password_confirm is another password");
             return false;
         }
     }
     if (password_acceptable(password))
         return true;
-    http_answer_problem(x, 400, "password_refused", "8 to 256 bytes without control characters");
+    aas_answer_invalid(x, "password_refused", "new_password",
+                       "8 to 256 bytes without control characters");
     return false;
 }
 
 void aas_password_change(struct http_exchange *x, void *context)
 {
-    static const char *const members[] = { "username",         "old_password", "new_password",
-                                           "password_confirm", "tenant",       NULL };
+    static const struct json_shape members[] = { USERNAME,
+                                                 PASSWORD("old_password", true),
+                                                 PASSWORD("new_password", true),
+                                                 PASSWORD("password_confirm", false),
+                                                 { "tenant", SHAPE_TEXT },
+                                                 { 0 } };
     struct aas *a = context;
     owned(json_free) json_t *body = NULL;
     owned(secret_free) struct secret *password = NULL;

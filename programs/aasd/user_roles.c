@@ -20,7 +20,10 @@ static bool find_user(struct http_exchange *x, struct aas *a, const char *needed
 
 void aas_user_role_grant(struct http_exchange *x, void *context)
 {
-    static const char *const members[] = { "role_ids", NULL };
+    static const struct json_shape id[] = { { "", SHAPE_UUID } };
+    static const struct json_shape members[] = {
+        { "role_ids", SHAPE_LIST, true, .min = 1, .max = USER_ROLES_MAX, .inner = id }, { 0 }
+    };
     struct aas *a = context;
     owned(json_free) json_t *body = NULL;
     const json_t *ids;

@@ -13,8 +13,8 @@ bool aas_take_new_password(struct http_exchange *x, struct aas *a, json_t *body,
     if (!aas_take_password(x, body, "password", &password))
         return false;
     if (!password_acceptable(password)) {
-        http_answer_problem(x, 400, "password_refused",
-                            "8 to 256 bytes without control characters");
+        aas_answer_invalid(x, "password_refused", "password",
+                           "8 to 256 bytes without control characters");
         return false;
     }
     struct err e = login_hash(a->login, password, hash);
@@ -25,7 +25,9 @@ bool aas_take_new_password(struct http_exchange *x, struct aas *a, json_t *body,
 
 void aas_user_create(struct http_exchange *x, void *context)
 {
-    static const char *const members[] = { "username", "password", NULL };
+    static const struct json_shape members[] = { { "username", SHAPE_TEXT, true },
+                                                 { "password", SHAPE_TEXT, true },
+                                                 { 0 } };
     struct aas *a = context;
     owned(json_free) json_t *body = NULL;
     char hash[PASSWORD_HASH_SIZE];
@@ -36,10 +38,8 @@ void aas_user_create(struct http_exchange *x, void *context)
     if (!aas_authorise(x, a, "users:create", &c) || !aas_body(x, members, &body))
         return;
     struct err e = json_get_str(body, "username", "username", &name);
-    if (!failed(e) && !user_name_valid(name))
-        e = FAIL(INPUT, "username: 1 to 128 of A-Z a-z 0-9 _ . @ -, a letter or digit first");
-    if (failed(e)) {
-        aas_answer_failure(x, e, "user");
+    if (failed(e) || !user_name_valid(name)) {
+        aas_answer_invalid(x, "user_invalid", "username", USER_NAME_RULE);
         return;
     }
     if (!aas_take_new_password(x, a, body, hash))
@@ -64,7 +64,10 @@ void aas_user_list(struct http_exchange *x, void *context)
     if (!aas_authorise(x, a, "users:search", &c))
         return;
     if ((name.len && !user_name_valid(name)) || (after.len && !user_name_valid(after))) {
-        http_answer_problem(x, 400, "malformed_request", "name and after are user names");
+        http_answer_invalid(x, "malformed_request", "name and after are user names",
+                            json_pack("[{s:s,s:s}]", "parameter",
+                                      name.len && !user_name_valid(name) ? "name" : "after",
+                                      "detail", "a user name"));
         return;
     }
     struct err e = user_list(a->store, c.tenant, name, after, &list);
@@ -96,7 +99,7 @@ void aas_user_show(struct http_exchange *x, void *context)
 
 void aas_user_update(struct http_exchange *x, void *context)
 {
-    static const char *const members[] = { "password", NULL };
+    static const struct json_shape members[] = { { "password", SHAPE_TEXT, true }, { 0 } };
     struct aas *a = context;
     owned(json_free) json_t *body = NULL;
     char hash[PASSWORD_HASH_SIZE];

@@ -82,11 +82,13 @@ static bool read_type(struct http_exchange *x, enum cert_type *out)
 {
     struct span given = http_query(x, "certType");
 
-    if (!given.len)
-        return refuse(x, 400, "cert_type_missing",
-                      "say certType=TLS or certType=TLS-Client in the query");
-    if (!cert_type_parse(given, out))
-        return refuse(x, 400, "cert_type_invalid", "certType is TLS or TLS-Client");
+    if (!given.len || !cert_type_parse(given, out)) {
+        http_answer_invalid(
+            x, given.len ? "cert_type_invalid" : "cert_type_missing",
+            "say certType=TLS or certType=TLS-Client in the query",
+            json_pack("[{s:s,s:s}]", "parameter", "certType", "detail", "TLS or TLS-Client"));
+        return false;
+    }
     return true;
 }
 

@@ -25,7 +25,9 @@ void cms_ca_certificates(struct http_exchange *x, void *context)
             return;
         }
     }
-    http_answer_problem(x, 400, "malformed_request", "issuingCa is root, TLS or TLS-Client");
+    http_answer_invalid(
+        x, "malformed_request", "issuingCa is root, TLS or TLS-Client",
+        json_pack("[{s:s,s:s}]", "parameter", "issuingCa", "detail", "root, TLS or TLS-Client"));
 }
 
 void cms_crl(struct http_exchange *x, void *context)

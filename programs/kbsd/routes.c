@@ -30,7 +30,11 @@ void kbs_refuse(struct http_exchange *x, const struct operation_answer *a)
 
     if (a->unauthenticated)
         http_answer_header(x, "WWW-Authenticate", "Bearer");
-    http_answer_problem(x, status, code ? code : "refused", detail);
+    json_t *problem = problem_json(status, code ? code : "refused", detail, http_request_id(x));
+    json_t *errors = NULL;
+    if (a->body.len && !failed(json_parse(a->body, &errors)))
+        json_object_set_new(problem, "errors", errors);
+    http_answer_problem_json(x, status, problem);
 }
 
 void kbs_answer(struct http_exchange *x, const struct operation_answer *a, int status)

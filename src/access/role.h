@@ -26,6 +26,9 @@ struct role_spec {
     const json_t *permissions; /* array of rules; NULL for none */
 };
 
+/* The member that role_create() would refuse, NULL when none. */
+const char *role_spec_fault(const struct role_spec *spec);
+
 /* FAIL_INPUT: names, context or rules. FAIL_CONFLICT: the same service, name and context. */
 fallible role_create(struct store *s, const char *tenant, const struct role_spec *spec, int64_t now,
                      json_t **out);

@@ -84,3 +84,20 @@ fallible role_spec_check(const struct role_spec *spec, struct role_text *out)
     t.permissions = NULL;
     return OK;
 }
+
+const char *role_spec_fault(const struct role_spec *spec)
+{
+    struct role_text t owned(role_text_done) = { 0 };
+    struct role_spec s = { spec->service, spec->name, { 0 }, NULL };
+
+    if (!name_of_charset(spec->service, "_-", ROLE_SERVICE_MAX))
+        return "service";
+    if (!name_of_charset(spec->name, "_/.@,-", ROLE_NAME_MAX))
+        return "name";
+    s.context = spec->context;
+    if (failed(role_spec_check(&s, &t)))
+        return "context";
+    role_text_done(&t);
+    s.permissions = spec->permissions;
+    return failed(role_spec_check(&s, &t)) ? "permissions" : NULL;
+}

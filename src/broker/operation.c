@@ -3,6 +3,7 @@
 
 #include "broker/admit.h"
 #include "broker/record.h"
+#include "broker/request_shape.h"
 
 /* `action`: what a refusal of an authenticated caller is recorded as; NULL where the operation
  * keeps its own records (a release) or has nothing to record. */
@@ -91,6 +92,7 @@ void operation_run(struct broker *b, uint16_t operation, const struct broker_req
         if (keystore_is_sealed(e))
             (void)outcome_refuse(o, CODE_SEALED, e.what).kind;
     }
+    request_shape_explain(operation, q, o);
     if (code_kind(o->code) == FAIL_NONE || !operations[operation].action)
         return;
     e = record_refusal(b, q, operations[operation].action, o);

@@ -78,7 +78,8 @@ bool code_is_unauthenticated(enum code c)
 void outcome_done(struct outcome *o)
 {
     json_free(o->body);
-    o->body = NULL;
+    json_free(o->errors);
+    o->body = o->errors = NULL;
 }
 
 struct err outcome_refuse(struct outcome *o, enum code code, const char *detail)

@@ -73,7 +73,8 @@ bool code_is_unauthenticated(enum code c); /* answered as 401 */
 struct outcome {
     enum code code;
     char detail[OUTCOME_DETAIL_SIZE];
-    json_t *body; /* owned */
+    json_t *body;   /* owned */
+    json_t *errors; /* of a refusal: which members are wrong (request_shape.h). Owned */
 };
 void outcome_done(struct outcome *o);
 static inline void outcome_donep(struct outcome *o)

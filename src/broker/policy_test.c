@@ -12,6 +12,7 @@
 
 #define PERMISSION "key_transfer_policies:test"
 #define PERMISSIONS_MAX 64
+#define RECORD_ID_MAX 64
 
 struct trial {
     struct broker *b;
@@ -53,6 +54,10 @@ static fallible read_members(struct trial *t)
                  *record = json_object_get(body, "record");
     if (!!evidence + !!claims + !!record > 1)
         return FAIL(INPUT, "at most one of evidence, claims and record");
+    struct span id = { 0 };
+    TRY(json_opt_str(body, "record", "record is the id of an audit record", &id));
+    if (id.len > RECORD_ID_MAX)
+        return FAIL(INPUT, "record is the id of an audit record");
     if (record && json_object_get(body, "client"))
         return FAIL(INPUT, "a record has its client: leave the member client out");
     if (claims && !json_is_object(claims))

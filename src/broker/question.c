@@ -58,7 +58,8 @@ fallible operation_read_question(struct span in, struct broker_request *out)
 
 void operation_write_answer(const struct outcome *o, struct buf *out)
 {
-    char *body owned(free) = o->body && code_kind(o->code) == FAIL_NONE ? json_text(o->body) : NULL;
+    const json_t *j = code_kind(o->code) == FAIL_NONE ? o->body : o->errors;
+    char *body owned(free) = j ? json_text(j) : NULL;
 
     write_u8(out, FORMAT);
     write_u8(out, (uint8_t)code_kind(o->code));

@@ -5,7 +5,7 @@
  *
  * Question: u8 3, then parts: request_id bearer id path body proof certificate attestation refusal
  * options source tenant. Answer: u8 3, u8 fail kind, u8 whether the caller is unauthenticated, parts:
- * code, detail, JSON text.
+ * code, detail, JSON text: the answer, or of a refusal the list of its errors.
  */
 #ifndef BROKER_QUESTION_H
 #define BROKER_QUESTION_H

@@ -120,6 +120,16 @@ void http_answer_problem(struct http_exchange *x, int status, const char *code, 
     http_answer_problem_json(x, status, problem_json(status, code, detail, x->id));
 }
 
+void http_answer_invalid(struct http_exchange *x, const char *code, const char *detail,
+                         json_t *errors)
+{
+    json_t *problem = problem_json(400, code, detail, x->id);
+
+    if (errors)
+        json_object_set_new(problem, "errors", errors);
+    http_answer_problem_json(x, 400, problem);
+}
+
 void http_answer_failure(struct http_exchange *x, struct err e, const char *code)
 {
     http_answer_problem(x, problem_status(e), code, e.what);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "http/exchange_internal.h"
 
+#include "base/json_shape.h"
 #include "crypto/secret.h"
 #include "http/media_type_internal.h"
 
@@ -169,7 +170,10 @@ bool http_json_body(struct http_exchange *x, json_t **out)
         return false;
     }
     struct err e = json_parse_object(http_body(x), out);
-    if (failed(e))
-        http_answer_problem(x, e.kind == FAIL_SYSTEM ? 500 : 400, "malformed_request", e.what);
+    if (e.kind == FAIL_SYSTEM)
+        http_answer_problem(x, 500, "internal_error", NULL);
+    else if (failed(e))
+        http_answer_invalid(x, "malformed_request", e.what,
+                            json_pack("[o]", json_shape_error("", e.what)));
     return !failed(e);
 }

@@ -78,7 +78,7 @@ json_t *problem_json(int status, const char *code, const char *detail, const cha
     json_set_str(j, "title", status_text(status));
     json_set_int(j, "status", status);
     json_set_str(j, "code", code);
-    json_set_str(j, "detail", detail);
+    json_set_str(j, "detail", detail ? detail : status_text(status));
     json_set_str(j, "instance", instance);
     return j;
 }

@@ -13,7 +13,7 @@
 #define PROBLEM_TYPE_BASE "https://warder.dev/problems/"
 
 int problem_status(struct err e);
-/* Document of a problem; `detail` and `instance` may be NULL. New reference. */
+/* Document of a problem. `detail` NULL: the title says it; `instance` may be NULL. New reference. */
 json_t *problem_json(int status, const char *code, const char *detail, const char *instance);
 
 #endif

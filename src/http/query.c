@@ -38,6 +38,11 @@ static fallible parse_pair(struct span pair, struct query *q)
     if (equals < pair.len)
         TRY(percent_decode(span_tail(pair, equals + 1), true, &q->text));
     p->end = q->text.len;
+    struct span ignored;
+    char *name owned(free) =
+        span_dup(span_head(span_tail(buf_span(&q->text), p->name), p->value - p->name));
+    if (!name || query_find(q, name, &ignored))
+        return FAIL(INPUT, "a member of the query is there twice");
     q->count++;
     return OK;
 }

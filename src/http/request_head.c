@@ -131,7 +131,8 @@ struct span request_head_field(const struct request_head *h, const char *name)
 static struct refusal check_single(const struct request_head *h)
 {
     static const char *const single[] = { "host",         "content-length", "transfer-encoding",
-                                          "content-type", "expect",         "authorization" };
+                                          "content-type", "expect",         "authorization",
+                                          "warder-proof" };
 
     for (size_t i = 0; i < sizeof(single) / sizeof(single[0]); i++)
         if (count_of(h, single[i]) > 1)

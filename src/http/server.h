@@ -105,6 +105,9 @@ void http_answer_problem(struct http_exchange *x, int status, const char *code, 
 /* The same with a document of the caller's (problem_json with further members); takes the
  * reference. */
 void http_answer_problem_json(struct http_exchange *x, int status, json_t *problem);
+/* 400 with the list of what is wrong where (base/json_shape.h); takes its reference. */
+void http_answer_invalid(struct http_exchange *x, const char *code, const char *detail,
+                         json_t *errors);
 void http_answer_failure(struct http_exchange *x, struct err e,
                          const char *code); /* status by kind, detail e.what */
 void http_answer_header(struct http_exchange *x, const char *name,

@@ -136,7 +136,7 @@ def test_every_broker_operation_with_a_token_names_its_permission():
     assert not lacking
 
 
-GOOD = {"type": "https://warder.dev/problems/x", "title": "Not Found", "status": 404}
+GOOD = {"type": "https://warder.dev/problems/x", "title": "Not Found", "status": 404, "detail": "why", "instance": "1"}
 
 
 @pytest.mark.parametrize("status, kind, body, wrong", [

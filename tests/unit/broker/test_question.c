@@ -65,6 +65,25 @@ static void answer_round_trip(void **state)
     assert_true(a.kind == FAIL_DENIED && a.unauthenticated && span_equal_str(a.code, "proof_invalid") && !a.body.len);
 }
 
+/* A refusal's list of what is wrong goes where an answer would be, and an answer never with it. */
+static void errors_of_a_refusal(void **state) /* L26 */
+{
+    struct outcome bad owned(outcome_done) = { 0 };
+    struct buf text owned(buf_done) = buf_of(4096), other owned(buf_done) = buf_of(4096);
+    struct operation_answer a;
+    (void)state;
+    assert_ok(outcome_answer(&bad, json_pack("{s:s}", "answer", "a key")));
+    assert_ok(outcome_refuse(&bad, CODE_MALFORMED_REQUEST, "why"));
+    bad.errors = json_pack("[{s:s,s:s}]", "pointer", "#/label", "detail", "a text");
+    operation_write_answer(&bad, &text);
+    assert_ok(operation_read_answer(buf_span(&text), &a));
+    assert_true(a.kind == FAIL_INPUT && span_equal_str(a.body, "[{\"pointer\":\"#/label\",\"detail\":\"a text\"}]"));
+    bad.code = CODE_OK;
+    operation_write_answer(&bad, &other);
+    assert_ok(operation_read_answer(buf_span(&other), &a));
+    assert_true(a.kind == FAIL_NONE && !a.body.len);
+}
+
 static void failures_become_refusals(void **state) /* L38 */
 {
     struct outcome o owned(outcome_done) = { 0 };
@@ -83,6 +102,7 @@ int main(void)
         cmocka_unit_test(question_round_trip),
         cmocka_unit_test(long_fields_are_read),
         cmocka_unit_test(answer_round_trip),
+        cmocka_unit_test(errors_of_a_refusal),
         cmocka_unit_test(failures_become_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -617,7 +617,7 @@ static void test_problems(void **state)
     owned(json_free) json_t *j = problem_json(404, "key_unknown", NULL, "id1");
     char *text owned(free) = json_text(j);
     assert_string_equal(text, "{\"type\":\"" PROBLEM_TYPE_BASE "key_unknown\",\"title\":\"Not Found\",\"status\":404,"
-                              "\"code\":\"key_unknown\",\"instance\":\"id1\"}");
+                              "\"code\":\"key_unknown\",\"detail\":\"Not Found\",\"instance\":\"id1\"}");
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
