@@ -198,6 +198,14 @@ static fallible add_tee(struct tcs_cache *c, struct known *k, bool tdx, int64_t 
     return add_worsening(c, k, id, status, standard.next_update, now, worsens);
 }
 
+/* By its text: a platform whose certificate was issued anew, with the same level, is one row. */
+static fallible add_row(json_t *platforms, json_t *row)
+{
+    char *text owned(free) = json_text(row);
+    return !text || json_object_set(platforms, text, row) ? FAIL(SYSTEM, "memory for a forecast")
+                                                          : OK;
+}
+
 static fallible add_platform(struct tcs_cache *c, struct span pem, const char *source, int64_t now,
                              json_t *platforms)
 {
@@ -221,7 +229,7 @@ static fallible add_platform(struct tcs_cache *c, struct span pem, const char *s
     json_object_set(j, "status", statuses);
     if (json_array_size(worsens))
         json_object_set(j, "worsens", worsens);
-    return json_array_append(platforms, j) ? FAIL(SYSTEM, "memory for a forecast") : OK;
+    return add_row(platforms, j);
 }
 
 /* PCK certificates that were given out; then the platforms that have attested. What cannot be read
@@ -258,6 +266,18 @@ static int by_end(const void *a, const void *b)
     return strcmp(x ? x : "", y ? y : "");
 }
 
+static json_t *values_of(const json_t *object)
+{
+    json_t *list = json_array();
+    const char *text;
+    json_t *value;
+    json_object_foreach((json_t *)object, text, value)
+    {
+        json_array_append(list, value);
+    }
+    return list;
+}
+
 static fallible sorted(const json_t *list, json_t **out)
 {
     size_t count = json_array_size(list);
@@ -278,10 +298,12 @@ static fallible sorted(const json_t *list, json_t **out)
 
 fallible tcs_forecast(struct tcs_cache *c, int64_t now, json_t **out)
 {
-    owned(json_free) json_t *items = json_array(), *platforms = json_array(), *in_order = NULL;
+    owned(json_free) json_t *items = json_array(), *by_text = json_object(), *platforms = NULL,
+                            *in_order = NULL;
     char when[CLOCK_TEXT_MAX];
     TRY(tcs_cache_check_clock(c, now));
-    TRY(add_platforms(c, now, platforms));
+    TRY(add_platforms(c, now, by_text));
+    platforms = values_of(by_text);
     TRY(add_items(c, items));
     json_t *j = json_object();
     json_set_str(j, "time", clock_format(now, when));

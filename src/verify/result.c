@@ -63,6 +63,15 @@ static bool kind_is_there(const struct bundle *b, enum piece_kind kind, size_t c
     return false;
 }
 
+/* One machine has one TEE that signs for it: the collateral of a bundle is of that one. */
+static bool other_names_collateral(const struct bundle *b, size_t at)
+{
+    for (size_t i = 0; i < at && evidence_type_of(b->pieces[at].kind)->needs; i++)
+        if (evidence_type_of(b->pieces[i].kind)->needs)
+            return true;
+    return false;
+}
+
 static const char *kinds_check(const struct bundle *b)
 {
     for (size_t i = 0; i < b->count; i++) {
@@ -72,6 +81,8 @@ static const char *kinds_check(const struct bundle *b)
             return "an evidence bundle has two pieces of one kind";
         if (b->pieces[i].kind == PIECE_AZURE_VTPM && b->count > 1)
             return "evidence of an Azure vTPM stands alone: it carries its hardware's itself";
+        if (other_names_collateral(b, i))
+            return "an evidence bundle has the evidence of two TEEs: it is of one machine";
     }
     return NULL;
 }

@@ -509,8 +509,9 @@ def test_forecast(simulator, upstream, tmp_path):
     upstream.answers[TCB + "&update=early"] = sign_tcb_info(simulator, upstream.answers[STANDARD], outdated)
     a = Attestd(tmp_path / "a", upstream.url, roots=[simulator.root])
     quote = simulator.dir / "quote-forecast"
-    fixture.subprocess.run([fixture.TEESIM, "quote", "--dir", simulator.dir, "--tee", "tdx4", "-o", quote], check=True)
-    assert a.call("qvs", "POST", "/qvs/v1/verify", {"evidence": cmw(quote.read_bytes())}).json["verdict"] == "verified"
+    for _ in range(2):  # each with a PCK certificate that was issued anew
+        fixture.subprocess.run([fixture.TEESIM, "quote", "--dir", simulator.dir, "--tee", "tdx4", "-o", quote], check=True)
+        assert a.call("qvs", "POST", "/qvs/v1/verify", {"evidence": cmw(quote.read_bytes())}).json["verdict"] == "verified"
 
     def ask():
         r = a.call("tcs", "GET", "/tcs/v1/forecast", bearer=tcs_token(a))
@@ -521,7 +522,7 @@ def test_forecast(simulator, upstream, tmp_path):
     ends = {row["item"]: row["ends"] for row in forecast["items"]}
     assert ends[f"tdx/tcb/{FMSPC}/standard"] == standard["nextUpdate"]
     assert [row["ends"] for row in forecast["items"]] == sorted(ends.values())
-    platform = forecast["platforms"][0]
+    (platform,) = forecast["platforms"]
     assert (platform["source"], platform["fmspc"], platform["status"]["tdx"]) == ("attested", FMSPC, "UpToDate")
     assert platform["ends"] <= standard["nextUpdate"] and platform["because"]
     assert platform["worsens"] == [{"tee": "tdx", "to": "SWHardeningNeeded", "number": standard["tcbEvaluationDataNumber"] + 1,

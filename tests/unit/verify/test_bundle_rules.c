@@ -77,15 +77,17 @@ static void parts_make(struct parts *p, enum forge_tee tee, uint8_t flip_report_
     assert_ok(verifier_trust_tpms(world.verifier, NULL, 0, buf_span(&enrolled)));
 }
 
-/* `what`: a letter for each member: q the quote, t the TPM, l the log. */
+/* `what`: a letter for each member: q the quote, s the same as an enclave's, t the TPM, l the
+ * log. */
 static void bundle_make(const struct parts *p, const char *what, struct buf *out)
 {
     buf_clear(out);
     for (size_t i = 0; what[i]; i++) {
-        bool quote = what[i] == 'q', tpm = what[i] == 't';
+        bool enclave = what[i] == 's', quote = what[i] == 'q' || enclave, tpm = what[i] == 't';
+        enum piece_kind kind = enclave ? PIECE_SGX_QUOTE : quote ? PIECE_TDX_QUOTE : tpm ? PIECE_TPM_QUOTE : PIECE_CC_LOG;
         struct span bytes = buf_span(quote ? &p->set.quote : tpm ? &p->tpm.evidence : &p->log);
         buf_addf(out, "%s\"m%zu\":", i ? "," : "{", i);
-        assert_ok(bundle_write_record(quote ? PIECE_TDX_QUOTE : tpm ? PIECE_TPM_QUOTE : PIECE_CC_LOG, bytes, out));
+        assert_ok(bundle_write_record(kind, bytes, out));
     }
     buf_add_str(out, "}");
     assert_ok(buf_check(out));
@@ -194,7 +196,7 @@ static void one_piece_that_is_bad(void **state)
 static void bundles_that_are_no_bundles(void **state)
 {
     (void)state;
-    static const char *const rows[] = { "qq", "tt", "qtt", "lq" "l", "qtlqt" };
+    static const char *const rows[] = { "qq", "tt", "qtt", "lq" "l", "qtlqt", "qs", "sqt" };
     struct parts p owned(parts_done);
 
     parts_init(&p);
