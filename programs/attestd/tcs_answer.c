@@ -153,8 +153,8 @@ bool pccs_foreign_error(struct http_exchange *x, int status)
     if (!is_pccs(http_path(x), http_method(x)))
         return false;
     pccs_begin(x);
-    if (status == 413) {
-        pccs_answer(x, 413);
+    if (status != 404) {
+        pccs_answer(x, status);
         return true;
     }
     buf_addf(&page,

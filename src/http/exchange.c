@@ -61,11 +61,10 @@ bool exchange_route(struct http_exchange *x, const struct routing *r)
         http_answer_problem(x, 401, "token_missing", "a bearer token is needed");
         return false;
     }
-    if (failed(query_parse(x->head.query, &x->query))) {
-        http_answer_problem(x, 400, "malformed_request", "query");
-        return false;
-    }
-    return true;
+    struct err e = query_parse(x->head.query, &x->query);
+    if (failed(e) && (!r->foreign_error || !r->foreign_error(x, 400)))
+        http_answer_problem(x, 400, "malformed_request", e.what);
+    return !failed(e);
 }
 
 struct span http_scope(const struct http_exchange *x)

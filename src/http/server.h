@@ -66,8 +66,8 @@ struct http_server_config {
     /* "kbs.example": what stands before ".kbs.example" in the TLS server name is the scope too. */
     const char *scope_domain;
     void *context;                   /* given to handlers */
-    /* Where another interface's errors stand in for ours: 404 (no such path, or not by this method)
-     * and 413. False: ours. On the event thread: it must not block. */
+    /* Where another interface's errors stand in for ours: 404 (no such path, or not by this
+     * method), 400 (the query) and 413. False: ours. On the event thread: it must not block. */
     bool (*foreign_error)(struct http_exchange *x, int status);
 };
 
