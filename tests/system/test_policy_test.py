@@ -189,3 +189,56 @@ def test_disabled_key_and_denied_platform(kbs):
     answer = tried(kbs, denied, claims=default_claims(fmspc="00906f050000"))
     assert (answer["code"], rules(answer)) == ("platform_denied", ["deny_list"])
     assert answer["smallest_change"][0]["expected"] == "fmspc:00906f050000"
+
+
+H32, H48, OTHER48 = "ab" * 32, "cd" * 48, "0d" + "cd" * 47
+OLD, NEW = rfc3339(-40 * 86400), rfc3339(-86400)
+EVENTS = [{"register": 0, "type": "EV_A", "digest": "aa" * 48}, {"register": 1, "type": "EV_B", "digest": "bb" * 48}]
+FAULTS = [  # kind of TEE, claim, its good value, operator, what is asked for, the wrong value (None: absent)
+    ("sgx", "mrenclave", H32, "equals", H32, "cd" * 32), ("sgx", "mrsigner", H32, "in", ["00" * 32, H32], "11" * 32),
+    ("sgx", "isvprodid", 3, "notEquals", 4, 4), ("sgx", "isvsvn", 5, "min", 5, 4), ("sgx", "isvsvn", 5, "max", 5, 6),
+    ("sgx", "configsvn", 2, "less", 3, 3), ("sgx", "configid", "ee" * 64, "exists", True, None), ("sgx", "debug", False, "equals", False, True),
+    ("tdx", "mrtd", H48, "equals", H48, OTHER48), ("tdx", "rtmr1", H48, "notIn", [OTHER48], OTHER48), ("tdx", "seamsvn", 5, "greater", 4, 4),
+    ("tdx", "seamsvn", 5, "greaterOrEquals", 5, 4), ("tdx", "seamsvn", 5, "lessOrEquals", 5, 6), ("tdx", "rtmr3", H48, "exists", True, None),
+    ("tdx", "advisory_ids", ["INTEL-SA-00615"], "subset_of", ["INTEL-SA-00615", "INTEL-SA-00657"], ["INTEL-SA-00615", "INTEL-SA-00999"]),
+    ("tdx", "advisory_ids", ["INTEL-SA-00615"], "contains_none", ["INTEL-SA-00999"], ["INTEL-SA-00999"]),
+    ("tdx", "advisory_ids", ["INTEL-SA-00615"], "contains_all", ["INTEL-SA-00615"], []),
+    ("tdx", "advisory_ids", ["INTEL-SA-00615"], "contains_any", ["INTEL-SA-00615", "INTEL-SA-00657"], ["INTEL-SA-00999"]),
+    ("tdx", "advisory_ids", [], "equals", [], ["INTEL-SA-00999"]), ("tdx", "advisory_ids", [], "notEquals", ["INTEL-SA-00999"], ["INTEL-SA-00999"]),
+    ("tdx", "tcb_date", NEW, "within_days", 10, OLD), ("tdx", "collateral_oldest", NEW, "greater", OLD, OLD),
+    ("tdx", "collateral_oldest", OLD, "less", NEW, NEW), ("tdx", "tcb_status", "UpToDate", "in", ["UpToDate"], "OutOfDate"),
+    ("tdx", "sept_ve_disable", True, "equals", True, False), ("tdx", "xfam", "e702060000000000", "equals", "E702060000000000", "e702060000000001"),
+    ("snp", "measurement", H48, "in", [H48], OTHER48), ("snp", "vmpl", 0, "equals", 0, 1), ("snp", "guest_svn", 2, "min", 2, 1),
+    ("snp", "policy_migrate_ma", False, "notEquals", True, True), ("snp", "product", "Genoa", "notIn", ["Milan"], "Milan"),
+    ("snp", "reported_tcb_snp", 22, "min", 22, 21), ("snp", "chip_id", "aa" * 64, "exists", True, None),
+    ("snp", "host_data", H32, "equals", H32, "00" * 32), ("snp", "current_firmware", "1.55.21", "equals", "1.55.21", "1.55.20"),
+    ("tpm", "ak_trust", "enrolled", "equals", "enrolled", "ek_certificate"), ("tpm", "secure_boot", True, "equals", True, False),
+    ("tpm", "pcr_sha256_7", H32, "in", [H32], "11" * 32), ("tpm", "pcr_sha256_4", H32, "exists", True, None),
+    ("tpm", "events", EVENTS, "contains_all", [EVENTS[0]], EVENTS[1:]), ("tpm", "events", EVENTS, "contains_none", [{"register": 9}], EVENTS + [{"register": 9, "type": "EV_C"}]),
+    ("tpm", "events", EVENTS, "subset_of", EVENTS, EVENTS + [{"register": 9, "type": "EV_C"}]),
+    ("azure-vtpm", "hardware", "snp", "equals", "snp", "tdx"), ("azure-vtpm", "snp.measurement", H48, "equals", H48, OTHER48),
+    ("azure-vtpm", "tpm.pcr_sha256_7", H32, "in", [H32], "22" * 32), ("azure-vtpm", "snp.vmpl", 0, "less", 1, 1),
+    ("bundle", "tdx.mrtd", H48, "in", [H48], OTHER48), ("bundle", "tpm.secure_boot", True, "equals", True, False),
+]
+
+
+def test_planted_faults_through_the_broker(kbs):
+    """The whole way: token, refusal, audit record, replay. Thousands more, of genuine claims, are in a unit test."""
+    for tee, claim, good, operator, expected, wrong in FAULTS:
+        base = {"claim": "root", "equals": "vendor"}
+        conditions = {"version": "1.0.0", "anyOf": [{"allOf": [base, {"claim": claim, operator: expected}]}]}
+        key_id = key_under(kbs, attestation_types=[tee], conditions=conditions)
+        claims = {"tee": tee, "root": "vendor"}
+        what = (tee, claim, operator)
+        assert Client(kbs).fetch(key_id, claims={**claims, claim: good})[0].status == 200, (what, last(kbs, key_id))
+        released = last(kbs, key_id)
+        refused(Client(kbs).fetch(key_id, claims={**claims, **({} if wrong is None else {claim: wrong})})[0], 403, "policy_refused")
+        record = last(kbs, key_id)
+        assert len(record["smallest_change"]) == 1, (what, record)
+        change = record["smallest_change"][0]
+        assert (change["claim"], change["operator"], change["expected"], change["actual"]) == (claim, operator, expected, wrong), what
+        assert change["rule"] == "conditions.anyOf[0].allOf[1]" and claim in record["reason"]
+        for before in (released, record):
+            answer, then = replay(kbs, key_id, before)
+            assert then["same_decision"] and then["same_policy"] and answer["checks"] == before["checks"], what
+            assert answer.get("smallest_change") == before.get("smallest_change"), what

@@ -36,19 +36,6 @@ static const struct known rows[] = {
     { "gce-gce-cos-85-nonce9009", "quote_sha256.msg", "quote_sha384.sig", "ak_pub.tpmt", "pcrs_sha256.json", NULL, false, "tpm_signature", 0, NULL },
 };
 
-static void enrol(struct verifier *v, const struct tpm_set *s)
-{
-    struct buf list owned(buf_done) = buf_of(4096);
-    uint8_t name[TPM_NAME_MAX];
-    char hex[2 * TPM_NAME_MAX + 1];
-    size_t len;
-
-    assert_ok(tpm_public_name(buf_span(&s->parts[TPM_PART_AK]), TPM_ALG_SHA256, name, &len));
-    hex_str(span_from(name, len), hex);
-    buf_addf(&list, "{\"version\":1,\"keys\":[{\"name\":\"%s\",\"by\":\"ek_certificate\"}]}", hex);
-    assert_ok(verifier_trust_tpms(v, NULL, 0, buf_span(&list)));
-}
-
 static bool applies(const struct claim_row *row)
 {
     return strstr(row->tees, "tpm") != NULL;
@@ -104,7 +91,7 @@ static void genuine_quotes(void **state)
             assert_true(tpm_set_file(&s, TPM_PART_IMA_LOG, folder, k->ima));
         tpm_set_make(&s);
         assert_ok(verifier_new(NULL, 0, &v));
-        enrol(v, &s);
+        tpm_set_enrol(&s, v);
         assert_ok(verify_evidence(v, buf_span(&s.evidence), NULL, NOW, (struct span){ 0 }, &r));
         if (verify_result_verified(r) != k->verified)
             fail_msg("%s, %s: %s", k->set, k->quote, verify_result_reason(r));

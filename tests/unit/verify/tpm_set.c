@@ -6,6 +6,7 @@
 #include "base/writer.h"
 #include "evidence/tpm_structures.h"
 #include "verify/event_replay.h"
+#include "verify/tpm_verify.h"
 
 #define PART_MAX (256U << 10)
 
@@ -75,4 +76,17 @@ void tpm_set_make(struct tpm_set *s)
         e.parts[i] = buf_span(&s->parts[i]);
     buf_clear(&s->evidence);
     assert_ok(tpm_evidence_write(&e, &s->evidence));
+}
+
+void tpm_set_enrol(const struct tpm_set *s, struct verifier *v)
+{
+    struct buf list owned(buf_done) = buf_of(4096);
+    uint8_t name[TPM_NAME_MAX];
+    char hex[2 * TPM_NAME_MAX + 1];
+    size_t len;
+
+    assert_ok(tpm_public_name(buf_span(&s->parts[TPM_PART_AK]), TPM_ALG_SHA256, name, &len));
+    hex_str(span_from(name, len), hex);
+    buf_addf(&list, "{\"version\":1,\"keys\":[{\"name\":\"%s\",\"by\":\"ek_certificate\"}]}", hex);
+    assert_ok(verifier_trust_tpms(v, NULL, 0, buf_span(&list)));
 }

@@ -25,5 +25,7 @@ void tpm_set_pcrs(struct tpm_set *s, const char *folder, const char *name);
 /* A bare RSA signature becomes a TPMT_SIGNATURE: RSASSA with SHA-256. */
 void tpm_set_wrap_signature(struct tpm_set *s);
 void tpm_set_make(struct tpm_set *s);
+/* Its attestation key is believed. */
+void tpm_set_enrol(const struct tpm_set *s, struct verifier *v);
 
 #endif
