@@ -14,7 +14,7 @@
 #define NUMBER_DIGITS_MAX 18 /* fit 63 bits */
 
 struct policy_wish {
-    const char *file, *name, *attestation, *types, *appraisal, *claims, *permissions;
+    const char *file, *name, *attestation, *types, *appraisal, *claims, *permissions, *use;
     uint64_t lease;
     bool explain;
 };
@@ -91,7 +91,7 @@ static int add_conditions(json_t *document, const char *claims)
 static bool describes(const struct policy_wish *w)
 {
     return w->name || w->attestation || w->types || w->appraisal || w->claims || w->permissions ||
-           w->lease || w->explain;
+           w->use || w->lease || w->explain;
 }
 
 static int document_of(const struct policy_wish *w, json_t **out)
@@ -106,6 +106,8 @@ static int document_of(const struct policy_wish *w, json_t **out)
         json_object_set_new(document, "policy_ids", list_of(w->appraisal));
     if (w->permissions)
         json_object_set_new(document, "client_permissions_allof", list_of(w->permissions));
+    if (w->use)
+        json_object_set_new(document, "use", list_of(w->use));
     if (w->lease)
         json_set_int(document, "lease_minutes", (int64_t)w->lease);
     if (w->explain)
@@ -200,6 +202,8 @@ static int policy_create(int argc, char **argv)
           &w.claims },
         { "permissions", 0, OPTION_TEXT, "LIST", "what the client's token must permit, all of it",
           &w.permissions },
+        { "use", 0, OPTION_TEXT, "LIST",
+          "keys stay and are used for the client: sign, decrypt, derive", &w.use },
         { "lease", 0, OPTION_NUMBER, "MINUTES", "how long a released key may be held", &w.lease },
         { "explain-to-caller", 0, OPTION_FLAG, NULL, "a refused client hears which claim failed",
           &w.explain },

@@ -10,12 +10,14 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define LINKS_MAX 8
+#define LINKS_MAX 64
+#define LINKS_QUICK 8     /* busy with what needs no network: more would gain nothing */
+#define WAIT_MAX_MS 60000 /* that the agent may ask for, for a key that stays at the KBS */
 
 struct link {
-    int fd; /* -1: not connected */
-    bool busy;
-    unsigned serial; /* credentials that the agent has of it */
+    int fd;           /* -1: not connected */
+    bool busy, waits; /* waits: for the KBS, so that others need not wait for this one */
+    unsigned serial;  /* credentials that the agent has of it */
     uint32_t id;
     struct agent_message out;
     uint8_t in[AGENT_MESSAGE_MAX];
@@ -87,15 +89,16 @@ static struct link *link_take(void)
 
     pthread_mutex_lock(&transport.mutex);
     while (!taken) {
-        size_t unused = LINKS_MAX;
+        size_t unused = LINKS_MAX, quick = 0;
         for (size_t i = 0; i < LINKS_MAX; i++) {
             struct link *l = transport.links[i];
+            quick += l && l->busy && !l->waits;
             if (!l)
                 unused = i < unused ? i : unused;
             else if (!l->busy && (!taken || (taken->fd < 0 && l->fd >= 0)))
                 taken = l;
         }
-        if (!taken && unused == LINKS_MAX) {
+        if (!taken && (unused == LINKS_MAX || quick >= LINKS_QUICK)) {
             pthread_cond_wait(&transport.freed, &transport.mutex);
             continue;
         }
@@ -114,7 +117,16 @@ void transport_done(struct link *l)
     if (!l)
         return;
     pthread_mutex_lock(&transport.mutex);
-    l->busy = false;
+    l->busy = l->waits = false;
+    pthread_cond_signal(&transport.freed);
+    pthread_mutex_unlock(&transport.mutex);
+}
+
+/* Its place among the quick ones is free. */
+static void link_waits(struct link *l)
+{
+    pthread_mutex_lock(&transport.mutex);
+    l->waits = true;
     pthread_cond_signal(&transport.freed);
     pthread_mutex_unlock(&transport.mutex);
 }
@@ -168,22 +180,40 @@ bool transport_agent_is_there(void)
 }
 
 /* False: the connection is dead; *late tells silence from an end. */
-static bool exchange(struct link *l, struct agent_request *q, struct agent_reply *p, bool *late)
+static bool receive(struct link *l, const struct agent_request *q, struct agent_reply *p,
+                    bool *late)
 {
     ssize_t n;
 
-    *late = false;
-    q->id = ++l->id;
-    agent_request_write(&l->out, q);
-    struct span out = agent_message_span(&l->out);
-    if (!out.len || send(l->fd, out.at, out.len, MSG_NOSIGNAL) != (ssize_t)out.len)
-        return false;
     do
         n = recv(l->fd, l->in, sizeof(l->in), MSG_TRUNC);
     while (n < 0 && errno == EINTR);
     *late = n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
     return n > 0 && (size_t)n <= sizeof(l->in) &&
            !failed(agent_reply_parse(span_from(l->in, (size_t)n), q->call, q->id, p));
+}
+
+/* The agent asks the KBS, and has said how long that may take. */
+static bool receive_late(struct link *l, const struct agent_request *q, struct agent_reply *p,
+                         bool *late)
+{
+    unsigned ms = p->wait_ms < WAIT_MAX_MS ? p->wait_ms : WAIT_MAX_MS;
+
+    link_waits(l);
+    return set_timeout(l->fd, SO_RCVTIMEO, ms + TRANSPORT_QUICK_MS) && receive(l, q, p, late) &&
+           p->status != AGENT_WAITS && set_timeout(l->fd, SO_RCVTIMEO, TRANSPORT_QUICK_MS);
+}
+
+static bool exchange(struct link *l, struct agent_request *q, struct agent_reply *p, bool *late)
+{
+    *late = false;
+    q->id = ++l->id;
+    agent_request_write(&l->out, q);
+    struct span out = agent_message_span(&l->out);
+    if (!out.len || send(l->fd, out.at, out.len, MSG_NOSIGNAL) != (ssize_t)out.len ||
+        !receive(l, q, p, late))
+        return false;
+    return p->status != AGENT_WAITS || receive_late(l, q, p, late);
 }
 
 static bool link_greet(struct link *l, struct agent_reply *p)

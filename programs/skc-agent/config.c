@@ -12,7 +12,8 @@
 #define CLIENTS_MAX 4096
 #define TIMEOUT_MAX 600
 #define POLL_MAX 86400
-#define SETTINGS_COUNT 23
+#define USE_TIMEOUT_MAX 60
+#define SETTINGS_COUNT 24
 
 static void settings_of(struct config *c, struct setting rows[SETTINGS_COUNT])
 {
@@ -29,6 +30,8 @@ static void settings_of(struct config *c, struct setting rows[SETTINGS_COUNT])
           "seconds that a search may wait for attestation and the KBS" },
         { "agent", "lease_poll", OPTION_NUMBER, &c->lease_poll,
           "seconds between questions about the leases of keys that are held" },
+        { "agent", "use_timeout", OPTION_NUMBER, &c->use_timeout,
+          "seconds that a signature by a key that stays at the KBS may take" },
         { "agent", "allow_users", OPTION_TEXT, &c->allow_users,
           "clients: users by name or number, besides root and the agent's own; a web server's "
           "workers have their own user" },
@@ -241,6 +244,8 @@ static fallible work_out(struct config *c)
         return FAIL(INPUT, "[agent] find_timeout is not within 1 and 600 seconds");
     if (!c->lease_poll || c->lease_poll > POLL_MAX)
         return FAIL(INPUT, "[agent] lease_poll is not within 1 and 86400 seconds");
+    if (!c->use_timeout || c->use_timeout > USE_TIMEOUT_MAX)
+        return FAIL(INPUT, "[agent] use_timeout is not within 1 and 60 seconds");
     if (!c->socket || !c->keys_file || !c->tenant)
         return FAIL(INPUT, "socket, keys_file and tenant may not be empty");
     if (!c->ca_file)
@@ -262,6 +267,7 @@ static fallible set_defaults(struct config *c)
         .max_clients = 256,
         .find_timeout = 60,
         .lease_poll = 60,
+        .use_timeout = 5,
         .ca_file = strdup("/etc/warder/tls/ca.pem"),
         .release_keys = strdup("/etc/warder/keys/release-jwks.json"),
         .tenant = strdup("default"),

@@ -24,7 +24,7 @@ bool allowed_has(const struct allowed *a, uint32_t id);
 struct config {
     /* as in the file */
     char *socket, *keys_file, *pid_file, *log_file, *allow_users, *allow_groups;
-    uint64_t max_clients, find_timeout, lease_poll;
+    uint64_t max_clients, find_timeout, lease_poll, use_timeout;
     bool prefetch;
     char *skc_library, *hostname, *ip, *ca_file, *release_keys, *token_file, *tenant;
     uint64_t port;

@@ -58,6 +58,8 @@ static fallible fetch(const struct wish *w, struct config *c, char **message)
                   NULL);
         return e;
     }
+    if (r.form == RELEASED_STAYS)
+        return FAIL(INPUT, "this is a key that stays at the broker: the PKCS#11 module uses it");
     if (r.form != RELEASED_SECRET)
         return FAIL(INPUT, "this is a key: the PKCS#11 module uses it, and it does not come out");
     return deliver(w, r.key);

@@ -159,8 +159,8 @@ static void entry_fetch(struct keyring *k, struct entry *e)
     }
     snprintf(version, sizeof(version), "%llu", (unsigned long long)r.version);
     entry_install(k, e, TAKE(key), &r, asked);
-    log_info("key received", "key", e->line.id, "label", e->line.label, "version", version,
-             "audit_id", r.audit_id);
+    log_info(r.form == RELEASED_STAYS ? "key stays at the KBS" : "key received", "key", e->line.id,
+             "label", e->line.label, "version", version, "audit_id", r.audit_id);
 }
 
 static struct entry *entry_for(struct keyring *k, const struct key_line *line)
@@ -309,15 +309,15 @@ static bool locks_init(struct keyring *k)
     return good && pthread_mutex_init(&k->mutex, NULL) == 0;
 }
 
-fallible keyring_new(struct fetcher *fetcher, struct keys_file *keys, uint64_t lease_poll,
-                     struct keyring **out)
+fallible keyring_new(struct fetcher *fetcher, struct keys_file *keys,
+                     const struct keyring_config *config, struct keyring **out)
 {
     struct keyring *k = calloc(1, sizeof(*k));
 
     if (!k)
         return FAIL(SYSTEM, "out of memory");
     k->fetcher = fetcher;
-    k->lease_poll = lease_poll;
+    k->config = *config;
     if (!locks_init(k) || !take_lines(k, keys) ||
         pthread_create(&k->thread, NULL, keyring_run, k)) {
         for (size_t i = 0; i < k->count; i++)

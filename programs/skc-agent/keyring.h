@@ -14,10 +14,13 @@
 
 struct keyring;
 
-/* Takes over `keys`. `fetcher` is borrowed. Starts the thread, which asks about leases every so
- * many seconds. */
-fallible keyring_new(struct fetcher *fetcher, struct keys_file *keys, uint64_t lease_poll,
-                     struct keyring **out);
+/* Takes over `keys`. `fetcher` is borrowed. Starts the thread. */
+struct keyring_config {
+    uint64_t lease_poll;  /* seconds */
+    uint64_t use_timeout; /* seconds that a use of a key that stays at the KBS may take */
+};
+fallible keyring_new(struct fetcher *fetcher, struct keys_file *keys,
+                     const struct keyring_config *config, struct keyring **out);
 /* Ends the thread and wipes every key. No client may be left. */
 void keyring_free(struct keyring *k);
 OWNED_TYPE(struct keyring, keyring_free)
@@ -40,9 +43,15 @@ size_t keyring_find(struct keyring_client *c, const struct agent_attribute *want
 /* Fills in reply->attributes, whose types are given, and writes the reply. */
 void keyring_read(struct keyring_client *c, uint64_t handle, struct agent_reply *reply,
                   struct agent_message *out);
+/* Both return AGENT_WAITS, with nothing done, for a key that stays at the KBS. */
 enum agent_status keyring_sign(struct keyring_client *c, const struct agent_use *how, uint8_t *out,
                                size_t *len);
 enum agent_status keyring_decrypt(struct keyring_client *c, const struct agent_use *how,
                                   uint8_t *out, size_t *len);
+/* The same (AGENT_SIGN, AGENT_DECRYPT) for such a key: asks the KBS, at most keyring_patience()
+ * milliseconds long. No lock is held meanwhile. */
+enum agent_status keyring_ask(struct keyring_client *c, enum agent_call call,
+                              const struct agent_use *how, uint8_t *out, size_t *len);
+uint32_t keyring_patience(const struct keyring_client *c);
 
 #endif

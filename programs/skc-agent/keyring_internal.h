@@ -36,7 +36,7 @@ struct entry {
 
 struct keyring {
     struct fetcher *fetcher;
-    uint64_t lease_poll; /* seconds */
+    struct keyring_config config;
     pthread_t thread;
 
     /* `lock` guards keys: current, previous, line and the array itself, and the list of clients.
@@ -51,6 +51,7 @@ struct keyring {
     struct keyring_client *clients;
     struct keys_file *reload; /* order: take this over; owned */
     bool stop;                /* order */
+    int64_t complained_at;    /* of a use that failed: not more often than every second */
 };
 
 struct keyring_client {
@@ -67,6 +68,18 @@ int64_t lease_asks_at(const struct keyring *k, int64_t from, uint64_t minutes);
 /* Asks about the leases of all keys that this one's session got, and does what the KBS says.
  * Without locks: in the ring's thread. */
 void keyring_renew(struct keyring *k, struct entry *due);
+
+/* What is behind a handle; borrowed, under the lock. */
+struct place {
+    struct entry *entry;
+    struct held_key *key;
+    const struct object *object;
+};
+enum agent_status keyring_locate(struct keyring_client *c, uint64_t handle, struct place *out);
+/* A key that was lost, as after a restart, is asked for, but nobody waits for it here. */
+enum agent_status keyring_why_absent(struct keyring *k);
+/* The thread shall fetch it, unless it was refused just now. Under the mutex. */
+void entry_want_again(struct entry *e, int64_t now);
 
 /* Whether this entry could show an object like the one wanted; decided without having the key. */
 bool entry_may_match(const struct entry *e, const struct keyring_client *c,

@@ -6,7 +6,7 @@
 
 int64_t lease_asks_at(const struct keyring *k, int64_t from, uint64_t minutes)
 {
-    int64_t half = (int64_t)minutes * 30, poll = (int64_t)k->lease_poll;
+    int64_t half = (int64_t)minutes * 30, poll = (int64_t)k->config.lease_poll;
     return from + (half < poll ? half : poll) * SECOND;
 }
 

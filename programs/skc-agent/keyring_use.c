@@ -116,10 +116,16 @@ static bool still_fetching(struct keyring_client *c, const struct agent_attribut
     return false;
 }
 
+void entry_want_again(struct entry *e, int64_t now)
+{
+    if (e->state == ENTRY_IDLE && now >= e->retry_at)
+        e->state = ENTRY_WANTED;
+}
+
 static void want(struct entry *e, int64_t now)
 {
-    if (!e->current && e->state == ENTRY_IDLE && now >= e->retry_at)
-        e->state = ENTRY_WANTED;
+    if (!e->current)
+        entry_want_again(e, now);
 }
 
 /* `mutex` guards the array against its one writer, so `current` may be looked at under it. */
@@ -164,8 +170,7 @@ size_t keyring_find(struct keyring_client *c, const struct agent_attribute *want
     return found;
 }
 
-/* A key that was lost, as after a restart, is asked for, but nobody waits for it here. */
-static enum agent_status why_absent(struct keyring *k)
+enum agent_status keyring_why_absent(struct keyring *k)
 {
     bool missing = false;
 
@@ -180,13 +185,7 @@ static enum agent_status why_absent(struct keyring *k)
     return missing ? AGENT_NOT_READY : AGENT_NO_OBJECT;
 }
 
-struct place {
-    struct held_key *key;
-    const struct object *object;
-};
-
-/* Under the lock. */
-static enum agent_status locate(struct keyring_client *c, uint64_t handle, struct place *out)
+enum agent_status keyring_locate(struct keyring_client *c, uint64_t handle, struct place *out)
 {
     for (size_t i = 0; i < c->ring->count; i++) {
         struct entry *e = &c->ring->entries[i];
@@ -197,7 +196,7 @@ static enum agent_status locate(struct keyring_client *c, uint64_t handle, struc
                 continue;
             if (!may_see(c, e, o))
                 return AGENT_LOGIN_NEEDED;
-            *out = (struct place){ versions[v], o };
+            *out = (struct place){ e, versions[v], o };
             return AGENT_OK;
         }
     }
@@ -222,7 +221,7 @@ void keyring_read(struct keyring_client *c, uint64_t handle, struct agent_reply 
     struct place p = { 0 };
 
     pthread_rwlock_rdlock(&c->ring->lock);
-    reply->status = locate(c, handle, &p);
+    reply->status = keyring_locate(c, handle, &p);
     for (size_t i = 0; reply->status == AGENT_OK && i < reply->count; i++)
         read_attribute(p.object, &reply->attributes[i]);
     if (reply->status != AGENT_NO_OBJECT)
@@ -230,7 +229,7 @@ void keyring_read(struct keyring_client *c, uint64_t handle, struct agent_reply 
     pthread_rwlock_unlock(&c->ring->lock);
     if (reply->status != AGENT_NO_OBJECT)
         return;
-    reply->status = why_absent(c->ring);
+    reply->status = keyring_why_absent(c->ring);
     agent_reply_write(out, reply);
 }
 
@@ -240,12 +239,13 @@ enum agent_status keyring_sign(struct keyring_client *c, const struct agent_use 
     struct place p = { 0 };
 
     pthread_rwlock_rdlock(&c->ring->lock);
-    enum agent_status status = locate(c, how->handle, &p);
+    enum agent_status status = keyring_locate(c, how->handle, &p);
     if (status == AGENT_OK)
-        status = p.object->kind == OBJECT_PRIVATE ? key_sign(c->use, p.key, how, out, len)
-                                                  : AGENT_BAD_MECHANISM;
+        status = p.object->kind != OBJECT_PRIVATE ? AGENT_BAD_MECHANISM
+                 : held_key_grant(p.key)          ? AGENT_WAITS
+                                                  : key_sign(c->use, p.key, how, out, len);
     pthread_rwlock_unlock(&c->ring->lock);
-    return status == AGENT_NO_OBJECT ? why_absent(c->ring) : status;
+    return status == AGENT_NO_OBJECT ? keyring_why_absent(c->ring) : status;
 }
 
 enum agent_status keyring_decrypt(struct keyring_client *c, const struct agent_use *how,
@@ -254,10 +254,11 @@ enum agent_status keyring_decrypt(struct keyring_client *c, const struct agent_u
     struct place p = { 0 };
 
     pthread_rwlock_rdlock(&c->ring->lock);
-    enum agent_status status = locate(c, how->handle, &p);
+    enum agent_status status = keyring_locate(c, how->handle, &p);
     if (status == AGENT_OK)
-        status = p.object->kind == OBJECT_PRIVATE ? key_decrypt(p.key, how, out, len)
-                                                  : AGENT_BAD_MECHANISM;
+        status = p.object->kind != OBJECT_PRIVATE ? AGENT_BAD_MECHANISM
+                 : held_key_grant(p.key)          ? AGENT_WAITS
+                                                  : key_decrypt(p.key, how, out, len);
     pthread_rwlock_unlock(&c->ring->lock);
-    return status == AGENT_NO_OBJECT ? why_absent(c->ring) : status;
+    return status == AGENT_NO_OBJECT ? keyring_why_absent(c->ring) : status;
 }

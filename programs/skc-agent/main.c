@@ -134,7 +134,9 @@ static fallible agent_start(struct agent *a)
     TRY(write_pid(&a->config));
     a->wrote_pid = a->config.pid_file != NULL;
     TRY(enter_sandbox(a));
-    TRY(keyring_new(a->kbs.fetcher, &keys, a->config.lease_poll, &a->ring));
+    const struct keyring_config ring = { .lease_poll = a->config.lease_poll,
+                                         .use_timeout = a->config.use_timeout };
+    TRY(keyring_new(a->kbs.fetcher, &keys, &ring, &a->ring));
     TRY(server_new(a->listener, &a->config, a->ring, &a->server));
     if (a->config.prefetch)
         keyring_prefetch(a->ring);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "requests.h"
 
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -44,6 +45,22 @@ static void answer_read(struct conversation *c)
     keyring_read(c->client, c->request.handle, &c->reply, &c->out);
 }
 
+bool conversation_send(struct conversation *c)
+{
+    struct span out = agent_message_span(&c->out);
+    return out.len && send(c->fd, out.at, out.len, MSG_NOSIGNAL) == (ssize_t)out.len;
+}
+
+/* The client is told that it takes longer than it would wait. */
+static enum agent_status use_at_kbs(struct conversation *c, uint8_t *result, size_t *len)
+{
+    c->reply.wait_ms = keyring_patience(c->client);
+    agent_reply_write(&c->out, &c->reply);
+    if (!conversation_send(c))
+        return AGENT_FAILED;
+    return keyring_ask(c->client, c->request.call, &c->request.use, result, len);
+}
+
 static void answer_use(struct conversation *c,
                        enum agent_status (*use)(struct keyring_client *, const struct agent_use *,
                                                 uint8_t *, size_t *))
@@ -52,6 +69,8 @@ static void answer_use(struct conversation *c,
     size_t len = 0;
 
     c->reply.status = use(c->client, &c->request.use, result, &len);
+    if (c->reply.status == AGENT_WAITS)
+        c->reply.status = use_at_kbs(c, result, &len);
     c->reply.bytes = span_from(result, len);
     agent_reply_write(&c->out, &c->reply);
     wipe(result, len);

@@ -7,6 +7,7 @@
 
 struct conversation {
     struct keyring_client *client;
+    int fd;
     unsigned find_timeout_ms;
     bool greeted;
     unsigned wrong_pins;
@@ -15,6 +16,8 @@ struct conversation {
     struct agent_message out;
 };
 
+/* Sends c->out. False: the client does not take it, or the message failed. */
+bool conversation_send(struct conversation *c);
 /* Fills c->out. False: the connection ends (not our protocol, or PINs are being tried). */
 bool conversation_answer(struct conversation *c, struct span message);
 

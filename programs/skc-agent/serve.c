@@ -150,9 +150,7 @@ static void converse(struct connection *c)
         bool go_on = conversation_answer(&c->talk, span_from(c->in, (size_t)n));
         if (c->talk.request.call == AGENT_LOGIN || c->talk.request.call == AGENT_DECRYPT)
             wipe(c->in, (size_t)n);
-        struct span answer = agent_message_span(&c->talk.out);
-        bool sent = go_on && answer.len &&
-                    send(c->fd, answer.at, answer.len, MSG_NOSIGNAL) == (ssize_t)answer.len;
+        bool sent = go_on && conversation_send(&c->talk);
         if (c->talk.request.call == AGENT_DECRYPT)
             wipe(c->talk.out.bytes, c->talk.out.len);
         if (!sent)
@@ -214,6 +212,7 @@ static bool connection_start(struct server *s, int fd)
     }
     c->server = s;
     c->fd = fd;
+    c->talk.fd = fd;
     c->talk.find_timeout_ms = (unsigned)s->config->find_timeout * 1000;
     pthread_mutex_lock(&s->mutex);
     c->next = s->connections;

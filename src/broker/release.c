@@ -57,6 +57,8 @@ static fallible record_of(const struct release *r, json_t **out)
     json_set_span(record, "key_id", r->q->id);
     if (r->has_key)
         record_key(record, &r->key);
+    if (r->has_key && r->version)
+        json_set_int(record, "key_version", (int64_t)r->version->number);
     if (r->has_policy) {
         json_set_int(record, "policy_version", (int64_t)r->policy.row.version);
         json_set_str(record, "policy_digest", r->policy.policy->digest);
@@ -195,7 +197,7 @@ static fallible answer(struct release *r, struct span jwe)
     TRY(jws_sign(r->b->secrets.release, header, jwe, &jws));
     body = json_object();
     json_set_str(body, "key_id", r->key.row.id);
-    json_set_int(body, "version", (int64_t)key_versions_current(&r->key.versions)->number);
+    json_set_int(body, "version", (int64_t)r->version->number);
     json_set_span(body, "answer", buf_span(&jws));
     if (r->attested && r->fresh) { /* one that was brought along the client has */
         json_set_span(body, "attestation_token", r->q->attestation);

@@ -36,6 +36,7 @@ struct release {
     bool attested, refused_by_service, fresh;
     /* looked up */
     struct key_entry key;
+    const struct key_version *version; /* of the key, that is released or used */
     struct policy_entry policy;
     bool has_key, has_policy;
     struct release_count count; /* where the policy limits it */
@@ -84,8 +85,9 @@ fallible release_find_denial(struct broker *b, struct store *s, const char *tena
 /* Common names of a TLS client certificate and its issuer; empty where it has none. */
 fallible client_names(struct span certificate, struct buf *issuer, struct buf *subject);
 /* Attested use (release_use.c). */
-fallible release_read_use(struct release *r);    /* out of the body; FAIL_INPUT */
-fallible release_check_grant(struct release *r); /* use or transfer, as the policy says */
+fallible release_read_use(struct release *r);       /* out of the body; FAIL_INPUT */
+fallible release_choose_version(struct release *r); /* a use names one, or takes the current one */
+fallible release_check_grant(struct release *r);    /* use or transfer, as the policy says */
 fallible release_describe_use(const struct release *r, json_t *into);
 fallible release_use(struct release *r, struct buf *statement);
 

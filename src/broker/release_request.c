@@ -176,13 +176,15 @@ fallible release_look_up(struct release *r)
     key_entry_done(&r->key);
     policy_entry_done(&r->policy);
     r->has_key = r->has_policy = false;
+    r->version = NULL;
     struct err e =
         key_entry_read(s.store, integrity, span_str(r->challenge.tenant), r->q->id, &r->key);
     if (failed(e))
         return look_up_failure(r, e, CODE_KEY_NOT_FOUND, "no such key");
     r->has_key = true;
-    if (!key_versions_current(&r->key.versions))
-        return refuse(r, CODE_KEY_DISABLED, "the key is disabled");
+    TRY(release_choose_version(r));
+    if (r->o->code != CODE_OK)
+        return OK;
     e = policy_entry_read(s.store, integrity, r->b->policies, span_str(r->challenge.tenant),
                           span_str(r->key.row.link), &r->policy);
     if (failed(e))

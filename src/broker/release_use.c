@@ -12,14 +12,14 @@
 #define STATEMENT_MAX (32U << 10)
 #define SPKI_MAX 1024
 
+#define USE_PATH_END "/use"
+
+/* Its end alone: a tenant's name may stand before. */
 bool broker_is_use(const struct broker_request *q)
 {
-    struct buf path owned(buf_done) = buf_of(1024);
-
-    buf_add_str(&path, "/kbs/v1/keys/");
-    buf_add(&path, q->id);
-    buf_add_str(&path, "/use");
-    return !failed(buf_check(&path)) && span_equal(q->path, buf_span(&path));
+    size_t end = strlen(USE_PATH_END);
+    return q->path.len >= end &&
+           span_equal_str(span_tail(q->path, q->path.len - end), USE_PATH_END);
 }
 
 fallible release_read_use(struct release *r)
@@ -30,6 +30,24 @@ fallible release_read_use(struct release *r)
         return OK;
     TRY(json_get_object(r->body, "operation", "operation is missing", &operation));
     return use_request_parse(operation, &r->use);
+}
+
+/* Who found a version goes on with it while it is kept: its certificate may outlive a rotation. */
+fallible release_choose_version(struct release *r)
+{
+    struct key_versions *all = &r->key.versions;
+
+    r->version = key_versions_current(all);
+    if (!r->version)
+        return outcome_refuse(r->o, CODE_KEY_DISABLED, "the key is disabled");
+    if (!r->for_use || !r->use.version)
+        return OK;
+    r->version = key_versions_find(all, r->use.version);
+    if (!r->version || (r->version->keep_until && r->q->now >= r->version->keep_until))
+        return outcome_refuse(r->o, CODE_KEY_VERSION_NOT_FOUND, "the key has no such version");
+    return r->version->disabled
+               ? outcome_refuse(r->o, CODE_KEY_DISABLED, "this version of the key is disabled")
+               : OK;
 }
 
 fallible release_check_grant(struct release *r)
@@ -48,7 +66,7 @@ fallible release_check_grant(struct release *r)
                               "the key's policy does not grant this use");
     if (r->use.describe)
         return OK;
-    struct err e = key_use_check(&r->use.use, &r->key.spec);
+    struct err e = key_use_check(&r->use.use, &r->version->spec);
     return failed(e) ? outcome_refuse(r->o, CODE_KEY_REFUSED, e.what) : OK;
 }
 
@@ -80,7 +98,7 @@ static fallible header_of(const struct release *r, const char *type, json_t **ou
 
     json_set_str(h, "typ", type);
     json_set_str(h, "key_id", r->key.row.id);
-    json_set_int(h, "key_version", (int64_t)key_versions_current(&r->key.versions)->number);
+    json_set_int(h, "key_version", (int64_t)r->version->number);
     json_set_str(h, "policy_digest", r->policy.policy->digest);
     json_set_str(h, "challenge", r->challenge_digest);
     json_set_str(h, "audit_id", r->audit_id);
@@ -102,19 +120,19 @@ static fallible perform(struct release *r, struct buf *result)
 {
     char reason[KEY_REASON_SIZE] = "";
     json_t *header owned(json_free) = NULL;
-    struct key_ref ref = key_entry_ref(&r->key, key_versions_current(&r->key.versions));
+    struct key_ref ref = key_entry_ref(&r->key, r->version);
     struct err e;
 
     ref.stays = true;
     if (r->use.describe) {
-        e = key_service_public_half(r->b->manager, &ref, &r->key.spec, result, reason);
+        e = key_service_public_half(r->b->manager, &ref, &r->version->spec, result, reason);
         return refuse_failure(r, e, reason);
     }
     TRY(header_of(r, "warder-use+jwe", &header));
     struct key_use use = r->use.use;
     use.recipient = r->encryption;
     use.header = header;
-    e = key_service_use(r->b->manager, &ref, &r->key.spec, &use, result, reason);
+    e = key_service_use(r->b->manager, &ref, &r->version->spec, &use, result, reason);
     return refuse_failure(r, e, reason);
 }
 
@@ -150,7 +168,7 @@ fallible release_use(struct release *r, struct buf *statement)
         return OK;
     TRY(header_of(r, "warder-use", &says));
     json_object_del(says, "typ");
-    key_spec_describe(&r->key.spec, says);
+    key_spec_describe(&r->version->spec, says);
     json_set_span(says, "label", r->key.label);
     bool sealed = !r->use.describe && r->use.use.operation != KEY_OPERATION_SIGN;
     if (!sealed)

@@ -4,6 +4,7 @@
 #include "base/base64.h"
 
 #define DESCRIBE "describe"
+#define VERSION_MAX UINT32_MAX
 
 static fallible bytes_of(const json_t *operation, const char *name, uint8_t *room, size_t max,
                          struct span *out)
@@ -36,15 +37,18 @@ static fallible read_mechanism(const json_t *operation, struct key_use *u)
 
 fallible use_request_parse(const json_t *operation, struct use_request *out)
 {
-    static const char *const members[] = { "name", "mechanism", "hash", "input", "label", NULL };
-    static const char *const only_name[] = { "name", NULL };
+    static const char *const members[] = { "name",  "key_version", "mechanism", "hash",
+                                           "input", "label",       NULL };
+    static const char *const members_of_describe[] = { "name", "key_version", NULL };
     struct span name;
 
     *out = (struct use_request){ 0 };
     TRY(json_get_str(operation, "name", "name of the operation", &name));
+    TRY(json_opt_u64(operation, "key_version", VERSION_MAX,
+                     "key_version is the number of a version", &out->version));
     if (span_equal_str(name, DESCRIBE)) {
         out->describe = true;
-        return json_only(operation, only_name);
+        return json_only(operation, members_of_describe);
     }
     TRY(json_only(operation, members));
     TRY(key_operation_parse(name, &out->use.operation));

@@ -8,6 +8,7 @@
 
 struct use_request {
     bool describe;      /* the public half, and no use */
+    uint64_t version;   /* of the key; 0: the current one */
     struct key_use use; /* its spans are of what follows */
     uint8_t input[KEY_INPUT_MAX], label[KEY_LABEL_INPUT_MAX];
 };

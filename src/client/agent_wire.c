@@ -217,6 +217,8 @@ void agent_reply_write(struct agent_message *m, const struct agent_reply *p)
     put_u16(m, (uint16_t)p->call);
     put_u32(m, p->id);
     put_u16(m, (uint16_t)p->status);
+    if (p->status == AGENT_WAITS)
+        put_u32(m, p->wait_ms);
     if (p->status != AGENT_OK)
         return;
     switch (p->call) {
@@ -292,8 +294,11 @@ fallible agent_reply_parse(struct span in, enum agent_call call, uint32_t id, st
     p->call = take_call(&r);
     p->id = reader_u32be(&r);
     uint16_t status = reader_u16be(&r);
-    reader_require(&r, p->call == call && p->id == id && status <= AGENT_FAILED);
+    reader_require(&r, p->call == call && p->id == id && status <= AGENT_WAITS);
+    reader_require(&r, status != AGENT_WAITS || p->call == AGENT_SIGN || p->call == AGENT_DECRYPT);
     p->status = r.failed ? AGENT_FAILED : (enum agent_status)status;
+    if (p->status == AGENT_WAITS)
+        p->wait_ms = reader_u32be(&r);
     if (p->status == AGENT_OK)
         take_reply_body(&r, p);
     return reader_end(&r, "reply of the agent");

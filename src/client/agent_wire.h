@@ -4,7 +4,7 @@
  * reply, so that a message is one system call. Big-endian; `part` is a 32-bit length and the bytes.
  *
  *   request  u16 call, u32 id, body        reply  u16 call, u32 id, u16 status, body only where
- * status is OK
+ * status is OK; where it is WAITS, u32 milliseconds, and another reply follows
  *
  *   call     request body                               reply body
  *   HELLO    u32 version                                u32 version. First on every connection
@@ -54,7 +54,9 @@ enum agent_status {
     AGENT_NOT_READY,     /* the key is not here yet or no longer; being fetched: ask again */
     AGENT_BAD_MECHANISM, /* not for this key, or with these parameters */
     AGENT_BAD_DATA,      /* length or content does not suit the mechanism */
-    AGENT_FAILED         /* the operation failed */
+    AGENT_FAILED,        /* the operation failed */
+    AGENT_WAITS          /* SIGN, DECRYPT: not an end. The key is used at the KBS; the reply itself
+                            comes within so many milliseconds */
 };
 
 enum agent_value_kind { AGENT_BYTES, AGENT_NUMBER, AGENT_FLAG };
@@ -90,7 +92,8 @@ struct agent_reply {
     uint32_t id;
     enum agent_status status;
     uint32_t version;
-    size_t count; /* FIND: handles; READ: attributes */
+    uint32_t wait_ms; /* of AGENT_WAITS */
+    size_t count;     /* FIND: handles; READ: attributes */
     uint64_t handles[AGENT_FIND_MAX];
     struct agent_attribute attributes[AGENT_TEMPLATE_MAX];
     struct span bytes; /* SIGN, DECRYPT */

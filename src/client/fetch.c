@@ -7,24 +7,13 @@
 #include "client/session.h"
 #include "crypto/random.h"
 
-#define PATH_SIZE 192
 #define TENANT_DEFAULT "default" /* which an address without one is for */
-#define URL_SIZE 512
-#define PROOF_MAX 128
 #define HTTP_OK 200
+#define MILLISECOND 1000 /* microseconds */
 
 struct fetcher {
     struct fetch_config config;
     struct session *session; /* of the newest attestation; NULL before it */
-};
-
-/* One key's conversation. */
-struct exchange {
-    struct fetcher *f;
-    const char *key_id;
-    char path[PATH_SIZE], url[URL_SIZE];
-    bool by_token; /* round 2 carried a token instead of evidence */
-    struct refusal *why;
 };
 
 fallible fetcher_new(const struct fetch_config *config, struct fetcher **out)
@@ -36,6 +25,11 @@ fallible fetcher_new(const struct fetch_config *config, struct fetcher **out)
     f->config = *config;
     *out = f;
     return OK;
+}
+
+const struct fetch_config *fetcher_config(const struct fetcher *f)
+{
+    return &f->config;
 }
 
 struct session *fetcher_session(struct fetcher *f)
@@ -51,8 +45,7 @@ void fetcher_free(struct fetcher *f)
     free(f);
 }
 
-/* Notes where on our side it ended, for the log. */
-static struct err stopped(struct exchange *x, const char *code, struct err e)
+struct err exchange_stopped(struct exchange *x, const char *code, struct err e)
 {
     if (failed(e) && !x->why->code[0]) {
         snprintf(x->why->code, sizeof(x->why->code), "%s", code);
@@ -61,10 +54,17 @@ static struct err stopped(struct exchange *x, const char *code, struct err e)
     return e;
 }
 
-static fallible post(struct exchange *x, struct span body, const char *const *headers,
-                     struct http_reply *reply)
+/* 0: it is over. */
+static unsigned time_left(const struct exchange *x)
 {
-    const struct fetch_config *c = &x->f->config;
+    int64_t left = (x->deadline - clock_monotonic_us()) / MILLISECOND;
+    return left > 0 ? (unsigned)left : 0;
+}
+
+fallible exchange_post(struct exchange *x, struct span body, const char *const *headers,
+                       struct http_reply *reply)
+{
+    const struct fetch_config *c = x->c;
     struct http_call call = {
         .method = "POST",
         .url = x->url,
@@ -72,9 +72,12 @@ static fallible post(struct exchange *x, struct span body, const char *const *he
         .bearer = c->bearer ? (const char *)secret_expose(c->bearer).at : NULL,
         .headers = headers,
         .connect_to = c->connect_to,
+        .timeout_ms = x->deadline ? time_left(x) : 0,
     };
 
-    TRY(stopped(x, "kbs_unreachable", http_send(c->http, &call, reply)));
+    if (x->deadline && !call.timeout_ms)
+        return exchange_stopped(x, "kbs_too_slow", FAIL(UPSTREAM, "no answer of the KBS in time"));
+    TRY(exchange_stopped(x, "kbs_unreachable", http_send(c->http, &call, reply)));
     if (reply->status == HTTP_OK)
         return OK;
     problem_parse(reply->status, buf_span(&reply->body), x->why);
@@ -83,15 +86,16 @@ static fallible post(struct exchange *x, struct span body, const char *const *he
     return FAIL(DENIED, "the KBS refused the key");
 }
 
-static fallible ask_challenge(struct exchange *x, struct challenge *out)
+fallible exchange_challenge(struct exchange *x, struct challenge *out)
 {
     struct http_reply reply owned(http_reply_done) = { 0 };
 
-    TRY(post(x, SPAN("{}"), NULL, &reply));
-    TRY(stopped(x, "kbs_answer_malformed", challenge_parse(buf_span(&reply.body), out)));
-    if (!span_equal_str(out->tenant, x->f->config.tenant))
-        return stopped(x, "tenant_mismatch",
-                       FAIL(DENIED, "the KBS's challenge is for another tenant than ours"));
+    TRY(exchange_post(x, SPAN("{}"), NULL, &reply));
+    TRY(exchange_stopped(x, "kbs_answer_malformed", challenge_parse(buf_span(&reply.body), out)));
+    if (!span_equal_str(out->tenant, x->c->tenant))
+        return exchange_stopped(
+            x, "tenant_mismatch",
+            FAIL(DENIED, "the KBS's challenge is for another tenant than ours"));
     return OK;
 }
 
@@ -107,9 +111,9 @@ static fallible attest(struct exchange *x, const struct challenge *c, json_t *bo
     TRY(session_new(&s));
     TRY(session_report_data(s, c->text, c->tenant, report_data));
     if (c->mode != ATTESTATION_NONE) {
-        struct err e = attester_evidence(&x->f->config.attester, report_data, &evidence);
+        struct err e = attester_evidence(&x->c->attester, report_data, &evidence);
         if (failed(e) && c->mode == ATTESTATION_REQUIRE && e.kind != FAIL_ABSENT)
-            return stopped(x, "evidence_unavailable", e);
+            return exchange_stopped(x, "evidence_unavailable", e);
     }
     if (evidence && json_object_set_new(body, "evidence", evidence))
         return FAIL(SYSTEM, "out of memory");
@@ -132,62 +136,84 @@ static fallible request_body(struct exchange *x, const struct challenge *c, char
         json_set_str(body, "attestation_token", token);
     else
         TRY(attest(x, c, body));
-    TRY(stopped(x, "challenge_repeated", session_take_challenge(x->f->session, c->text)));
+    TRY(exchange_stopped(x, "challenge_repeated", session_take_challenge(x->f->session, c->text)));
     TRY(session_jwks(x->f->session, &signing, &encryption));
+    if (c->uses)
+        json_object_set_new(body, "operation", json_pack("{s:s}", "name", "describe"));
     int bad = json_object_set_new(body, "signing_key", signing);
     bad |= json_object_set_new(body, "encryption_key", encryption);
     *text = json_text(body);
     return !bad && *text ? OK : FAIL(SYSTEM, "out of memory");
 }
 
+fallible exchange_post_proved(struct exchange *x, const struct session *s, struct span challenge,
+                              struct span body, struct http_reply *reply)
+{
+    struct buf proof owned(buf_done) = buf_of(PROOF_HEADER_MAX);
+
+    buf_add_str(&proof, "Warder-Proof: ");
+    TRY(exchange_stopped(x, "proof_failed",
+                         session_proof(s, span_str(x->path), challenge, body, &proof)));
+    const char *const headers[] = { buf_str(&proof), NULL };
+    return exchange_post(x, body, headers, reply);
+}
+
+static fallible open_answer(struct exchange *x, const struct challenge *c, struct span answer,
+                            struct released *out)
+{
+    struct session *s = x->f->session;
+
+    if (c->uses)
+        return described_open(x, s, c, answer, out);
+    return answer_open(answer, x->c->release_keys, session_encryption_key(s), span_str(x->key_id),
+                       c->text, out);
+}
+
 static fallible ask_key(struct exchange *x, const struct challenge *c, struct released *out)
 {
     struct http_reply reply owned(http_reply_done) = { 0 };
     struct transfer t owned(transfer_done) = { 0 };
-    struct buf proof owned(buf_done) = buf_of(PROOF_MAX);
     char *body owned(free) = NULL;
 
-    TRY(stopped(x, "attestation_failed", request_body(x, c, &body)));
-    buf_add_str(&proof, "Warder-Proof: ");
-    TRY(stopped(x, "proof_failed",
-                session_proof(x->f->session, span_str(x->path), c->text, span_str(body), &proof)));
-    const char *const headers[] = { buf_str(&proof), NULL };
-    TRY(post(x, span_str(body), headers, &reply));
-    TRY(stopped(x, "kbs_answer_malformed", transfer_parse(buf_span(&reply.body), &t)));
-    TRY(stopped(x, "answer_refused",
-                answer_open(t.answer, x->f->config.release_keys,
-                            session_encryption_key(x->f->session), span_str(x->key_id), c->text,
-                            out)));
-    if (t.token.len && t.token_expires_at)
+    TRY(exchange_stopped(x, "attestation_failed", request_body(x, c, &body)));
+    TRY(exchange_post_proved(x, x->f->session, c->text, span_str(body), &reply));
+    TRY(exchange_stopped(x, "kbs_answer_malformed", transfer_parse(buf_span(&reply.body), &t)));
+    bool earned = t.token.len && t.token_expires_at;
+    if (earned) /* a grant takes it along */
         session_keep_token(x->f->session, t.token, t.token_expires_at);
-    return OK;
+    struct err e = open_answer(x, c, t.answer, out);
+    if (failed(e) && earned)
+        session_drop_token(x->f->session);
+    return exchange_stopped(x, "answer_refused", e);
 }
 
 static fallible exchange_run(struct exchange *x, struct released *out)
 {
     struct challenge c owned(challenge_done) = { 0 };
 
-    TRY(ask_challenge(x, &c));
+    exchange_name(x, "keys/", x->key_id, "/transfer");
+    TRY(exchange_challenge(x, &c));
+    if (c.uses)
+        exchange_name(x, "keys/", x->key_id, "/use");
     return ask_key(x, &c, out);
 }
 
 /* The address names the tenant, for a machine that has no bearer token to name it. */
-static void name_path(struct exchange *x, const char *before, const char *id, const char *behind)
+void exchange_name(struct exchange *x, const char *before, const char *id, const char *behind)
 {
-    const char *tenant = x->f->config.tenant;
+    const char *tenant = x->c->tenant;
     bool named = strcmp(tenant, TENANT_DEFAULT);
 
     snprintf(x->path, sizeof(x->path), "%s%s/kbs/v1/%s%s%s", named ? "/tenants/" : "",
              named ? tenant : "", before, id, behind);
-    snprintf(x->url, sizeof(x->url), "%s%s", x->f->config.url, x->path);
+    snprintf(x->url, sizeof(x->url), "%s%s", x->c->url, x->path);
 }
 
 fallible fetch_key(struct fetcher *f, const char *key_id, struct released *out, struct refusal *why)
 {
-    struct exchange x = { .f = f, .key_id = key_id, .why = why };
+    struct exchange x = { .c = &f->config, .f = f, .key_id = key_id, .why = why };
 
     *why = (struct refusal){ 0 };
-    name_path(&x, "keys/", key_id, "/transfer");
     struct err e = exchange_run(&x, out);
     if (e.kind == FAIL_DENIED && x.by_token) {
         /* The token may be what displeased (another policy, revoked, key rotated): once more with
@@ -196,7 +222,7 @@ fallible fetch_key(struct fetcher *f, const char *key_id, struct released *out, 
         *why = (struct refusal){ 0 };
         e = exchange_run(&x, out);
     }
-    return stopped(&x, "agent_failure", e);
+    return exchange_stopped(&x, "agent_failure", e);
 }
 
 static fallible ask_lease_challenge(struct exchange *x, json_t **json, struct span *challenge)
@@ -204,17 +230,18 @@ static fallible ask_lease_challenge(struct exchange *x, json_t **json, struct sp
     struct http_reply reply owned(http_reply_done) = { 0 };
     struct span tenant;
 
-    TRY(post(x, SPAN("{}"), NULL, &reply));
+    TRY(exchange_post(x, SPAN("{}"), NULL, &reply));
     struct err e = json_parse_object(buf_span(&reply.body), json);
     if (!failed(e))
         e = json_get_str(*json, "challenge", "challenge", challenge);
     if (!failed(e))
         e = json_get_str(*json, "tenant", "tenant of the challenge", &tenant);
-    TRY(stopped(x, "kbs_answer_malformed", e));
-    return span_equal_str(tenant, x->f->config.tenant)
+    TRY(exchange_stopped(x, "kbs_answer_malformed", e));
+    return span_equal_str(tenant, x->c->tenant)
                ? OK
-               : stopped(x, "tenant_mismatch",
-                         FAIL(DENIED, "the KBS's challenge is for another tenant than ours"));
+               : exchange_stopped(
+                     x, "tenant_mismatch",
+                     FAIL(DENIED, "the KBS's challenge is for another tenant than ours"));
 }
 
 static fallible lease_body(const struct session *s, const struct lease_question *q,
@@ -239,34 +266,30 @@ static fallible ask_leases(struct exchange *x, const struct session *s, struct l
                            struct lease_item *items, size_t count)
 {
     struct http_reply reply owned(http_reply_done) = { 0 };
-    struct buf proof owned(buf_done) = buf_of(PROOF_MAX);
     json_t *json owned(json_free) = NULL;
     char *body owned(free) = NULL;
     struct span answer;
 
     TRY(lease_body(s, q, items, count, &body));
-    buf_add_str(&proof, "Warder-Proof: ");
-    TRY(session_proof(s, span_str(x->path), q->challenge, span_str(body), &proof));
-    const char *const headers[] = { buf_str(&proof), NULL };
-    TRY(post(x, span_str(body), headers, &reply));
+    TRY(exchange_post_proved(x, s, q->challenge, span_str(body), &reply));
     struct err e = json_parse_object(buf_span(&reply.body), &json);
     if (!failed(e))
         e = json_get_str(json, "answer", "answer of the renewal", &answer);
-    TRY(stopped(x, "kbs_answer_malformed", e));
-    return stopped(x, "answer_refused",
-                   lease_answer_open(answer, x->f->config.release_keys, q, items, count));
+    TRY(exchange_stopped(x, "kbs_answer_malformed", e));
+    return exchange_stopped(x, "answer_refused",
+                            lease_answer_open(answer, x->c->release_keys, q, items, count));
 }
 
 fallible fetch_leases(struct fetcher *f, const struct session *s, struct lease_item *items,
                       size_t count, struct refusal *why)
 {
-    struct exchange x = { .f = f, .why = why };
+    struct exchange x = { .c = &f->config, .f = f, .why = why };
     char nonce[UUID_TEXT_SIZE], thumbprint[THUMBPRINT_TEXT_SIZE];
     struct lease_question q = { .nonce = nonce, .thumbprint = thumbprint };
     json_t *json owned(json_free) = NULL;
 
     *why = (struct refusal){ 0 };
-    name_path(&x, "leases", "", "");
+    exchange_name(&x, "leases", "", "");
     struct err e = random_uuid(nonce);
     if (!failed(e))
         e = session_thumbprint(s, thumbprint);
@@ -274,5 +297,5 @@ fallible fetch_leases(struct fetcher *f, const struct session *s, struct lease_i
         e = ask_lease_challenge(&x, &json, &q.challenge);
     if (!failed(e))
         e = ask_leases(&x, s, &q, items, count);
-    return stopped(&x, "agent_failure", e);
+    return exchange_stopped(&x, "agent_failure", e);
 }

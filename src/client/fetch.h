@@ -4,7 +4,7 @@
  * attest to the challenge and our keys, ask again with the evidence and a proof by S, open the
  * answer. A token that earlier evidence has earned serves for further keys until it expires.
  *
- * A fetcher is used by one thread at a time; it waits on the network.
+ * A fetcher is used by one thread at a time, but for fetch_use(); it waits on the network.
  */
 #ifndef CLIENT_FETCH_H
 #define CLIENT_FETCH_H
@@ -41,6 +41,15 @@ struct refusal {
 /* FAIL_DENIED: refused. FAIL_UPSTREAM: KBS or platform do not answer, later may be better. `*why`
  * is filled on failure. */
 fallible fetch_key(struct fetcher *f, const char *key_id, struct released *out,
+                   struct refusal *why);
+
+/* One use of a key that stays, by its grant, in any thread, until `deadline` (monotonic
+ * microseconds). A challenge that has gone stale is asked for anew once. Failures as of
+ * fetch_key(). */
+struct use_order;
+struct use_said;
+fallible fetch_use(struct fetcher *f, struct use_grant *grant, const char *key_id, uint64_t version,
+                   const struct use_order *order, int64_t deadline, struct use_said *said,
                    struct refusal *why);
 
 /* The attested keys of the newest fetch: what it released is leased to them. A new reference. */

@@ -17,7 +17,8 @@
 struct held_key {
     atomic_uint references;
     EVP_PKEY *evp;
-    struct secret *octets; /* of a secret key */
+    struct secret *octets;   /* of a secret key */
+    struct use_grant *grant; /* of one that stays at the KBS */
     uint64_t version;
     char id[KEY_ID_SIZE + 1], label[KEY_LABEL_MAX + 1];
     struct buf modulus, exponent, ec_params, ec_point, spki;
@@ -48,6 +49,7 @@ void held_key_free(struct held_key *k)
         return;
     EVP_PKEY_free(k->evp);
     secret_free(k->octets);
+    use_grant_free(k->grant);
     buf_done(&k->modulus);
     buf_done(&k->exponent);
     buf_done(&k->ec_params);
@@ -156,6 +158,11 @@ static void add_secrecy(struct object *o)
     add_flag(o, CKA_UNWRAP, false);
 }
 
+static bool may(const struct held_key *k, unsigned use)
+{
+    return !k->grant || use_grant_uses(k->grant) & use;
+}
+
 static void add_private_object(struct held_key *k, uint64_t base)
 {
     bool rsa = EVP_PKEY_get_base_id(k->evp) == EVP_PKEY_RSA;
@@ -164,9 +171,9 @@ static void add_private_object(struct held_key *k, uint64_t base)
     add_public_parts(k, o);
     add_bytes(o, CKA_SUBJECT, k->certificate ? cert_subject(k->certificate) : (struct span){ 0 });
     add_secrecy(o);
-    add_flag(o, CKA_SIGN, true);
+    add_flag(o, CKA_SIGN, may(k, USE_SIGN));
     add_flag(o, CKA_SIGN_RECOVER, false);
-    add_flag(o, CKA_DECRYPT, rsa);
+    add_flag(o, CKA_DECRYPT, rsa && may(k, USE_DECRYPT));
     add_flag(o, CKA_ALWAYS_AUTHENTICATE, false);
     if (rsa)
         add_number(o, CKA_MODULUS_BITS, (uint64_t)EVP_PKEY_get_bits(k->evp));
@@ -269,6 +276,37 @@ static fallible take_private_key(struct held_key *k, const struct secret *pkcs8,
     return k->evp ? OK : FAIL(INPUT, "released key is not a private key that OpenSSL takes");
 }
 
+static fallible take_public_half(struct held_key *k, const struct released *r,
+                                 struct span certificate)
+{
+    struct key *key owned(key_free) = NULL;
+    const unsigned char *at = r->spki.at;
+
+    TRY(key_from_spki(buf_span(&r->spki), &key));
+    TRY(take_public(k, key));
+    if (certificate.len)
+        TRY(take_certificate(k, certificate, key));
+    k->grant = use_grant_ref(r->grant);
+    k->evp = d2i_PUBKEY(NULL, &at, (long)r->spki.len);
+    return k->evp ? OK : FAIL(INPUT, "public half is not one that OpenSSL takes");
+}
+
+static fallible take_material(struct held_key *k, const struct released *r, struct span certificate)
+{
+    switch (r->form) {
+    case RELEASED_SECRET:
+        break;
+    case RELEASED_PKCS8:
+        return take_private_key(k, r->key, certificate);
+    case RELEASED_OCTETS:
+        k->octets = secret_copy(secret_expose(r->key));
+        return k->octets ? OK : FAIL(SYSTEM, "secure memory exhausted");
+    case RELEASED_STAYS:
+        return take_public_half(k, r, certificate);
+    }
+    return FAIL(INPUT, "this is an opaque secret, not a key: 'skc-agent fetch' delivers it");
+}
+
 static void add_objects(struct held_key *k, uint64_t base)
 {
     if (!k->evp) {
@@ -295,18 +333,10 @@ fallible held_key_new(const struct key_line *line, const struct released *releas
     k->version = released->version;
     memcpy(k->id, line->id, sizeof(k->id));
     memcpy(k->label, line->label, sizeof(k->label));
-    if (released->form == RELEASED_SECRET)
-        return FAIL(INPUT, "this is an opaque secret, not a key: 'skc-agent fetch' delivers it");
-    bool octets = released->form == RELEASED_OCTETS;
-    if (octets != line->secret_key)
+    if (released->form != RELEASED_SECRET &&
+        (released->form == RELEASED_OCTETS) != line->secret_key)
         return FAIL(INPUT, "released key is not of the type that the keys file says");
-    if (octets) {
-        k->octets = secret_copy(secret_expose(released->key));
-        if (!k->octets)
-            return FAIL(SYSTEM, "secure memory exhausted");
-    } else {
-        TRY(take_private_key(k, released->key, certificate));
-    }
+    TRY(take_material(k, released, certificate));
     TRY(handle_base(k, &base));
     add_objects(k, base);
     *out = TAKE(k);
@@ -330,6 +360,16 @@ const struct object *held_key_object(const struct held_key *k, uint64_t handle)
 EVP_PKEY *held_key_evp(const struct held_key *k)
 {
     return k->evp;
+}
+
+struct use_grant *held_key_grant(const struct held_key *k)
+{
+    return k->grant;
+}
+
+const char *held_key_id(const struct held_key *k)
+{
+    return k->id;
 }
 
 uint64_t held_key_version(const struct held_key *k)

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A released key in the agent's locked memory, ready for use, and the PKCS#11 objects that it
- * shows: private (or secret), public, and a certificate where one is given. All of it is fixed at
- * the start, so threads share it without locks; it goes away, wiped, with its last reference.
+ * A released key in the agent's locked memory, ready for use, or one that stays at the KBS and is
+ * used there; and the PKCS#11 objects that it shows: private (or secret), public, and a certificate
+ * where one is given. All of it is fixed at the start, so threads share it without locks; it goes
+ * away, wiped, with its last reference.
  */
 #ifndef CLIENT_HELD_KEY_H
 #define CLIENT_HELD_KEY_H
@@ -33,10 +34,15 @@ struct held_key *held_key_ref(struct held_key *k);
 void held_key_free(struct held_key *k);
 OWNED_TYPE(struct held_key, held_key_free)
 
+/* What it may be used with at the KBS; NULL for a key that is here. Borrowed. */
+struct use_grant *held_key_grant(const struct held_key *k);
+const char *held_key_id(const struct held_key *k);
+
 size_t held_key_objects(const struct held_key *k, const struct object **out);
 /* NULL when it is none of this key's. */
 const struct object *held_key_object(const struct held_key *k, uint64_t handle);
-EVP_PKEY *held_key_evp(const struct held_key *k); /* NULL for a secret key */
+EVP_PKEY *held_key_evp(const struct held_key *k); /* NULL for a secret key; of one that stays the
+                                                     public half alone */
 uint64_t held_key_version(const struct held_key *k);
 
 static inline bool object_is_private(const struct object *o)

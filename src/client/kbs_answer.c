@@ -25,6 +25,23 @@ static fallible mode_parse(struct span name, enum attestation_mode *out)
     return FAIL(INPUT, "attestation of the challenge");
 }
 
+static fallible uses_parse(const json_t *challenge, unsigned *out)
+{
+    static const char *const names[] = { "sign", "decrypt", "derive" };
+    const json_t *list = json_object_get(challenge, "use"), *item;
+    size_t i;
+
+    if (list && (!json_is_array(list) || !json_array_size(list)))
+        return FAIL(INPUT, "use of the challenge");
+    json_array_foreach(list, i, item)
+    {
+        for (size_t n = 0; n < sizeof(names) / sizeof(names[0]); n++)
+            if (json_is_string(item) && !strcmp(json_string_value(item), names[n]))
+                *out |= 1U << n;
+    }
+    return OK;
+}
+
 fallible challenge_parse(struct span body, struct challenge *out)
 {
     struct challenge c owned(challenge_done) = { 0 };
@@ -35,6 +52,7 @@ fallible challenge_parse(struct span body, struct challenge *out)
     TRY(json_get_str(c.json, "tenant", "tenant of the challenge", &c.tenant));
     TRY(json_get_str(c.json, "attestation", "attestation of the challenge", &mode));
     TRY(mode_parse(mode, &c.mode));
+    TRY(uses_parse(c.json, &c.uses));
     if (!c.text.len || c.text.len > CHALLENGE_MAX)
         return FAIL(INPUT, "challenge is empty or too long");
     *out = c;

@@ -8,17 +8,12 @@
 #include <p11-kit/pkcs11.h>
 
 #include "base/owned.h"
+#include "client/key_use_internal.h"
 
 OWNED_TYPE(EVP_PKEY_CTX, EVP_PKEY_CTX_free)
 OWNED_TYPE(ECDSA_SIG, ECDSA_SIG_free)
 
-enum padding { PADDING_EC, PADDING_PKCS1, PADDING_PSS };
-
-static const struct mechanism {
-    uint32_t type;
-    enum padding padding;
-    uint32_t hash; /* the mechanism hashes the data itself; 0: the caller has */
-} mechanisms[] = {
+static const struct use_mechanism mechanisms[] = {
     { CKM_ECDSA, PADDING_EC, 0 },
     { CKM_ECDSA_SHA256, PADDING_EC, CKM_SHA256 },
     { CKM_ECDSA_SHA384, PADDING_EC, CKM_SHA384 },
@@ -35,7 +30,7 @@ static const struct mechanism {
 
 struct key_use {
     struct held_key *key; /* of `ctx`; a reference */
-    const struct mechanism *mechanism;
+    const struct use_mechanism *mechanism;
     uint32_t hash, mgf, salt;
     EVP_PKEY_CTX *ctx; /* NULL: nothing is ready */
 };
@@ -60,7 +55,7 @@ void key_use_free(struct key_use *u)
     free(u);
 }
 
-static const struct mechanism *mechanism_find(uint32_t type)
+const struct use_mechanism *use_mechanism_find(uint32_t type)
 {
     for (size_t i = 0; i < sizeof(mechanisms) / sizeof(mechanisms[0]); i++)
         if (mechanisms[i].type == type)
@@ -68,7 +63,7 @@ static const struct mechanism *mechanism_find(uint32_t type)
     return NULL;
 }
 
-static const EVP_MD *hash_of(uint32_t type)
+const EVP_MD *use_hash_of(uint32_t type)
 {
     switch (type) {
     case CKM_SHA256:
@@ -96,9 +91,10 @@ static const EVP_MD *mgf_of(uint32_t type)
     }
 }
 
-static bool set_padding(EVP_PKEY_CTX *ctx, const struct mechanism *m, const struct agent_use *how)
+static bool set_padding(EVP_PKEY_CTX *ctx, const struct use_mechanism *m,
+                        const struct agent_use *how)
 {
-    const EVP_MD *hash = hash_of(m->padding == PADDING_PSS ? how->hash : m->hash);
+    const EVP_MD *hash = use_hash_of(m->padding == PADDING_PSS ? how->hash : m->hash);
     const EVP_MD *mgf = mgf_of(how->mgf);
 
     switch (m->padding) {
@@ -127,7 +123,7 @@ static bool ready_for(const struct key_use *u, const struct held_key *k,
 static enum agent_status make_ready(struct key_use *u, struct held_key *k,
                                     const struct agent_use *how)
 {
-    const struct mechanism *m = mechanism_find(how->mechanism);
+    const struct use_mechanism *m = use_mechanism_find(how->mechanism);
 
     if (ready_for(u, k, how))
         return AGENT_OK;
@@ -148,7 +144,7 @@ static enum agent_status make_ready(struct key_use *u, struct held_key *k,
 static enum agent_status input_of(const struct key_use *u, struct span data, uint8_t *hash,
                                   struct span *out)
 {
-    const EVP_MD *md = hash_of(u->mechanism->hash);
+    const EVP_MD *md = use_hash_of(u->mechanism->hash);
     unsigned len = 0;
 
     *out = data;
@@ -166,7 +162,8 @@ static enum agent_status input_of(const struct key_use *u, struct span data, uin
                    ? AGENT_OK
                    : AGENT_BAD_DATA;
     case PADDING_PSS:
-        return data.len == (size_t)EVP_MD_get_size(hash_of(u->hash)) ? AGENT_OK : AGENT_BAD_DATA;
+        return data.len == (size_t)EVP_MD_get_size(use_hash_of(u->hash)) ? AGENT_OK
+                                                                         : AGENT_BAD_DATA;
     }
     return AGENT_FAILED;
 }
@@ -211,7 +208,7 @@ enum agent_status key_sign(struct key_use *u, struct held_key *k, const struct a
 /* OAEP may use SHA-1, the parameters' default everywhere: it rests on no collision resistance. */
 static bool set_oaep(EVP_PKEY_CTX *ctx, const struct agent_use *how)
 {
-    const EVP_MD *hash = how->hash == CKM_SHA_1 ? EVP_sha1() : hash_of(how->hash);
+    const EVP_MD *hash = how->hash == CKM_SHA_1 ? EVP_sha1() : use_hash_of(how->hash);
     const EVP_MD *mgf = how->mgf == CKG_MGF1_SHA1 ? EVP_sha1() : mgf_of(how->mgf);
 
     if (!hash || !mgf || EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_OAEP_PADDING) <= 0 ||

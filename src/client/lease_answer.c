@@ -5,14 +5,6 @@
 
 #define PAYLOAD_MAX (64U << 10)
 
-static fallible same(const json_t *from, const char *name, struct span wanted, const char *what)
-{
-    struct span got;
-
-    TRY(json_get_str(from, name, what, &got));
-    return span_equal(got, wanted) ? OK : (struct err){ .kind = FAIL_DENIED, .what = what };
-}
-
 static fallible word_of(struct span text, enum lease_word *out)
 {
     static const char *const words[] = { [LEASE_RENEWED] = "renewed",
@@ -32,8 +24,9 @@ static fallible read_item(const json_t *from, struct lease_item *item)
 {
     struct span status, reason = { 0 };
 
-    TRY(same(from, "key_id", span_str(item->key_id), "the lease is of another key"));
-    TRY(same(from, "audit_id", span_str(item->audit_id), "the lease is of another release"));
+    TRY(answer_require_text(from, "key_id", "the lease is of another key", span_str(item->key_id)));
+    TRY(answer_require_text(from, "audit_id", "the lease is of another release",
+                            span_str(item->audit_id)));
     TRY(json_get_str(from, "status", "status of a lease", &status));
     TRY(json_opt_str(from, "reason", "reason of a lease", &reason));
     TRY(word_of(status, &item->word));
@@ -59,9 +52,12 @@ fallible lease_answer_open(struct span answer, const struct jwks *release_keys,
     TRY(release_key_verify(answer, release_keys, "warder-lease+jwt", &text));
     TRY(json_parse_object(buf_span(&text), &payload));
     TRY(digest_text(q->challenge, digest));
-    TRY(same(payload, "challenge", span_str(digest), "answer is to another challenge than ours"));
-    TRY(same(payload, "nonce", span_str(q->nonce), "answer is to another question than ours"));
-    TRY(same(payload, "signing_key", span_str(q->thumbprint), "answer is for another key S"));
+    TRY(answer_require_text(payload, "challenge", "answer is to another challenge than ours",
+                            span_str(digest)));
+    TRY(answer_require_text(payload, "nonce", "answer is to another question than ours",
+                            span_str(q->nonce)));
+    TRY(answer_require_text(payload, "signing_key", "answer is for another key S",
+                            span_str(q->thumbprint)));
     TRY(json_get_array(payload, "leases", "leases of the answer", &list));
     if (json_array_size(list) != count)
         return FAIL(INPUT, "the answer is not of the keys that were asked about");

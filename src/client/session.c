@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "client/session.h"
 
+#include <stdatomic.h>
+
 #include "base/base64.h"
 #include "base/owned.h"
 #include "base/writer.h"
@@ -15,7 +17,7 @@ struct session {
     struct key *signing, *encryption;
     char *token;
     int64_t token_expires_at;
-    unsigned shares; /* beyond the first */
+    atomic_uint references;
     uint8_t answered[CHALLENGES_MAX][SHA256_SIZE];
     size_t answered_count;
 };
@@ -23,18 +25,14 @@ struct session {
 struct session *session_ref(struct session *s)
 {
     if (s)
-        s->shares++;
+        atomic_fetch_add(&s->references, 1);
     return s;
 }
 
 void session_free(struct session *s)
 {
-    if (!s)
+    if (!s || atomic_fetch_sub(&s->references, 1) != 1)
         return;
-    if (s->shares) {
-        s->shares--;
-        return;
-    }
     key_free(s->signing);
     key_free(s->encryption);
     session_drop_token(s);
@@ -47,6 +45,7 @@ fallible session_new(struct session **out)
 
     if (!s)
         return FAIL(SYSTEM, "out of memory");
+    atomic_init(&s->references, 1);
     TRY(key_make_ec(KEY_P256, &s->signing));
     TRY(key_make_ec(KEY_P256, &s->encryption));
     *out = TAKE(s);
@@ -139,6 +138,17 @@ void session_drop_token(struct session *s)
         wipe(s->token, strlen(s->token));
     free(s->token);
     s->token = NULL;
+}
+
+fallible session_token_copy(const struct session *s, char **token, int64_t *ends)
+{
+    char *copy = s->token ? strdup(s->token) : NULL;
+
+    if (s->token && !copy)
+        return FAIL(SYSTEM, "out of memory");
+    *token = copy;
+    *ends = s->token_expires_at;
+    return OK;
 }
 
 const char *session_token(const struct session *s, int64_t now)

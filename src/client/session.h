@@ -3,6 +3,8 @@
  * One attestation's keys: S signs the proofs, E receives keys (both P-256, made here, never
  * stored), and the attestation token that evidence bound to them has earned. A token is of use only
  * together with S.
+ *
+ * The keys may be used, and references freed, in any thread; the rest belongs to one.
  */
 #ifndef CLIENT_SESSION_H
 #define CLIENT_SESSION_H
@@ -15,7 +17,7 @@ struct session;
 
 fallible session_new(struct session **out);
 void session_free(struct session *s);
-struct session *session_ref(struct session *s); /* shares within one thread; free each */
+struct session *session_ref(struct session *s); /* free each */
 OWNED_TYPE(struct session, session_free)
 
 const struct key *session_encryption_key(const struct session *s); /* E, private */
@@ -41,6 +43,9 @@ fallible session_take_challenge(struct session *s, struct span challenge);
 /* The token is the KBS's to judge; we only keep it until it expires. */
 void session_keep_token(struct session *s, struct span token, int64_t expires_at);
 void session_drop_token(struct session *s);
+/* The token for uses in other threads, as text to be freed, NULL where there is none; and when it
+ * ends. */
+fallible session_token_copy(const struct session *s, char **token, int64_t *ends);
 /* NULL when there is none that is good for another half a minute, or these keys have answered
  * enough. */
 const char *session_token(const struct session *s, int64_t now);

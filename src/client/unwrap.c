@@ -11,15 +11,17 @@
 void released_done(struct released *r)
 {
     secret_free(r->key);
+    buf_done(&r->spki);
+    use_grant_free(r->grant);
     *r = (struct released){ 0 };
 }
 
-static fallible require_text(const json_t *header, const char *name, const char *what,
+fallible answer_require_text(const json_t *from, const char *name, const char *what,
                              struct span wanted)
 {
     struct span got;
 
-    TRY(json_get_str(header, name, what, &got));
+    TRY(json_get_str(from, name, what, &got));
     if (!span_equal(got, wanted))
         return (struct err){ .kind = FAIL_DENIED, .what = what };
     return OK;
@@ -38,7 +40,7 @@ fallible release_key_verify(struct span answer, const struct jwks *release_keys,
     if (!k)
         return FAIL(DENIED, "answer is signed by a release key that is not pinned");
     TRY(jws_verify(k, answer, &header, payload));
-    return require_text(header, "typ", "typ of the answer", span_str(typ));
+    return answer_require_text(header, "typ", "typ of the answer", span_str(typ));
 }
 
 static const struct form {
@@ -88,10 +90,11 @@ static fallible check_header(const json_t *header, struct span key_id, struct sp
     struct span audit_id = { 0 };
 
     TRY(digest_text(challenge, challenge_hash));
-    TRY(require_text(header, "typ", "typ of the released key", SPAN("warder-key+jwe")));
-    TRY(require_text(header, "key_id", "answer is for another key than the one asked for", key_id));
-    TRY(require_text(header, "challenge", "answer is to another challenge than ours",
-                     span_str(challenge_hash)));
+    TRY(answer_require_text(header, "typ", "typ of the released key", SPAN("warder-key+jwe")));
+    TRY(answer_require_text(header, "key_id", "answer is for another key than the one asked for",
+                            key_id));
+    TRY(answer_require_text(header, "challenge", "answer is to another challenge than ours",
+                            span_str(challenge_hash)));
     TRY(json_get_u64(header, "key_version", VERSION_MAX, "key_version of the answer", &r->version));
     TRY(json_opt_u64(header, "lease_minutes", LEASE_MINUTES_MAX, "lease_minutes of the answer",
                      &r->lease_minutes));

@@ -151,8 +151,6 @@ static bool handle_setup(CURL *h, const struct http_client_config *f)
         curl_easy_setopt(h, CURLOPT_SSL_SESSIONID_CACHE, 0L),
         curl_easy_setopt(h, CURLOPT_TCP_NODELAY, 1L),
         curl_easy_setopt(h, CURLOPT_TCP_KEEPALIVE, 1L),
-        curl_easy_setopt(h, CURLOPT_TIMEOUT_MS, (long)f->timeout_ms),
-        curl_easy_setopt(h, CURLOPT_CONNECTTIMEOUT_MS, (long)f->timeout_ms),
         curl_easy_setopt(h, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)f->body_max),
         curl_easy_setopt(h, CURLOPT_USERAGENT, "warder"),
         f->ca_file ? curl_easy_setopt(h, CURLOPT_CAINFO, f->ca_file) : CURLE_OK,
@@ -280,8 +278,9 @@ static size_t on_header(char *at, size_t size, size_t count, void *arg)
 }
 
 static bool call_setup(CURL *h, const struct http_call *call, const struct client_lists *l,
-                       bool secret, struct http_reply *r)
+                       const struct http_client_config *f, struct http_reply *r)
 {
+    long timeout = (long)(call->timeout_ms ? call->timeout_ms : f->timeout_ms);
     bool get = strcmp(call->method, "GET") == 0,
          has_body = call->body.len || strcmp(call->method, "POST") == 0;
     CURLcode rc[] = {
@@ -296,9 +295,11 @@ static bool call_setup(CURL *h, const struct http_call *call, const struct clien
         curl_easy_setopt(h, CURLOPT_NOBODY, strcmp(call->method, "HEAD") == 0 ? 1L : 0L),
         curl_easy_setopt(h, CURLOPT_HTTPHEADER, l->headers),
         curl_easy_setopt(h, CURLOPT_CONNECT_TO, l->connect_to),
+        curl_easy_setopt(h, CURLOPT_TIMEOUT_MS, timeout),
+        curl_easy_setopt(h, CURLOPT_CONNECTTIMEOUT_MS, timeout),
         curl_easy_setopt(h, CURLOPT_FRESH_CONNECT, call->fresh ? 1L : 0L),
         curl_easy_setopt(h, CURLOPT_FORBID_REUSE, call->fresh ? 1L : 0L),
-        curl_easy_setopt(h, CURLOPT_WRITEFUNCTION, secret ? on_secret_body : on_body),
+        curl_easy_setopt(h, CURLOPT_WRITEFUNCTION, f->secret_answers ? on_secret_body : on_body),
         curl_easy_setopt(h, CURLOPT_WRITEDATA, &r->body),
         curl_easy_setopt(h, CURLOPT_HEADERFUNCTION, on_header),
         curl_easy_setopt(h, CURLOPT_HEADERDATA, &r->headers),
@@ -371,14 +372,15 @@ static CURLcode perform_without_sigpipe(CURL *h)
     return rc;
 }
 
-static fallible perform(CURL *h, const struct http_call *call, bool secret, struct http_reply *r)
+static fallible perform(CURL *h, const struct http_call *call, const struct http_client_config *f,
+                        struct http_reply *r)
 {
     struct client_lists l owned(client_lists_done) = { 0 };
     long status = 0;
 
     TRY(client_lists_fill(call, &l));
     struct err e = FAIL(SYSTEM, "out of memory for the HTTP client");
-    if (call_setup(h, call, &l, secret, r)) {
+    if (call_setup(h, call, &l, f, r)) {
         CURLcode rc = perform_without_sigpipe(h);
         e = failure_of(rc, failed(buf_check(&r->body)) || failed(buf_check(&r->headers)));
     }
@@ -408,7 +410,7 @@ fallible http_send(struct http_client *c, const struct http_call *call, struct h
     CURL *h = handle_take(c);
     if (!h)
         return FAIL(SYSTEM, "out of memory for the HTTP client");
-    struct err e = perform(h, call, c->config.secret_answers, &r);
+    struct err e = perform(h, call, &c->config, &r);
     handle_give_back(c, h);
     TRY(e);
     http_reply_done(reply);

@@ -40,6 +40,7 @@ struct http_call {
     const char *const *headers; /* "Name: value", NULL-terminated; NULL for none */
     const char *connect_to;     /* "HOST:PORT:ADDRESS:PORT" (curl's form), NULL for none: a name
                                    verified, another address dialled */
+    unsigned timeout_ms;        /* 0: the client's */
     bool fresh;                 /* a new connection, closed after the call */
 };
 

@@ -21,7 +21,7 @@ import uuid
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, keywrap, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, padding, utils
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.x509.oid import NameOID
@@ -219,7 +219,8 @@ class SmallKbs:
             challenge = b64url(os.urandom(40))
             self.challenges[challenge] = key_id
             return {"challenge": challenge, "expires_at": "2099-01-01T00:00:00Z", "tenant": self.lies.get("tenant", "default"),
-                    "attestation": self.attestation, "attestation_types": ["tdx"], "policy_ids": []}
+                    "attestation": self.attestation, "attestation_types": ["tdx"], "policy_ids": [],
+                    **({"use": self.keys[key_id]["use"]} if "use" in self.keys[key_id] else {})}
         return self.release_key(key_id, path, headers, body, asked)
 
     def leases(self, path, headers, body, asked):
@@ -246,7 +247,7 @@ class SmallKbs:
     def release_key(self, key_id, path, headers, body, asked):
         challenge = asked["challenge"]
         if self.challenges.pop(challenge, None) != key_id:
-            raise Refuse(403, "challenge_of_another_key")
+            raise Refuse(409, "challenge_spent")
         self.check_proof(asked, path, headers, body)
         token = asked.get("attestation_token")
         if token and self.tokens.get(token) != thumbprint(asked["signing_key"]):
@@ -256,8 +257,44 @@ class SmallKbs:
             token = "token." + b64url(os.urandom(16)) + ".x"
             self.tokens[token] = thumbprint(asked["signing_key"])
         expires = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 600))
-        return {"key_id": key_id, "version": 1, "answer": self.seal(key_id, challenge, asked),
+        if ("use" in self.keys[key_id]) != path.endswith("/use"):
+            raise Refuse(403, "use_not_granted" if path.endswith("/use") else "transfer_not_granted")
+        answer = self.use(key_id, challenge, asked) if path.endswith("/use") else self.seal(key_id, challenge, asked)
+        return {"key_id": key_id, "version": 1, "answer": answer,
                 **({"attestation_token": token, "attestation_token_expires_at": expires} if token else {})}
+
+    def use(self, key_id, challenge, asked):
+        """The signed statement of an attested use."""
+        held, o = self.keys[key_id], asked["operation"]
+        key = serialization.load_der_private_key(held["der"], None)
+        data, chosen = un_b64url(o.get("input", "")), {"SHA-1": hashes.SHA1(), "SHA-256": hashes.SHA256(), "SHA-384": hashes.SHA384(),
+                                                       "SHA-512": hashes.SHA512()}.get(o.get("hash"))
+        if o.get("key_version", held["version"]) != held["version"]:
+            raise Refuse(404, "key_version_not_found")
+        digest = lambda raw: "sha256:" + hashlib.sha256(raw).hexdigest()  # noqa: E731
+        says = {"key_id": self.lies.get("key_id", key_id), "key_version": held["version"], "operation": self.lies.get("operation", o["name"]),
+                "challenge": digest(self.lies.get("challenge", challenge).encode()), "next_challenge": b64url(os.urandom(40))}
+        self.challenges[says["next_challenge"]] = key_id
+        if o["name"] == "describe":
+            says["public_key"] = b64url(key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo))
+        else:
+            says |= {"mechanism": o["mechanism"], "hash": o["hash"], "input_digest": digest(self.lies.get("input", data))}
+        if o["name"] == "decrypt":
+            try:
+                plain = key.decrypt(data, padding.OAEP(padding.MGF1(chosen), chosen, un_b64url(o["label"]) if "label" in o else None))
+            except ValueError:
+                raise Refuse(400, "key_refused")
+            says["result"] = jwe(key_of(asked["encryption_key"]), {"typ": self.lies.get("inner", "warder-use+jwe"), **says}, plain)
+        elif o["name"] == "sign" and o["mechanism"] == "ECDSA":
+            r, s = decode_dss_signature(key.sign(data, ec.ECDSA(utils.Prehashed(chosen))))
+            half = (key.key_size + 7) // 8
+            says["signature"] = b64url(r.to_bytes(half, "big") + s.to_bytes(half, "big"))
+        elif o["name"] == "sign":
+            scheme = padding.PSS(padding.MGF1(chosen), chosen.digest_size) if o["mechanism"] == "RSASSA-PSS" else padding.PKCS1v15()
+            says["signature"] = b64url(key.sign(data, scheme, utils.Prehashed(chosen)))
+        signer = self.stranger if self.lies.get("signer") else self.release
+        header = {"alg": "ES256", "typ": self.lies.get("typ", "warder-use+jwt"), "kid": thumbprint(jwk_of(self.release.public_key()))}
+        return jws(signer, header, json.dumps(says).encode())
 
     def check_proof(self, asked, path, headers, body):
         raw = un_b64url(headers["Warder-Proof"])

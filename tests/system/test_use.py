@@ -198,6 +198,34 @@ def test_one_challenge_is_for_one_use(kbs, rsa_key):  # L12
     assert [r.status for r in answers].count(200) == 1 and {r.status for r in answers} <= {200, 409, 503}
 
 
+def test_a_kept_version_serves_on(kbs, policy):
+    key_id = kbs.make_key({"algorithm": "EC", "curve_type": "secp256r1"}, policy)["key_information"]["id"]
+    user, operation = User(kbs), sign_of("ECDSA", hashed("SHA-256"))
+    old = user.public(key_id)
+    assert kbs.call("POST", f"/kbs/v1/keys/{key_id}/rotate", {}, kbs.token()).status == 200
+    new = user.public(key_id)
+    for version, public in ((1, old), (2, new), (0, new)):
+        said = user.done(key_id, {**operation, "key_version": version})
+        raw = b64url_bytes(said["signature"])
+        public.verify(utils.encode_dss_signature(int.from_bytes(raw[:32], "big"), int.from_bytes(raw[32:], "big")), b"data", ec.ECDSA(hashes.SHA256()))
+        assert said["key_version"] == (version or 2) == kbs.audit(key=key_id, limit=1)[0]["key_version"]
+    refused(user.use(key_id, {**operation, "key_version": 3}), 404, "key_version_not_found")
+    assert kbs.call("POST", f"/kbs/v1/keys/{key_id}/rotate", {}, kbs.token()).status == 200  # one old version is kept
+    refused(user.use(key_id, {**operation, "key_version": 1}), 404, "key_version_not_found")
+
+
+def test_use_by_another_tenants_path(kbs):
+    anna = kbs.token(tenant="acme")
+    policy = kbs.call("POST", "/kbs/v1/key-transfer-policies", {"name": "use", "use": ["sign"]}, anna).json["id"]
+    key_id = kbs.make_key({"algorithm": "EC", "curve_type": "secp256r1"}, policy, anna)["key_information"]["id"]
+    user = User(kbs)
+    refused(kbs.call("POST", user.path(key_id), {}), 404, "key_not_found")
+    user.path = lambda key_id: f"/tenants/acme/kbs/v1/keys/{key_id}/use"
+    challenge = user.challenge(key_id)["challenge"]
+    r = user.use(key_id, sign_of("ECDSA", hashed("SHA-256")), challenge, user.attestation_token(challenge=challenge, tenant="acme"))
+    assert r.status == 200 and len(b64url_bytes(user.says(r.json)["signature"])) == 64, r.text
+
+
 def test_use_is_not_transfer_nor_the_other_way(kbs, rsa_key):
     client = Client(kbs)
     assert client.challenge(rsa_key)["use"] == ["sign", "decrypt", "derive"]

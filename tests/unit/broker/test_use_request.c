@@ -18,6 +18,10 @@ static void operations(void **state)
     (void)state;
     assert_ok(parse("{\"name\":\"describe\"}", &r));
     assert_true(r.describe);
+    assert_int_equal(r.version, 0);
+    assert_ok(parse("{\"name\":\"describe\",\"key_version\":7}", &r));
+    assert_int_equal(r.version, 7);
+    assert_ok(parse("{\"name\":\"describe\"}", &r));
     assert_string_equal(use_request_name(&r), "describe");
     assert_ok(parse("{\"name\":\"sign\",\"mechanism\":\"RSASSA-PSS\",\"hash\":\"SHA-256\",\"input\":\"" HASH "\"}", &r));
     assert_false(r.describe);
@@ -39,6 +43,9 @@ static void bad(void **state)
         "{\"name\":1}",
         "{\"name\":\"encrypt\",\"mechanism\":\"RSA-OAEP\",\"hash\":\"SHA-1\",\"input\":\"AAAA\"}",
         "{\"name\":\"describe\",\"input\":\"AAAA\"}",
+        "{\"name\":\"describe\",\"key_version\":-1}",
+        "{\"name\":\"describe\",\"key_version\":4294967296}",
+        "{\"name\":\"describe\",\"key_version\":\"1\"}",
         "{\"name\":\"sign\",\"hash\":\"SHA-256\",\"input\":\"" HASH "\"}",
         "{\"name\":\"sign\",\"mechanism\":\"RSASSA-PSS\",\"input\":\"" HASH "\"}",
         "{\"name\":\"sign\",\"mechanism\":\"RSASSA-PSS\",\"hash\":\"MD5\",\"input\":\"" HASH "\"}",

@@ -167,6 +167,17 @@ static void replies_come_back(void **state)
     assert_reply_comes_back();
     assert_true(span_equal_str(reply_back.attributes[0].bytes, "RSAKEY"));
     assert_int_equal(reply_back.attributes[1].outcome, AGENT_SENSITIVE);
+    for (int call = AGENT_SIGN; call <= AGENT_DECRYPT; call++) {
+        reply = (struct agent_reply){
+            .call = (enum agent_call)call, .id = 6, .status = AGENT_WAITS, .wait_ms = 5000
+        };
+        assert_reply_comes_back();
+        assert_int_equal(reply_back.wait_ms, 5000);
+    }
+    reply = (struct agent_reply){ .call = AGENT_READ, .id = 6, .status = AGENT_WAITS };
+    agent_reply_write(&message, &reply); /* nothing else waits */
+    assert_fails(agent_reply_parse(agent_message_span(&message), AGENT_READ, 6, &reply_back),
+                 FAIL_INPUT);
     reply = (struct agent_reply){ .call = AGENT_SIGN, .id = 5, .bytes = SPAN("signature") };
     assert_reply_comes_back();
     assert_true(span_equal_str(reply_back.bytes, "signature"));
