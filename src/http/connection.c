@@ -98,7 +98,7 @@ static void run_handler(struct job *job)
 static void linger(struct http_connection *c)
 {
     /* Closing with unread input would reset the connection and the client might never see the
-     * answer. */
+     * answer. Who sends on for longer than another body of the greatest size is cut off. */
     c->state = CONNECTION_LINGERING;
     transport_end_output(&c->transport);
     event_add(&c->read_event, NULL);
@@ -142,6 +142,7 @@ static bool after_answer(struct http_connection *c)
         return false;
     }
     event_del(&c->write_event);
+    c->discard_left = c->exchange->body.max;
     bool last = c->exchange->last || !c->out.len || atomic_load(&c->loop->stopping);
     forget_exchange(c);
     if (last) {
@@ -452,7 +453,7 @@ static void on_socket(evutil_socket_t fd, short what, void *arg)
             resume(c);
         return;
     case CONNECTION_LINGERING:
-        if (transport_discard(&c->transport) == TRANSFER_CLOSED)
+        if (transport_discard(&c->transport, &c->discard_left) == TRANSFER_CLOSED)
             connection_close(c);
         return;
     }

@@ -85,6 +85,7 @@ struct http_connection {
 
     struct buf in;
     struct chunked chunked;
+    size_t discard_left; /* while it lingers */
     char peer[INET6_ADDRSTRLEN];
     uint8_t source[8]; /* what it counts as for the limit on a source */
 

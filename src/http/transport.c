@@ -103,18 +103,19 @@ void transport_end_output(struct transport *t)
     shutdown(t->fd, SHUT_WR);
 }
 
-enum transfer transport_discard(struct transport *t)
+enum transfer transport_discard(struct transport *t, size_t *left)
 {
     char sink[16384];
 
-    for (int i = 0; i < DISCARD_PIECES; i++) {
-        ssize_t n = recv(t->fd, sink, sizeof(sink), 0);
+    for (int i = 0; i < DISCARD_PIECES && *left; i++) {
+        ssize_t n = recv(t->fd, sink, *left < sizeof(sink) ? *left : sizeof(sink), 0);
         if (n < 0 && would_block())
             return TRANSFER_WANTS_READ;
         if (n <= 0)
             return TRANSFER_CLOSED;
+        *left -= (size_t)n;
     }
-    return TRANSFER_WANTS_READ;
+    return *left ? TRANSFER_WANTS_READ : TRANSFER_CLOSED;
 }
 
 void transport_peer_cert(const struct transport *t, struct buf *der)

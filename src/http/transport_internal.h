@@ -25,7 +25,7 @@ bool transport_holds_input(const struct transport *t);
 /* Says that nothing more comes from us. */
 void transport_end_output(struct transport *t);
 /* Drops what the peer still sends. */
-enum transfer transport_discard(struct transport *t);
+enum transfer transport_discard(struct transport *t, size_t *left); /* at most *left bytes */
 /* The host that the client asked TLS for; empty: none. Lives as long as the transport. */
 struct span transport_server_name(const struct transport *t);
 void transport_peer_cert(const struct transport *t, struct buf *der);

@@ -106,7 +106,7 @@ def test_bad_key_requests(kbs, body, code):
 
 
 def test_oversized_request_is_refused(kbs, key):
-    assert kbs.call("POST", "/kbs/v1/keys", "x" * (1500 << 10), kbs.token()).status == 413
+    assert kbs.call("POST", "/kbs/v1/keys", "x" * (1400 << 10), kbs.token()).status == 413
     assert kbs.call("POST", f"/kbs/v1/keys/{key}/transfer", "x" * (300 << 10)).status == 413
 
 

@@ -261,11 +261,37 @@ static void test_oversized_body(void **state)
     struct buf request owned(buf_done) = buf_of(8U << 20), a owned(buf_done) = buf_of(1U << 20);
 
     start();
-    buf_add_str(&request, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 4000000\r\n\r\n");
-    buf_extend(&request, 4000000);
+    buf_add_str(&request, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 120000\r\n\r\n");
+    buf_extend(&request, 120000);
     wire_talk(http_server_port(server), buf_span(&request), &a);
     assert_int_equal(wire_status(&a), 413);
     assert_true(wire_has(&a, "body_too_large"));
+    assert_int_equal(atomic_load(&handled), 0);
+}
+
+/* Who sends on and on after the refusal is cut off, however fast it sends: what the kernel holds and another body of the
+ * greatest size is all that it gets rid of. */
+static void test_endless_body_is_cut(void **state)
+{
+    (void)state;
+    static const char *const heads[] = { "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 999999999999\r\n\r\n",
+                                         "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3b9aca00\r\n" };
+    static char piece[64 << 10];
+
+    config.deadline_ms = 60000;
+    start();
+    for (size_t i = 0; i < 2; i++) {
+        int fd = wire_connect(http_server_port(server)), small = 64 << 10;
+        size_t sent = 0;
+        ssize_t n = 0;
+        setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
+        wire_send(fd, span_str(heads[i]));
+        while (sent < (64U << 20) && (n = send(fd, piece, sizeof piece, MSG_NOSIGNAL)) > 0)
+            sent += (size_t)n;
+        assert_true(n < 0);
+        assert_in_range(sent, 0, 16U << 20);
+        close(fd);
+    }
     assert_int_equal(atomic_load(&handled), 0);
 }
 
@@ -630,6 +656,7 @@ int main(void)
         TEST(test_errors_of_another_interface),
         TEST(test_large_heads),
         TEST(test_oversized_body),
+        TEST(test_endless_body_is_cut),
         TEST(test_largest_body_allowed),
         TEST(test_keep_alive_and_pipelining),
         TEST(test_pieces),
