@@ -28,6 +28,7 @@ struct hsm {
     CK_FUNCTION_LIST *f;
     P11KitUri *token;
     char *pin_file, *prefix;
+    bool one_at_a_time;   /* the module does not keep what CKF_OS_LOCKING_OK promises */
     pthread_rwlock_t use; /* held for writing while the module is initialized anew */
     pthread_mutex_t lock; /* of what follows */
     unsigned generation;  /* how often it was */

@@ -91,15 +91,26 @@ fallible hsm_uri_parse(struct span text, P11KitUriType type, P11KitUri **out)
     return OK;
 }
 
+/* SoftHSM walks its lists of objects while other threads change them (2.6.1: a crash, or searches
+ * that fail for ever). */
+static bool is_fragile(CK_FUNCTION_LIST *f)
+{
+    static const char name[] = "SoftHSM";
+    CK_INFO info = { 0 };
+
+    return f->C_GetInfo(&info) == CKR_OK && !memcmp(info.manufacturerID, name, sizeof name - 1);
+}
+
 fallible hsm_load(struct hsm *h, const struct pkcs11_config *config)
 {
     TRY(hsm_uri_parse(span_str(config->token), P11_KIT_URI_FOR_TOKEN, &h->token));
     h->f = p11_kit_module_load(config->module, P11_KIT_MODULE_UNMANAGED | P11_KIT_MODULE_CRITICAL);
     if (!h->f)
         return FAIL(INPUT, "the HSM's module cannot be loaded");
-    return p11_kit_module_initialize(h->f) == CKR_OK
-               ? OK
-               : FAIL(INPUT, "the HSM's module cannot be initialized");
+    if (p11_kit_module_initialize(h->f) != CKR_OK)
+        return FAIL(INPUT, "the HSM's module cannot be initialized");
+    h->one_at_a_time = is_fragile(h->f);
+    return OK;
 }
 
 void hsm_unload(struct hsm *h)
@@ -248,7 +259,10 @@ static fallible run_once(struct hsm *h, hsm_work *work, struct hsm_job *job, boo
 {
     struct hsm_session s = { .h = h };
 
-    pthread_rwlock_rdlock(&h->use);
+    if (h->one_at_a_time)
+        pthread_rwlock_wrlock(&h->use);
+    else
+        pthread_rwlock_rdlock(&h->use);
     *generation = h->generation;
     struct err e = session_open(&s);
     if (!failed(e)) {

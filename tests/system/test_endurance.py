@@ -48,7 +48,7 @@ def made(kind, folder):
     return "[keys]\nmanager = embedded\n", None
 
 
-@pytest.mark.parametrize("kind", ["embedded", "vault", "kmip"])
+@pytest.mark.parametrize("kind", ["embedded", "vault", "kmip", "pkcs11"])
 def test_no_key_is_lost_and_none_is_given_away(tmp_path, kind):
     manager, peer = made(kind, tmp_path / "peer")
     broker = None
