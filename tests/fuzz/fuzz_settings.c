@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* settings_parse: a refused file changes nothing and has a message; an accepted one reads back from what is shown. */
+/* L51. settings_parse: a refused file changes nothing and has a message; an accepted one reads back from what is shown. */
 #include <assert.h>
 
 #include "base/options.h"

@@ -10,6 +10,7 @@ import signal
 import time
 
 import pytest
+import yaml
 
 import attestd_fixture as fixture
 from attestd_fixture import Attestd, Key, Simulator, Upstream, b64url, cmw, part, verify_jwt
@@ -331,6 +332,24 @@ def test_bearer_tokens(service):
     assert status(good[:-4] + "AAAA")[0] == 401
 
 
+def test_what_is_kept_or_changed_wants_a_token(service):
+    """L29: without one every route refuses, but for those that the interface calls open; none of these keeps anything."""
+    as_, tcs = (yaml.safe_load((fixture.ROOT / f"docs/api/{name}.yaml").read_text())["paths"] for name in ("as", "tcs"))
+    open_routes = set()
+    for role, paths in (("as", as_), ("tcs", tcs)):
+        for path, methods in paths.items():
+            for method, operation in methods.items():
+                bearer = method != "parameters" and operation.get("security", [{"bearer": []}] if role == "as" else [])
+                if method in ("parameters", "get") and not bearer:
+                    continue
+                r = service.call(role, method.upper(), path.replace("{id}", "x"), {} if method in ("post", "put") else None)
+                if bearer:
+                    assert (r.status, r.json["code"]) == (401, "token_missing"), (method, path, r.text)
+                elif r.status != 401:  # a PCCS's own tokens
+                    open_routes.add((method, path))
+    assert open_routes == {("post", "/as/v1/nonce"), ("post", "/as/v1/attest")}
+
+
 @pytest.mark.parametrize("method,path,needed", [("POST", "/as/v1/policies", "create"), ("GET", "/as/v1/policies", "search"),
                                                 ("GET", "/as/v1/policies/good", "retrieve"),
                                                 ("PUT", "/as/v1/policies/good", "update"),
@@ -429,10 +448,10 @@ def grandchildren(pid):
     return [int(p) for p in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-def during_request(service, simulator, what):
+def during_request(service, simulator, what, quote=None):
     """Sends requests until `what` has met a worker at work; answers of those requests."""
     (zygote,) = service.children("zygote")
-    quote = simulator.quote()
+    quote = quote or simulator.quote()
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         for pid in grandchildren(zygote):
             try:
@@ -458,6 +477,19 @@ def test_stopped_workers_fail_their_own_request(service, simulator):
     while any(rights(p)["State"].startswith("T") for p in grandchildren(zygote)) and time.time() < deadline:
         time.sleep(0.05)
     assert not any(rights(p)["State"].startswith("T") for p in grandchildren(zygote))
+
+
+@pytest.mark.parametrize("what", [signal.SIGKILL, signal.SIGSTOP])
+def test_what_was_refused_stays_refused(service, simulator, what):
+    """L5: neither a worker that dies nor one that hangs in between makes a refusal anything else."""
+    broken = bytearray(simulator.quote())
+    broken[48 + 520] ^= 1
+    before = service.call("qvs", "POST", "/qvs/v1/verify", {"evidence": cmw(bytes(broken))}).json
+    assert before["verdict"] == "refused"
+    for r in during_request(service, simulator, what, bytes(broken)):
+        assert r.status == 503 or (r.status, r.json["verdict"], r.json["reason"]) == (200, "refused", before["reason"])
+    after = service.call("qvs", "POST", "/qvs/v1/verify", {"evidence": cmw(bytes(broken))}).json
+    assert (after["verdict"], after["reason"]) == ("refused", before["reason"])
 
 
 @pytest.mark.parametrize("what", [signal.SIGKILL, signal.SIGSTOP])

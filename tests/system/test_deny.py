@@ -224,7 +224,7 @@ def test_command_line(system):
 
 
 @pytest.mark.parametrize("kind", ["fmspc", "family", "chip"])
-def test_drill_for_a_lost_root_of_trust(system, kind):  # L54
+def test_drill_for_a_lost_root_of_trust(system, kind):  # L54; L17: the policy "any" does not outweigh it, by any way to ask
     """A family, an FMSPC or a chip is denied by one command: everything that decides refuses within a second of it, also what was
     allowed before; the audit log says so, and what went to such platforms before is named."""
     simulated, a, k = system

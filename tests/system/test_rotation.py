@@ -143,7 +143,7 @@ def test_everything_starts_anew_while_keys_overlap(broker, simulator):
 
 
 def test_a_set_that_comes_too_late_or_broken(broker, simulator):
-    """keyd on another machine: until somebody carries the new set over, new tokens are refused; a broken one changes nothing."""
+    """L39: keyd believes the set that it pins. On another machine, until somebody carries the new set over, new tokens are refused; a broken one changes nothing."""
     a, pinned = broker.attestd, broker.dir / "carried.json"
     conf = broker.dir / "keyd.conf"
     pinned.write_bytes((a.dir / "as-jwks.json").read_bytes())

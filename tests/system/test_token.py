@@ -186,7 +186,7 @@ def test_nonce_without_key(service, simulator):
     assert "cnf" not in check(r.json["token"], certs(service), RELYING)
 
 
-def test_nonce_counts_once(service, simulator):
+def test_nonce_counts_once(service, simulator):  # L12
     client = Passport(service)
     quote = simulator.quote(client.report_data())
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
@@ -197,7 +197,24 @@ def test_nonce_counts_once(service, simulator):
     assert (r.status, r.json["code"]) == (409, "nonce_spent")
 
 
-def test_refused_evidence_leaves_the_nonce(service, simulator):
+def test_a_nonce_has_one_spelling(service, simulator):
+    """L21: what was used up is not accepted again with blanks, padding, another alphabet or other unused bits."""
+    client = Passport(service)
+    quote, nonce = simulator.quote(client.report_data()), client.nonce
+    assert attest(service, quote, **client.request()).status == 200
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    assert len(nonce) % 4 == 3  # so its last letter has two bits to spare
+    others = {" " + nonce, nonce + " ", nonce + "\n", nonce + "=", nonce + "A", nonce + "\u0000", nonce[:20] + "%2D" + nonce[20:], nonce.swapcase(),
+              nonce.translate(str.maketrans("-_", "+/")) + " ", *(nonce[:-1] + letters[letters.index(nonce[-1]) ^ bits] for bits in (1, 2, 3))}
+    for other in others:
+        client.nonce = other
+        r = attest(service, quote, **client.request())
+        assert r.status == 400 and r.json["code"] in ("nonce_invalid", "malformed_request"), (other, r.text)
+    client.nonce = nonce
+    assert attest(service, quote, **client.request()).json["code"] == "nonce_spent"
+
+
+def test_refused_evidence_leaves_the_nonce(service, simulator):  # L4
     client = Passport(service)
     r = attest(service, simulator.quote(bytes(64)), **client.request())
     assert (r.status, r.json["code"]) == (403, "evidence_refused")
@@ -217,7 +234,7 @@ def test_nonce_expires(service, simulator):
     assert (r.status, r.json["code"]) == (400, "nonce_expired")
 
 
-def test_someone_elses_nonce(service, simulator, start):
+def test_someone_elses_nonce(service, simulator, start):  # L27
     """Another tenant's, another audience's, another service's, one that is made up: no use. Another client's: the evidence does not fit."""
     client, other = Passport(service), Passport(service)
     quote = simulator.quote(client.report_data())
