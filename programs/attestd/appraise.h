@@ -3,9 +3,8 @@
 #ifndef ATTESTD_APPRAISE_H
 #define ATTESTD_APPRAISE_H
 
+#include "base/bounds.h"
 #include "base/json.h"
-
-#define POLICIES_PER_REQUEST_MAX 16
 
 struct appraisal {
     bool met;         /* all policies */

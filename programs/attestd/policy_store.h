@@ -6,10 +6,10 @@
 #ifndef ATTESTD_POLICY_STORE_H
 #define ATTESTD_POLICY_STORE_H
 
+#include "base/bounds.h"
 #include "base/json.h"
 #include "store/store.h"
 
-#define POLICY_NAME_MAX 64
 #define POLICY_VERSIONS_MAX 1000 /* kept and listed of one policy; the oldest go first */
 
 struct policy_store;

@@ -3,10 +3,9 @@
 #ifndef ATTESTD_REQUEST_H
 #define ATTESTD_REQUEST_H
 
+#include "base/bounds.h"
 #include "base/buf.h"
 #include "verify/verify.h"
-
-#define REQUEST_BODY_MAX (256U << 10)
 
 enum work_kind {
     WORK_VERIFY = 1,
@@ -67,7 +66,6 @@ fallible answer_failure_parse(struct span bytes, struct answer_failure *out);
 
 /* A platform that was seen: its PCK chain (PEM) and its quoting enclave, as verifier_remember()
  * takes them. */
-#define PLATFORM_TEXT_MAX (256U << 10)
 void platform_write(struct span pck_chain, struct span enclave, struct buf *out);
 fallible platform_parse(struct span bytes, struct span *pck_chain, struct span *enclave);
 

@@ -9,12 +9,11 @@
 #ifndef ATTESTD_RUNTIME_DATA_H
 #define ATTESTD_RUNTIME_DATA_H
 
+#include "base/bounds.h"
 #include "crypto/digest.h"
 #include "crypto/key.h"
 
 #define REPORT_DATA_SIZE 64
-#define RUNTIME_NONCE_MAX 88   /* of an EAT's nonce in JSON */
-#define RUNTIME_BOUND_MAX 4096 /* of the attester's own data */
 
 struct runtime_data {
     bool expected;

@@ -4,10 +4,8 @@
 #ifndef ATTESTD_TCS_ITEM_H
 #define ATTESTD_TCS_ITEM_H
 
+#include "base/bounds.h"
 #include "attestd/tcs_id.h"
-
-#define TCS_BODY_MAX (1U << 20)
-#define TCS_CHAIN_MAX (16U << 10)
 
 struct tcs_item {
     struct buf body; /* JSON exactly as signed; CRLs and VCEKs in DER; AMD's chains in PEM */

@@ -7,13 +7,12 @@
 #ifndef ATTESTD_TCS_PLATFORM_H
 #define ATTESTD_TCS_PLATFORM_H
 
+#include "base/bounds.h"
 #include "base/json.h"
 #include "store/store.h"
 
 #define QE_ID_MAX 260
 #define ENC_PPID_DIGITS 768
-#define MANIFEST_MAX (64U << 10)
-#define PCK_CERTS_MAX 64        /* of one platform */
 #define REGISTRATIONS_MAX 10000 /* that wait for an administrator, or for their certificates */
 #define RAW_TCBS_MAX                                                                               \
     64 /* of one platform: strangers name them. Others are answered anew each time */

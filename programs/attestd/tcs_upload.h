@@ -4,10 +4,9 @@
 #ifndef ATTESTD_TCS_UPLOAD_H
 #define ATTESTD_TCS_UPLOAD_H
 
+#include "base/bounds.h"
 #include "attestd/tcs_bring.h"
 #include "attestd/tcs_pck.h"
-
-#define UPLOAD_PLATFORMS_MAX 4096
 
 /* One platform with its certificates, brought in. */
 struct tcs_arrival {

@@ -7,13 +7,12 @@
 #ifndef ACCESS_BEARER_H
 #define ACCESS_BEARER_H
 
+#include "base/bounds.h"
 #include "base/json.h"
 #include "crypto/jose.h"
 
 #define BEARER_ISSUER "warder-aas"
 #define BEARER_AUDIENCE "warder"
-#define BEARER_TEXT_MAX (16U << 10)
-#define BEARER_ROLES_MAX 256
 
 enum bearer_verdict {
     BEARER_GOOD,

@@ -8,9 +8,8 @@
 #ifndef ACCESS_PINNED_KEYS_H
 #define ACCESS_PINNED_KEYS_H
 
+#include "base/bounds.h"
 #include "access/bearer.h"
-
-#define PINNED_KEYS_FILE_MAX (64U << 10)
 
 struct pinned_keys;
 

@@ -20,6 +20,8 @@
 #define REQUEST_FIELDS_MAX 64
 #define REQUEST_METHOD_MAX 16
 #define HTTP_PARAMS_MAX 4
+#define REPLY_HEADERS_MAX (64U << 10) /* of a server that we ask */
+#define REPLY_BODY_MAX (4U << 20)     /* where the caller has no smaller one */
 
 /* Evidence (src/evidence) */
 #define EVIDENCE_MAX (256U << 10)
@@ -55,6 +57,9 @@
 #define RSA_BITS_MAX 4096 /* of anything from outside (lesson L16) */
 #define CERT_DER_MAX (16U << 10)
 #define CHAIN_MAX 4
+#define CERT_EXTENSIONS_MAX 64
+#define CERT_NAMES_MAX 32
+#define JWKS_KEYS_MAX 64
 
 /* Collateral (src/collateral) */
 #define LEVELS_MAX 256
@@ -101,6 +106,7 @@
 #define POLICY_SET_MAX 256   /* values of one condition */
 #define POLICY_TEXT_MAX (128U << 10)
 #define WORDS_MAX 4096
+#define POLICY_NAME_MAX 64
 
 /* Keys (src/keys, src/broker) */
 #define KEY_VERSIONS_MAX 16 /* of one key, kept at once */
@@ -110,7 +116,24 @@
 #define LEASES_ASKED_MAX 64
 #define PENDING_CHANGES_MAX 200 /* of a tenant */
 
-/* Tokens (src/token) */
+/* Tokens (src/token, src/access) */
 #define ATTESTATION_AUDIENCE_MAX 256
+#define PINNED_KEYS_FILE_MAX (64U << 10)
+#define BEARER_TEXT_MAX (16U << 10)
+#define BEARER_ROLES_MAX 256
+#define MEASUREMENT_SETS_MAX 64
+#define MEASUREMENT_NAME_MAX 128
+
+/* The attestation service (programs/attestd) */
+#define POLICIES_PER_REQUEST_MAX 16
+#define RUNTIME_NONCE_MAX 88   /* of an EAT's nonce in JSON */
+#define RUNTIME_BOUND_MAX 4096 /* of the attester's own data */
+#define TCS_BODY_MAX (1U << 20)
+#define TCS_CHAIN_MAX (16U << 10)
+#define MANIFEST_MAX (64U << 10)
+#define PCK_CERTS_MAX 64 /* of one platform */
+#define UPLOAD_PLATFORMS_MAX 4096
+#define REQUEST_BODY_MAX (256U << 10)
+#define PLATFORM_TEXT_MAX (256U << 10)
 
 #endif

@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 
 #include "access/bearer.h"
+#include "base/bounds.h"
 #include "broker/outcome.h"
 #include "broker/source_network.h"
 #include "broker/time_window.h"
@@ -19,7 +20,6 @@
 #include "policy/policy.h"
 
 #define LEASE_MINUTES_MAX (60 * 24 * 366)
-#define POLICY_NAME_MAX 64
 #define POLICY_TEXTS_MAX 64
 #define RELEASES_MAX 1000000000
 

@@ -2,11 +2,11 @@
 /* JSON Web Key Sets (RFC 7517 section 5). */
 #include "crypto/jose_internal.h"
 
-#define JWKS_MAX 64
+#include "base/bounds.h"
 
 struct jwks {
-    struct key *keys[JWKS_MAX];
-    char *kids[JWKS_MAX];
+    struct key *keys[JWKS_KEYS_MAX];
+    char *kids[JWKS_KEYS_MAX];
     size_t count;
 };
 
@@ -56,7 +56,7 @@ static fallible add_key(struct jwks *set, const json_t *jwk)
     TRY(kid_of(jwk, k, &kid));
     if (jwks_find(set, span_str(kid)))
         return FAIL(INPUT, "two keys of one kid");
-    if (set->count == JWKS_MAX)
+    if (set->count == JWKS_KEYS_MAX)
         return FAIL(LIMIT, "too many keys in the set");
     set->kids[set->count] = TAKE(kid);
     set->keys[set->count++] = TAKE(k);

@@ -4,18 +4,17 @@
 #ifndef CRYPTO_X509_INTERNAL_H
 #define CRYPTO_X509_INTERNAL_H
 
+#include "base/bounds.h"
 #include "crypto/der_internal.h"
 #include "crypto/signature.h"
 #include "crypto/x509.h"
-
-#define EXTENSIONS_MAX 64
 
 struct extension {
     struct span oid, value;
     bool critical;
 };
 struct extensions {
-    struct extension at[EXTENSIONS_MAX];
+    struct extension at[CERT_EXTENSIONS_MAX];
     size_t count;
 };
 
@@ -41,7 +40,6 @@ fallible name_get_cn(struct span name, struct span *out);
 fallible name_put_cn(struct der_writer *w, const char *common_name);
 
 /* Subject alternative names: DNS names and IP addresses as text; NULL-terminated. */
-#define SAN_MAX 32
 fallible san_put(struct der_writer *w, const char *const *names);
 /* A malloc'ed list, free with san_free; *other: names of other kinds are there. */
 fallible san_read(struct span value, char ***names, bool *other);

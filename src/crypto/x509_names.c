@@ -64,7 +64,7 @@ fallible san_put(struct der_writer *w, const char *const *names)
 
     while (names[count])
         count++;
-    if (count > SAN_MAX)
+    if (count > CERT_NAMES_MAX)
         return FAIL(LIMIT, "too many alternative names");
     while (count > 0)
         TRY(put_one(w, names[--count]));
@@ -108,7 +108,7 @@ fallible san_read(struct span value, char ***out, bool *other)
 {
     struct reader r = reader_of(value);
     struct reader list = der_enter(&r, DER_SEQUENCE);
-    char **names owned(san_free) = calloc(SAN_MAX + 1, sizeof *names);
+    char **names owned(san_free) = calloc(CERT_NAMES_MAX + 1, sizeof *names);
     bool others = false;
     size_t count = 0;
 
@@ -118,7 +118,7 @@ fallible san_read(struct span value, char ***out, bool *other)
         char *name = read_one(&list);
 
         others = others || !name;
-        if (name && count == SAN_MAX) {
+        if (name && count == CERT_NAMES_MAX) {
             free(name);
             return FAIL(LIMIT, "too many alternative names");
         }

@@ -20,8 +20,8 @@ static void read_one(struct reader *list, struct extensions *out)
     if (der_next_is(&r, DER_BOOLEAN))
         e.critical = der_bool(&r);
     e.value = der_value(&r, DER_OCTET_STRING);
-    reader_require(list,
-                   !r.failed && r.rest.len == 0 && e.oid.len > 0 && out->count < EXTENSIONS_MAX);
+    reader_require(list, !r.failed && r.rest.len == 0 && e.oid.len > 0 &&
+                             out->count < CERT_EXTENSIONS_MAX);
     for (size_t i = 0; i < out->count; i++)
         reader_require(list, !span_equal(out->at[i].oid, e.oid));
     if (!list->failed)

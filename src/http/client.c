@@ -7,14 +7,13 @@
 #include <signal.h>
 #include <time.h>
 
+#include "base/bounds.h"
 #include "crypto/secret.h"
 #include "http/client_request_internal.h"
 #include "http/request_head_internal.h"
 
 #define POOLED_MAX 64
-#define REPLY_HEADERS_MAX (64U << 10)
 #define TIMEOUT_DEFAULT_MS 10000
-#define BODY_DEFAULT_MAX (4U << 20)
 #define SECRET_ANSWER_ROOM (64U << 10)
 
 struct http_client {
@@ -77,7 +76,7 @@ fallible http_client_new(const struct http_client_config *config, struct http_cl
     if (!c->config.timeout_ms)
         c->config.timeout_ms = TIMEOUT_DEFAULT_MS;
     if (!c->config.body_max)
-        c->config.body_max = BODY_DEFAULT_MAX;
+        c->config.body_max = REPLY_BODY_MAX;
     pthread_mutex_init(&c->lock, NULL);
     bool copied = copy_text(&c->config.ca_file);
     copied = copy_text(&c->config.certificate) && copied;

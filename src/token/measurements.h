@@ -9,11 +9,10 @@
 #ifndef TOKEN_MEASUREMENTS_H
 #define TOKEN_MEASUREMENTS_H
 
+#include "base/bounds.h"
 #include "crypto/jose.h"
 
 #define MEASUREMENTS_TYP "warder-measurements+jwt"
-#define MEASUREMENT_SETS_MAX 64
-#define MEASUREMENT_NAME_MAX 128
 
 /* An unknown key, a bad signature, another typ, past its `expires`, `issued` in the future:
  * FAIL_DENIED. A payload of another form: FAIL_INPUT. *bundle is the payload, verified. */
