@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* warder policy: transfer policies of the broker. */
-#include "broker/transfer_policy.h"
+#include "broker/transfer_lint.h"
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "cli/cli.h"
 #include "cli/lint.h"
@@ -118,36 +119,14 @@ static int document_of(const struct policy_wish *w, json_t **out)
     return rc;
 }
 
-/* Conditions are told place by place, with what to do, as appraisal policies are. */
-static void check_conditions(const json_t *document, json_t *remarks)
-{
-    json_t *found owned(json_free) = NULL, *remark;
-    const json_t *conditions = json_object_get(document, "conditions");
-    size_t i;
-
-    if (!json_is_object(conditions) || failed(policy_check(conditions, NULL, &found)))
-        return;
-    json_array_foreach(found, i, remark)
-    {
-        struct buf path owned(buf_done) = buf_of(512);
-        buf_addf(&path, "conditions.%s", json_string_value(json_object_get(remark, "path")) ?: "");
-        json_set_str(remark, "path", buf_str(&path));
-        json_array_append(remarks, remark);
-    }
-}
-
 /* The broker would say the same; here the user hears it before anything is sent. */
-static void check_document(const json_t *document, json_t *remarks)
+static int check_document(const json_t *document, json_t *remarks)
 {
-    check_conditions(document, remarks);
-    if (!policy_check_good(remarks))
-        return;
-    struct transfer_policy *p owned(transfer_policy_free) = NULL;
-    char *message owned(free) = NULL;
-    struct err e = transfer_policy_parse(document, &p, &message);
+    json_t *found owned(json_free) = NULL;
+    struct err e = transfer_lint(document, clock_now(), &found);
 
-    if (failed(e))
-        lint_add(remarks, true, "", message ? message : e.what);
+    json_array_extend(remarks, found);
+    return failed(e) ? print_failure(e, "policy", NULL) : EXIT_OK;
 }
 
 /* Not EXIT_OK: the file cannot be read. */
@@ -159,10 +138,9 @@ static int read_document(const char *path, json_t *remarks, json_t **out)
     if (failed(e))
         return print_failure(e, path, NULL);
     e = json_parse_object(buf_span(&text), out);
-    if (failed(e))
-        lint_add(remarks, true, "", e.what);
-    else
-        check_document(*out, remarks);
+    if (!failed(e))
+        return check_document(*out, remarks);
+    lint_add(remarks, true, "", e.what);
     return EXIT_OK;
 }
 
@@ -227,7 +205,7 @@ static int policy_create(int argc, char **argv)
     }
     rc = w.file ? read_document(w.file, remarks, &document) : document_of(&w, &document);
     if (!rc && !w.file)
-        check_document(document, remarks);
+        rc = check_document(document, remarks);
     if (!rc)
         rc = lint_print(w.file ? w.file : "policy", remarks);
     return rc ? rc : create(&options, document);

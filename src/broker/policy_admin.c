@@ -6,6 +6,7 @@
 #include "broker/audit.h"
 #include "broker/record.h"
 #include "broker/tenant.h"
+#include "broker/transfer_lint.h"
 #include "crypto/random.h"
 
 struct change {
@@ -32,6 +33,21 @@ static inline void change_donep(struct change *c)
     change_done(c);
 }
 
+/* What can never be met is an error when it is written, never a silent refusal later. */
+static fallible check_never(const struct change *c, struct outcome *o)
+{
+    json_t *remarks owned(json_free) = json_array();
+    char detail[OUTCOME_DETAIL_SIZE];
+
+    TRY(transfer_lint_never(c->policy, remarks));
+    const json_t *first = json_array_get(remarks, 0);
+    if (!first)
+        return OK;
+    snprintf(detail, sizeof detail, "%s: %s", json_string_value(json_object_get(first, "path")),
+             json_string_value(json_object_get(first, "message")));
+    return outcome_refuse(o, CODE_MALFORMED_POLICY, detail);
+}
+
 static fallible read_document(struct change *c, struct outcome *o)
 {
     json_t *document owned(json_free) = NULL;
@@ -42,7 +58,8 @@ static fallible read_document(struct change *c, struct outcome *o)
         e = transfer_policy_parse(document, &c->policy, &message);
     if (e.kind == FAIL_INPUT || e.kind == FAIL_LIMIT)
         return outcome_refuse(o, CODE_MALFORMED_POLICY, message ? message : e.what);
-    return e;
+    TRY(e);
+    return check_never(c, o);
 }
 
 static fallible read_before(struct change *c, struct outcome *o)
@@ -200,8 +217,8 @@ struct err broker_policy_update(struct broker *b, const struct broker_request *q
         TRY(read_document(&c, o));
     if (o->code != CODE_OK)
         return OK;
-    /* A lower level of attestation opens keys to more callers, and keys granted in place of their use
-     * get out: one administrator alone may not. */
+    /* A lower level of attestation opens keys to more callers, and keys granted in place of their
+     * use get out: one administrator alone may not. */
     if (c.before.policy->four_eyes || c.policy->attestation < c.before.policy->attestation ||
         (c.before.policy->uses && !c.policy->uses))
         TRY(second_person(&c, "policy_update", o));

@@ -23,8 +23,9 @@
 static const struct json_shape text_item[] = { { "", SHAPE_TEXT, .min = 1, .max = 128 } };
 static const struct json_shape hex_item[] = { { "", SHAPE_HEX, .min = 1, .max = 256 } };
 static const struct json_shape number_item[] = { { "", SHAPE_NUMBER } };
-static const struct json_shape tee_item[] = { { "", SHAPE_TEXT,
-                                                .words = WORDS("tdx", "sgx", "snp", "tpm") } };
+static const struct json_shape tee_item[] = {
+    { "", SHAPE_TEXT, .words = WORDS("tdx", "sgx", "snp", "tpm", "azure-vtpm", "bundle") }
+};
 static const struct json_shape wrapping_item[] = {
     { "", SHAPE_TEXT, .words = WORDS(WRAPPING_BY_KEYD, WRAPPING_IN_HSM) }
 };

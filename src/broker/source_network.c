@@ -72,15 +72,23 @@ fallible source_network_parse(struct span text, struct source_network *out)
     return OK;
 }
 
+static bool begins_with(const uint8_t address[16], const struct source_network *n)
+{
+    for (unsigned i = 0; i < n->bits; i++)
+        if (bit_at(address, i) != bit_at(n->address, i))
+            return false;
+    return true;
+}
+
+bool source_network_covers(const struct source_network *n, const struct source_network *inner)
+{
+    return n->v6 == inner->v6 && n->bits <= inner->bits && begins_with(inner->address, n);
+}
+
 bool source_network_holds(const struct source_network *n, struct span address)
 {
     uint8_t bytes[16];
     bool v6;
 
-    if (!address_of(address, bytes, &v6) || v6 != n->v6)
-        return false;
-    for (unsigned i = 0; i < n->bits; i++)
-        if (bit_at(bytes, i) != bit_at(n->address, i))
-            return false;
-    return true;
+    return address_of(address, bytes, &v6) && v6 == n->v6 && begins_with(bytes, n);
 }

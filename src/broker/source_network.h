@@ -23,4 +23,7 @@ fallible source_network_parse(struct span text, struct source_network *out);
 /* Whether the numeric address lies in it; a text that is no address lies in none. */
 bool source_network_holds(const struct source_network *n, struct span address);
 
+/* Every address of `inner` lies in it. */
+bool source_network_covers(const struct source_network *n, const struct source_network *inner);
+
 #endif
