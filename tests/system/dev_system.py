@@ -88,15 +88,33 @@ class System:
             stop(int(path.read_text()))
             path.unlink(missing_ok=True)
 
+    def start_keyd(self):
+        keyd = BUILD / "programs/keyd/keyd"
+        with open(self.dir / "log/keyd.log", "ab") as log:
+            process = subprocess.Popen([keyd, "--config", self.dir / "etc/keyd.conf"], env=self.env, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                       start_new_session=True)
+        (self.dir / "run/keyd.pid").write_text(f"{process.pid}\n")
+        until = time.monotonic() + 30
+        while not (self.dir / "run/keyd.sock").exists():
+            assert process.poll() is None and time.monotonic() < until, self.logs()
+            time.sleep(0.02)
+
+    def restart_keyd(self):
+        stop(self.pid("keyd"))
+        self.start_keyd()
+
+    def new_keyd(self, keys):
+        """One that knows no keys or policies yet, with these settings of its key manager."""
+        stop(self.pid("keyd"))
+        shutil.rmtree(self.dir / "var/keyd")
+        config = self.dir / "etc/keyd.conf"
+        config.write_text(config.read_text().split("[keys]\n")[0] + keys)
+        self.start_keyd()
+
     def main_job(self, tee, kind, claim, folder):
         """nginx gets a key whose policy names the measurement, and then none from a machine that allows debugging."""
         self.up()
-        measurement = subprocess.run([TEESIM, "measurement", "--tee", tee], text=True, capture_output=True, check=True).stdout.strip()
-        policy = self.warder_json("policy", "create", "--name", "nginx", "--attestation-type", kind, "--appraisal", "dev",
-                                  "--claim", f"{claim}={measurement}", "--explain-to-caller")["id"]
-        made = self.warder_json("key", "enroll", "--policy", policy, "--bits", "2048", "--san", "localhost,127.0.0.1", "--folder", folder)
-        (self.dir / "etc/keys.txt").write_text(f"pkcs11:token=KMS;id={made['id']};object=RSAKEY;type=private;pin-value=1234\n")
-        self.nginx_configure(made["certificate"])
+        self.enroll(tee, kind, claim, folder)
         started = self.nginx_start()
         assert started.returncode == 0, started.stderr + self.logs()
         assert self.get() == "served\n"
@@ -107,6 +125,16 @@ class System:
         self.scenario("debug")
         assert self.nginx_start().returncode != 0
         assert "debug is true" in str(self.audit()[0]["reason"])
+
+    def enroll(self, tee, kind, claim, folder):
+        """A key for nginx whose policy names the measurement; its id."""
+        measurement = subprocess.run([TEESIM, "measurement", "--tee", tee], text=True, capture_output=True, check=True).stdout.strip()
+        policy = self.warder_json("policy", "create", "--name", "nginx", "--attestation-type", kind, "--appraisal", "dev",
+                                  "--claim", f"{claim}={measurement}", "--explain-to-caller")["id"]
+        made = self.warder_json("key", "enroll", "--policy", policy, "--bits", "2048", "--san", "localhost,127.0.0.1", "--folder", folder)
+        (self.dir / "etc/keys.txt").write_text(f"pkcs11:token=KMS;id={made['id']};object=RSAKEY;type=private;pin-value=1234\n")
+        self.nginx_configure(made["certificate"])
+        return made["id"]
 
     # nginx
 
