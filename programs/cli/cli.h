@@ -39,6 +39,7 @@ int cli_collateral(int argc, char **argv);
 int cli_audit(int argc, char **argv);
 int cli_deny(int argc, char **argv);
 int cli_dev(int argc, char **argv);
+int cli_kbs(int argc, char **argv);
 int cli_key(int argc, char **argv);
 int cli_keyd(int argc, char **argv);
 int cli_policy(int argc, char **argv);

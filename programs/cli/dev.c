@@ -240,9 +240,6 @@ static bool is_ours(const char *dir)
 /* Absolute folder of the system and of this program; only `making` one makes the folder. */
 static int locate(struct dev *d, const char *dir, bool making)
 {
-    char self[PATH_MAX] = "", full[PATH_MAX];
-    ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
-    char *slash = len > 0 ? strrchr(self, '/') : NULL;
     struct err e = making ? file_make_dir(dir, 0700) : OK;
 
     if (!failed(e) && !is_ours(dir))
@@ -252,17 +249,11 @@ static int locate(struct dev *d, const char *dir, bool making)
         return print_failure(e, dir,
                              making ? "choose another folder with --dir"
                                     : "say where it is with --dir; 'warder dev up' makes one");
-    if (!slash || !realpath(dir, full) || strlen(full) >= 80) {
-        fprintf(stderr,
-                "warder: %.200s: the folder's path must be shorter than 80 characters (sockets "
-                "live in it)\n",
-                dir);
-        return EXIT_USAGE;
-    }
-    *slash = '\0';
-    snprintf(d->dir, sizeof(d->dir), "%s", full);
-    snprintf(d->bin, sizeof(d->bin), "%.*s", (int)sizeof(d->bin) - 1, self);
-    return EXIT_OK;
+    e = dev_place(d, dir);
+    if (!failed(e))
+        return EXIT_OK;
+    (void)print_failure(e, dir, NULL);
+    return EXIT_USAGE;
 }
 
 bool dev_is_tpm(const struct dev *d)
@@ -419,36 +410,45 @@ static int dev_down(int argc, char **argv)
     return EXIT_OK;
 }
 
-static int dev_status(int argc, char **argv)
+int dev_print_running(const struct dev *d, const char *const *names, size_t count,
+                      const char *const *optional)
 {
-    const struct command_help help = { "warder dev status", "", "which programs run",
-                                       "Exit status: 0 all run, 4 one does not." };
     json_t *all owned(json_free) = json_array();
-    struct dev d = { 0 };
-    int rc;
+    int rc = EXIT_OK;
 
-    if (!dev_folder_option(argc, argv, &d, &help, &rc))
-        return rc;
-    for (size_t i = 0; i < PROGRAMS; i++) {
+    for (size_t i = 0; i < count; i++) {
         pid_t pid = 0;
-        bool alive = dev_alive(&d, programs[i], &pid);
+        bool alive = dev_alive(d, names[i], &pid), may_lack = false;
         json_t *row = json_object();
-        json_set_str(row, "program", programs[i]);
+        json_set_str(row, "program", names[i]);
         json_set_str(row, "status", alive ? "running" : "not running");
         if (alive)
             json_set_int(row, "pid", pid);
         json_array_append_new(all, row);
-        bool optional = !strcmp(programs[i], "openbao") || !strcmp(programs[i], "pykmip") ||
-                        !strcmp(programs[i], "swtpm") || !strcmp(programs[i], "skc-agent");
-        rc = alive || optional ? rc : EXIT_UNAVAILABLE;
+        for (const char *const *o = optional; o && *o; o++)
+            may_lack = may_lack || !strcmp(names[i], *o);
+        rc = alive || may_lack ? rc : EXIT_UNAVAILABLE;
     }
-    if (d.json)
+    if (d->json)
         print_json(all);
     else
         print_table(
             all, (const struct column[]){
                      { "program", "PROGRAM" }, { "status", "STATUS" }, { "pid", "PID" }, { 0 } });
     return rc;
+}
+
+static int dev_status(int argc, char **argv)
+{
+    static const char *const optional[] = { "openbao", "pykmip", "swtpm", "skc-agent", NULL };
+    const struct command_help help = { "warder dev status", "", "which programs run",
+                                       "Exit status: 0 all run, 4 one does not." };
+    struct dev d = { 0 };
+    int rc;
+
+    return dev_folder_option(argc, argv, &d, &help, &rc)
+               ? dev_print_running(&d, programs, PROGRAMS, optional)
+               : rc;
 }
 
 int cli_dev(int argc, char **argv)

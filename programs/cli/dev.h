@@ -3,7 +3,8 @@
  * warder dev: a system under one folder (docs/protocol.md, "Files of a system"), loopback only.
  * dev.c has the verbs, dev_process.c starts and stops programs, dev_config.c writes their
  * configuration, dev_identity.c makes certificates, users and tokens, dev_openbao.c sets up Vault,
- * dev_keys.c a KMIP server or an HSM, dev_tpm.c a TPM.
+ * dev_keys.c a KMIP server or an HSM, dev_tpm.c a TPM. warder kbs (kbs.c, kbs_setup.c) has a key
+ * broker under a folder in the same way.
  */
 #ifndef CLI_DEV_H
 #define CLI_DEV_H
@@ -41,6 +42,9 @@ enum dev_port {
 };
 uint16_t dev_port(const struct dev *d, enum dev_port which);
 
+/* Sets the folders: `dir`, which is there, and that of this program. FAIL_LIMIT: sockets live in
+ * it, so its path is short. */
+fallible dev_place(struct dev *d, const char *dir);
 /* "DIR/<format...>"; the text lives in `out`. */
 const char *dev_path(const struct dev *d, char out[1024], const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -59,6 +63,10 @@ fallible dev_run(const struct dev *d, const char *const *argv, struct buf *out);
 fallible dev_spawn(const struct dev *d, const char *name, const char *const *argv);
 bool dev_alive(const struct dev *d, const char *name, pid_t *pid);
 void dev_stop(const struct dev *d, const char *name);
+/* As a table or JSON; an exit status: 4 when one does not run that is not `optional`
+ * (NULL-terminated, may be NULL). */
+int dev_print_running(const struct dev *d, const char *const *names, size_t count,
+                      const char *const *optional);
 /* FAIL_CONFLICT: somebody listens there, whom the system would take for its own. */
 fallible dev_port_free(uint16_t port);
 /* Until connect(2) to 127.0.0.1:port or to the Unix socket works and the program lives; 15 s. */

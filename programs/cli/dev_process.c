@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -16,11 +17,29 @@
 #include "base/file.h"
 
 #define WAIT_US 15000000
+#define DIR_MAX 80
 #define STOP_US 6000000
 
 static void nap(void)
 {
     nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
+}
+
+fallible dev_place(struct dev *d, const char *dir)
+{
+    char self[PATH_MAX] = "", full[PATH_MAX];
+    ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
+    char *slash = len > 0 ? strrchr(self, '/') : NULL;
+
+    if (!slash || !realpath(dir, full))
+        return FAIL(SYSTEM, "the folder cannot be found");
+    if (strlen(full) >= DIR_MAX)
+        return FAIL(LIMIT, "the folder's path must be shorter than 80 characters (sockets live in "
+                           "it)");
+    *slash = '\0';
+    snprintf(d->dir, sizeof(d->dir), "%s", full);
+    snprintf(d->bin, sizeof(d->bin), "%.*s", (int)sizeof(d->bin) - 1, self);
+    return OK;
 }
 
 const char *dev_path(const struct dev *d, char out[1024], const char *format, ...)

@@ -19,6 +19,7 @@ static const struct verb verbs[] = {
       "the endorsement cache: list, refresh, forecast, export, import" },
     { "deny", cli_deny,
       "what is refused although its vendor vouches for it: add, list, remove, affected" },
+    { "kbs", cli_kbs, "a key broker on this machine, from a kbs.env: setup, start, stop, status" },
     { "dev", cli_dev, "run the whole system on this machine, for development" },
     { "status", cli_status, "health of every service" },
     { "tenant", cli_tenant, "tenants of the whole system: create, list, show, delete" },

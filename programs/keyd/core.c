@@ -198,6 +198,7 @@ static fallible open_broker(const struct keyd_settings *s, const char *folder,
 {
     *b = (struct broker){ .kbs_id = s->name,
                           .challenge_seconds = s->challenge_seconds,
+                          .session_seconds = (int64_t)s->session_minutes * 60,
                           .approval_hours = s->approval_hours,
                           .require_wrapped_import = s->require_wrapped_import,
                           .keys_per_tenant = s->keys_per_tenant,
@@ -205,6 +206,7 @@ static fallible open_broker(const struct keyd_settings *s, const char *folder,
     if (s->tenant_rate)
         TRY(rate_limit_new(s->tenant_rate, s->tenant_burst ? s->tenant_burst : s->tenant_rate,
                            &b->tenant_rate));
+    TRY(broker_attestation_types(s->attestation_types, &b->attestation_types));
     TRY(file_make_dir(folder, 0700));
     TRY(broker_secrets_load(folder, &b->secrets));
     TRY(publish(s, b));

@@ -18,6 +18,8 @@ struct seal_hsm;
 
 struct keyd_settings {
     char *socket, *operator_socket, *folder, *name, *profile;
+    char *attestation_types;
+    uint64_t session_minutes;
     uint64_t kbsd_uid, challenge_seconds, connections, approval_hours;
     uint64_t tenant_rate, tenant_burst, keys_per_tenant, policies_per_tenant;
     bool require_wrapped_import;

@@ -7,6 +7,7 @@
 #include "http/client.h"
 
 #define ANY_UID UINT32_MAX
+#define SESSION_MINUTES_MAX 1440
 
 void keyd_settings_init(struct keyd_settings *s, struct setting rows[KEYD_SETTINGS_MAX])
 {
@@ -49,6 +50,10 @@ void keyd_settings_init(struct keyd_settings *s, struct setting rows[KEYD_SETTIN
           "at most so many from kbsd at once" },
         { "keyd", "challenge_seconds", OPTION_NUMBER, &s->challenge_seconds,
           "how long a challenge is good for" },
+        { "keyd", "attestation_types", OPTION_TEXT, &s->attestation_types,
+          "kinds of TEE whose evidence is taken, between spaces; empty: all" },
+        { "keyd", "session_minutes", OPTION_NUMBER, &s->session_minutes,
+          "an attestation token is taken again for so long; 0: until it expires" },
         { "keyd", "approval_hours", OPTION_NUMBER, &s->approval_hours,
           "how long a change waits for a second person" },
         { "keyd", "require_wrapped_import", OPTION_FLAG, &s->require_wrapped_import,
@@ -153,6 +158,8 @@ fallible keyd_settings_check(struct keyd_settings *s)
         return FAIL(INPUT, "[keyd] connections is 1 to 1024");
     if (!s->approval_hours || s->approval_hours > APPROVAL_HOURS_MAX)
         return FAIL(INPUT, "[keyd] approval_hours is 1 to 720");
+    if (s->session_minutes > SESSION_MINUTES_MAX)
+        return FAIL(INPUT, "[keyd] session_minutes is 0 to 1440");
     if (strlen(s->name) > CHALLENGE_FIELD_MAX)
         return FAIL(INPUT, "[keyd] name is too long");
     return keyd_store_check(s);

@@ -36,6 +36,9 @@ struct broker {
     struct key *import; /* public: imports are sealed to it */
     const char *kbs_id; /* in every challenge */
     uint64_t challenge_seconds;
+    int64_t session_seconds; /* an attestation token is taken again for so long; 0: until it expires */
+    json_t *attestation_types; /* kinds of TEE whose evidence is taken, whatever a policy says; NULL:
+                                  all */
     uint64_t approval_hours; /* how long a change waits for its second person */
     bool require_wrapped_import;
     struct rate_limit *tenant_rate;                /* NULL: no limit */
@@ -48,6 +51,9 @@ struct broker {
 
 typedef struct err broker_operation(struct broker *b, const struct broker_request *q,
                                     struct outcome *o);
+
+/* "sgx tdx" for attestation_types; NULL text: NULL. FAIL_INPUT: not kinds of TEE. */
+fallible broker_attestation_types(const char *text, json_t **out);
 
 /* A request of POST /kbs/v1/keys/{id}/use, by its path, which its proof covers. */
 bool broker_is_use(const struct broker_request *q);

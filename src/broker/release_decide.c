@@ -3,6 +3,7 @@
  * the client, for release_judge(). */
 #include "broker/release_internal.h"
 
+#include "broker/attestation_types.h"
 #include "crypto/x509.h"
 
 static fallible refuse(struct release *r, enum code code, const char *detail)
@@ -24,6 +25,8 @@ static const char *binding_fault(const struct release *r)
         return "the attestation token is bound to another encryption key";
     if (r->fresh && !span_equal_str(a->challenge, r->challenge_digest))
         return "the attestation token answers another challenge";
+    if (!r->fresh && r->b->session_seconds && r->q->now >= a->issued + r->b->session_seconds)
+        return "the session that the attestation token began is over: attest again";
     return NULL;
 }
 
@@ -49,6 +52,8 @@ static fallible read_token(struct release *r, struct span token)
                                ? "the attestation token has expired: attest again"
                                : "the attestation token is not of the attestation service");
     const char *why = r->trial ? NULL : binding_fault(r);
+    if (!why && !attestation_type_taken(r->b, r->attestation.claims))
+        why = "this broker takes no evidence of this kind of TEE";
     if (why)
         return distrust(r, why);
     r->attested = true;

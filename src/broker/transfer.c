@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The question before a release: a challenge. */
 #include "base/clock.h"
+#include "broker/attestation_types.h"
 #include "broker/release_internal.h"
 #include "broker/tenant.h"
 
@@ -66,7 +67,8 @@ struct err broker_challenge(struct broker *b, const struct broker_request *q, st
     json_set_str(body, "expires_at", clock_format(c.expires_at, time));
     json_set_str(body, "tenant", tenant);
     json_set_str(body, "attestation", attestation_level_name(policy.policy->attestation));
-    json_object_set(body, "attestation_types", (json_t *)policy.policy->attestation_types);
+    json_object_set_new(body, "attestation_types",
+                        attestation_types_offered(b, policy.policy->attestation_types));
     json_object_set(body, "policy_ids", (json_t *)policy.policy->policy_ids);
     const json_t *use = json_object_get(policy.policy->native, "use");
     if (use)

@@ -84,7 +84,7 @@ static fallible level_of(const json_t *native, enum attestation_level *out, char
 }
 
 /* The values of the claim are a text of words. */
-static bool names_tee(struct span type)
+bool names_tee(struct span type)
 {
     struct span rest = span_str(claim_find(SPAN("tee"))->values);
 

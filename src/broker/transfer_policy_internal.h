@@ -12,6 +12,9 @@ fallible policy_texts(const json_t *native, const char *name, bool may_be_empty,
                       char **message);
 fallible transfer_terms_read(struct transfer_policy *p, char **message);
 
+/* Is it a value of the claim `tee`? */
+bool names_tee(struct span type);
+
 /* A check's row in the list of checks. */
 void check_add(json_t *checks, const char *name, bool passed, const json_t *expected,
                const json_t *actual);

@@ -129,6 +129,17 @@ fallible secret_read(int fd, size_t max, struct secret **out)
     return OK;
 }
 
+fallible secret_take(struct span text, void *to)
+{
+    struct secret *s = secret_new(text.len + 1);
+
+    if (!s)
+        return FAIL(SYSTEM, "secure memory is exhausted");
+    memcpy(secret_fill(s), text.at, text.len);
+    *(struct secret **)to = s;
+    return OK;
+}
+
 fallible secret_load(const char *path, struct secret **out)
 {
     struct stat st;

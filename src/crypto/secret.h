@@ -31,6 +31,8 @@ uint8_t *secret_fill(struct secret *s); /* the bytes, to be written */
 void secret_shorten(struct secret *s, size_t len);
 bool secret_equal(const struct secret *a, const struct secret *b);
 
+/* For the tables of base/env_file.h: `to` is a struct secret *, NUL-terminated. */
+fallible secret_take(struct span text, void *to);
 /* All that a descriptor gives until its end; FAIL_LIMIT above `max` bytes. */
 fallible secret_read(int fd, size_t max, struct secret **out);
 /* A file of mode 0600 or stricter, whole, at most SECRET_MAX; and its counterpart (created 0600).

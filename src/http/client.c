@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "base/bounds.h"
+#include "crypto/digest.h"
 #include "crypto/secret.h"
 #include "http/client_request_internal.h"
 #include "http/request_head_internal.h"
@@ -18,6 +19,7 @@
 
 struct http_client {
     struct http_client_config config; /* strings are copies */
+    uint8_t server_sha384[SHA384_SIZE];
     pthread_mutex_t lock;
     CURL *pooled[POOLED_MAX]; /* the last one used is the first taken: its connection is the warmest
                                */
@@ -77,6 +79,10 @@ fallible http_client_new(const struct http_client_config *config, struct http_cl
         c->config.timeout_ms = TIMEOUT_DEFAULT_MS;
     if (!c->config.body_max)
         c->config.body_max = REPLY_BODY_MAX;
+    if (config->server_sha384) {
+        memcpy(c->server_sha384, config->server_sha384, sizeof(c->server_sha384));
+        c->config.server_sha384 = c->server_sha384;
+    }
     pthread_mutex_init(&c->lock, NULL);
     bool copied = copy_text(&c->config.ca_file);
     copied = copy_text(&c->config.certificate) && copied;
@@ -125,17 +131,33 @@ struct span http_reply_header(const struct http_reply *r, const char *name)
     return (struct span){ 0 };
 }
 
-/* Else the connection keeps the last decrypted record until the next one comes. */
-static CURLcode cleanse_tls_records(CURL *h, void *context, void *arg)
+/* In place of the check of its chain: is it this very certificate? */
+static int is_pinned(X509_STORE_CTX *store, void *digest)
 {
+    const X509 *leaf = X509_STORE_CTX_get0_cert(store);
+    uint8_t is[SHA384_SIZE];
+    unsigned len = 0;
+
+    bool good = leaf && X509_digest(leaf, EVP_sha384(), is, &len) == 1 && len == sizeof(is) &&
+                memcmp(is, digest, sizeof(is)) == 0;
+    X509_STORE_CTX_set_error(store, good ? X509_V_OK : X509_V_ERR_CERT_UNTRUSTED);
+    return good;
+}
+
+static CURLcode set_up_tls(CURL *h, void *context, void *config)
+{
+    const struct http_client_config *f = config;
+
     (void)h;
-    (void)arg;
-    SSL_CTX_set_options(context, SSL_OP_CLEANSE_PLAINTEXT);
+    if (f->secret_answers) /* else the connection keeps the last record until the next one comes */
+        SSL_CTX_set_options(context, SSL_OP_CLEANSE_PLAINTEXT);
+    if (f->server_sha384)
+        SSL_CTX_set_cert_verify_callback(context, is_pinned, (void *)f->server_sha384);
     return CURLE_OK;
 }
 
 /* What is set once; the call's own options are set each time. */
-static bool handle_setup(CURL *h, const struct http_client_config *f)
+static bool handle_setup(CURL *h, struct http_client_config *f)
 {
     CURLcode rc[] = {
         curl_easy_setopt(h, CURLOPT_NOSIGNAL, 1L),
@@ -146,7 +168,7 @@ static bool handle_setup(CURL *h, const struct http_client_config *f)
         curl_easy_setopt(h, CURLOPT_SSLVERSION,
                          (long)(f->tls12 ? CURL_SSLVERSION_TLSv1_2 : CURL_SSLVERSION_TLSv1_3)),
         curl_easy_setopt(h, CURLOPT_SSL_VERIFYPEER, 1L),
-        curl_easy_setopt(h, CURLOPT_SSL_VERIFYHOST, 2L),
+        curl_easy_setopt(h, CURLOPT_SSL_VERIFYHOST, f->server_sha384 ? 0L : 2L),
         curl_easy_setopt(h, CURLOPT_SSL_SESSIONID_CACHE, 0L),
         curl_easy_setopt(h, CURLOPT_TCP_NODELAY, 1L),
         curl_easy_setopt(h, CURLOPT_TCP_KEEPALIVE, 1L),
@@ -157,8 +179,8 @@ static bool handle_setup(CURL *h, const struct http_client_config *f)
                    : CURLE_OK, /* else the system's folder counts too */
         f->certificate ? curl_easy_setopt(h, CURLOPT_SSLCERT, f->certificate) : CURLE_OK,
         f->key ? curl_easy_setopt(h, CURLOPT_SSLKEY, f->key) : CURLE_OK,
-        f->secret_answers ? curl_easy_setopt(h, CURLOPT_SSL_CTX_FUNCTION, cleanse_tls_records)
-                          : CURLE_OK,
+        curl_easy_setopt(h, CURLOPT_SSL_CTX_FUNCTION, set_up_tls),
+        curl_easy_setopt(h, CURLOPT_SSL_CTX_DATA, f),
         /* An HTTP/2 connection keeps its last frames in a buffer of its own. */
         f->secret_answers && !f->http2
             ? curl_easy_setopt(h, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1)

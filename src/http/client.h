@@ -22,8 +22,10 @@ struct http_client_config {
         secret_answers; /* bodies hold secrets, and no buffer keeps them; choose a small body_max */
     bool http2;         /* with secret_answers: HTTP/2 where the server has it, a connection a call,
                            for its buffers go with it; else HTTP/1.1 only */
-    unsigned timeout_ms; /* whole call; default 10000 */
-    size_t body_max;     /* of an answer; default 4 MiB */
+    const uint8_t *server_sha384; /* 48 bytes, or NULL: SHA-384 of the one server certificate that
+                                     is believed, whoever signed it and whatever its name is */
+    unsigned timeout_ms;          /* whole call; default 10000 */
+    size_t body_max;              /* of an answer; default 4 MiB */
 };
 struct http_client;
 fallible http_client_new(const struct http_client_config *config, struct http_client **out);

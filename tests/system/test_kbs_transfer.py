@@ -12,7 +12,7 @@ import pytest
 
 import dev_system
 from attestd_fixture import Key
-from kbs_fixture import BODY, Client, Kbs, default_claims, jwe_open, key, kbs, refused, stop  # noqa: F401
+from kbs_fixture import BODY, KEYD, Client, Kbs, default_claims, jwe_open, key, kbs, refused, stop  # noqa: F401
 
 pytestmark = pytest.mark.sanitize
 
@@ -154,6 +154,38 @@ def test_token_serves_a_session(kbs, key):
     token = client.attestation_token(challenge="an older one")
     for key_id in (key, kbs.make_key()["key_information"]["id"]):
         assert client.request(key_id, client.challenge(key_id), token).status == 200
+
+
+def test_sessions_and_kinds_of_tee_that_the_broker_bounds(tmp_path):
+    k = Kbs(tmp_path, keyd="attestation_types = tdx  tpm\nsession_minutes = 2\n")
+    try:
+        policy = k.make_policy(name="any", attestation_types=["sgx", "tdx"])["id"]
+        key_id = k.make_key(policy=policy)["key_information"]["id"]
+        client = Client(k)
+        challenge = client.challenge(key_id)
+        assert challenge["attestation_types"] == ["tdx"]  # what both name
+        now = int(time.time())
+        for age, status in ((60, 200), (119, 200), (121, 403)):
+            token = client.attestation_token(challenge="an older one", iat=now - age, nbf=now - age)
+            r = client.request(key_id, client.challenge(key_id), token)
+            assert r.status == status, (age, r.text)
+        assert r.code_word == "attestation_token_invalid"
+        assert "session" in k.audit(limit=1)[0]["reason"]
+        sgx = client.attestation_token(challenge=challenge["challenge"], claims=default_claims(tee="sgx"))
+        refused(client.request(key_id, challenge, sgx), 403, "attestation_token_invalid")
+        assert "kind of TEE" in k.audit(limit=1)[0]["reason"]
+    finally:
+        k.stop()
+
+
+def test_settings_of_sessions_that_keyd_refuses(tmp_path):
+    k = Kbs(tmp_path)
+    k.stop()
+    config = (tmp_path / "keyd.conf").read_text()
+    for line, why in (("session_minutes = 1441", "session_minutes is 0 to 1440"), ("attestation_types = sgx,tdx", "between spaces")):
+        (tmp_path / "keyd.conf").write_text(config.replace("[keyd]\n", f"[keyd]\n{line}\n", 1))
+        done = subprocess.run([KEYD, "--config", tmp_path / "keyd.conf"], capture_output=True, text=True, timeout=30)
+        assert done.returncode == 1 and why in done.stderr
 
 
 def test_no_attestation(kbs, key):

@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 
+#include "crypto/digest.h"
 #include "fixture.h"
 
 static void test_calls(void **state)
@@ -60,6 +61,29 @@ static void test_redirects_are_not_followed(void **state) /* L15 */
     assert_ok(get(c, url(s, "/redirect"), &r));
     assert_int_equal(r.status, 302);
     assert_int_equal(atomic_load(&handled), 0);
+}
+
+/* The one certificate and no other: also not one that its own CA vouches for. */
+static void test_a_server_known_by_its_certificate(void **state)
+{
+    (void)state;
+    owned(http_server_stop) struct http_server *s = serve("server", false, false), *e = serve("elsewhere", false, false);
+    struct chain chain owned(chain_done) = { 0 };
+    struct buf pem owned(buf_done) = buf_of(64U << 10);
+    struct http_reply r owned(http_reply_done) = { 0 };
+    uint8_t digest[SHA384_SIZE];
+
+    assert_ok(file_read(path("server.pem"), &pem));
+    assert_ok(chain_from_pem(buf_span(&pem), &chain));
+    assert_ok(digest_of(DIGEST_SHA384, cert_der(chain.certs[0]), digest));
+    owned(http_client_free) struct http_client *c = NULL;
+    assert_ok(http_client_new(&(struct http_client_config){ .server_sha384 = digest }, &c));
+    assert_ok(get(c, url(s, "/echo"), &r));
+    assert_int_equal(r.status, 200);
+    assert_fails(get(c, url(e, "/echo"), &r), FAIL_UPSTREAM);
+    digest[47] ^= 1;
+    owned(http_client_free) struct http_client *other = client_with((struct http_client_config){ .server_sha384 = digest });
+    assert_fails(get(other, url(s, "/echo"), &r), FAIL_UPSTREAM);
 }
 
 static void test_server_is_verified(void **state) /* L9 */
@@ -295,6 +319,7 @@ int main(void)
         cmocka_unit_test(test_answers_of_any_status_are_answers),
         cmocka_unit_test(test_redirects_are_not_followed),
         cmocka_unit_test(test_server_is_verified),
+        cmocka_unit_test(test_a_server_known_by_its_certificate),
         cmocka_unit_test(test_urls_that_are_refused),
         cmocka_unit_test(test_plain_on_loopback_where_switched_on),
         cmocka_unit_test(test_proxies_of_the_environment_are_ignored),
