@@ -94,7 +94,10 @@ fallible release_record_refusal(struct release *r)
 {
     json_t *record = NULL;
 
-    if (!r->proved)
+    /* Somebody without the attested key tries to have a key used: worth a record, if not each. */
+    bool tried_to_use = r->for_use && r->o->code == CODE_PROOF_INVALID;
+
+    if (!r->proved && !tried_to_use)
         return OK;
     if (!r->has_client && !r->attested && !record_stranger(r->b, r->q->now))
         return OK;

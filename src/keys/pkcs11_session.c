@@ -91,6 +91,14 @@ fallible hsm_uri_parse(struct span text, P11KitUriType type, P11KitUri **out)
     return OK;
 }
 
+/* Not by p11-kit, which says nothing of threads: a module may then do without its locks, and
+ * SoftHSM does. */
+static CK_RV module_begin(struct hsm *h)
+{
+    CK_C_INITIALIZE_ARGS threads = { .flags = CKF_OS_LOCKING_OK };
+    return h->f->C_Initialize(&threads);
+}
+
 /* SoftHSM walks its lists of objects while other threads change them (2.6.1: a crash, or searches
  * that fail for ever). */
 static bool is_fragile(CK_FUNCTION_LIST *f)
@@ -107,7 +115,7 @@ fallible hsm_load(struct hsm *h, const struct pkcs11_config *config)
     h->f = p11_kit_module_load(config->module, P11_KIT_MODULE_UNMANAGED | P11_KIT_MODULE_CRITICAL);
     if (!h->f)
         return FAIL(INPUT, "the HSM's module cannot be loaded");
-    if (p11_kit_module_initialize(h->f) != CKR_OK)
+    if (module_begin(h) != CKR_OK)
         return FAIL(INPUT, "the HSM's module cannot be initialized");
     h->one_at_a_time = is_fragile(h->f);
     return OK;
@@ -116,7 +124,7 @@ fallible hsm_load(struct hsm *h, const struct pkcs11_config *config)
 void hsm_unload(struct hsm *h)
 {
     if (h->f) {
-        (void)p11_kit_module_finalize(h->f);
+        (void)h->f->C_Finalize(NULL);
         p11_kit_module_release(h->f);
     }
     p11_kit_uri_free(h->token);
@@ -248,8 +256,8 @@ static void begin_anew(struct hsm *h, unsigned generation)
         h->generation++;
         h->ready = false;
         h->idle_count = 0;
-        (void)p11_kit_module_finalize(h->f);
-        (void)p11_kit_module_initialize(h->f); /* what is wrong, the next call says */
+        (void)h->f->C_Finalize(NULL);
+        (void)module_begin(h); /* what is wrong, the next call says */
     }
     pthread_rwlock_unlock(&h->use);
 }

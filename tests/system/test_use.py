@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, utils
 
 from attestd_fixture import Key, b64url
 from kbs_fixture import Client, Kbs, _public, b64url_bytes, digest_text, jwe_open, refused
+import kbs_fixture
 from openbao_fixture import OpenBao, find_bao
 from softhsm_fixture import SoftHsm
 import softhsm_fixture
@@ -176,16 +177,40 @@ def test_a_token_alone_is_no_signing_oracle(kbs, rsa_key):
     operation = sign_of("RSASSA-PSS", hashed("SHA-256"))
     challenge = user.challenge(rsa_key)["challenge"]
     token = user.attestation_token(challenge=challenge)
+
+    def refused(r, status, code):
+        """And it is on record."""
+        kbs_fixture.refused(r, status, code)
+        record = kbs.audit(key=rsa_key, limit=1)[0]
+        assert (record["action"], record["decision"], record["code"]) == ("use", "refused", code)
+        assert record["operation"] == "sign" and record["challenge"] == digest_text(challenge.encode())
     refused(user.request(rsa_key, challenge, token, signer=thief, operation=operation), 401, "proof_invalid")
     refused(user.request(rsa_key, challenge, token, signing_key=thief.jwk, signer=thief, operation=operation), 403, "attestation_token_invalid")
     other = sign_of("RSASSA-PSS", hashed("SHA-256", b"other"))
     swap = lambda raw: raw.replace(operation["input"].encode(), other["input"].encode())  # noqa: E731
     refused(user.request(rsa_key, challenge, token, operation=operation, tamper=swap), 401, "proof_invalid")
+    otherwise = b"RSASSA-PKCS1-v1_5"
+    refused(user.request(rsa_key, challenge, token, operation=operation, tamper=lambda raw: raw.replace(b"RSASSA-PSS", otherwise)), 401, "proof_invalid")
     assert user.request(rsa_key, challenge, token, operation=operation).status == 200
     refused(user.request(rsa_key, challenge, token, operation=operation), 409, "challenge_spent")
     # a proof for a transfer is none for a use
     proof = user.proof(f"/kbs/v1/keys/{rsa_key}/transfer", challenge, b"{}")
     refused(user.request(rsa_key, challenge, token, proof=proof, operation=operation), 401, "proof_invalid")
+
+
+def test_many_clients_at_once(kbs, rsa_key):
+    """An HSM's module that is not told of threads ends its process."""
+    def work(_):
+        user, connection = User(kbs), kbs.connection()
+        challenge = user.challenge(rsa_key)["challenge"]
+        token = user.attestation_token(challenge=challenge)
+        for _ in range(20):
+            r = user.request(rsa_key, challenge, token, operation=sign_of("RSASSA-PSS", hashed("SHA-256")), connection=connection)
+            assert r.status == 200, r.text
+            challenge = user.says(r.json)["next_challenge"]
+        connection.close()
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        list(pool.map(work, range(4)))
 
 
 def test_one_challenge_is_for_one_use(kbs, rsa_key):  # L12
