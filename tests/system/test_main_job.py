@@ -114,17 +114,21 @@ def make_certificate(system, key, tmp_path):
     from cryptography.hazmat.primitives import hashes
     from cryptography.x509.oid import NameOID
     import ipaddress
-    import requests
 
     csr = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")]))
     csr = csr.add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False)
     pem = csr.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
-    answer = requests.post(f"https://localhost:{system.port('cms')}/cms/v1/certificates?certType=TLS", data=pem,
+    return certify(system, pem, tmp_path / "nginx.crt")
+
+
+def certify(system, request, path):
+    import requests
+
+    answer = requests.post(f"https://localhost:{system.port('cms')}/cms/v1/certificates?certType=TLS", data=request,
                            headers={"Content-Type": "application/x-pem-file",
                                     "Authorization": "Bearer " + (system.dir / "etc/cli.token").read_text().strip()},
                            verify=str(system.dir / "etc/tls/ca.pem"), timeout=20)
     assert answer.status_code in (200, 201), answer.text
-    path = tmp_path / "nginx.crt"
     path.write_text(answer.text)
     return path
 
