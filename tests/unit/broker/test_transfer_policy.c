@@ -286,6 +286,108 @@ static void how_it_is_wrapped(void **state)
     assert_int_equal(code, CODE_OK);
 }
 
+#define H16 "00112233445566778899aabbccddeeff"
+#define H64 H32 H32
+/* Every attribute of the seed system's forms, as its documentation names them, and the claim that each is about. */
+#define FLAT_FULL                                                                                                       \
+    "{\"id\":\"3fa85f64-5717-4562-b3fc-2c963f66afa6\",\"created_at\":\"2026-01-01T00:00:00Z\","                            \
+    "\"attestation_type_anyof\":[\"SGX\"],\"sgx_enclave_issuer_anyof\":[\"" H32 "\"],"                                    \
+    "\"sgx_enclave_issuer_product_id\":7,\"sgx_enclave_issuer_product_id_anyof\":[6,7],"                                \
+    "\"sgx_enclave_issuer_extended_product_id_anyof\":[\"" H16 "\"],\"sgx_enclave_measurement_anyof\":[\"" H32 "\"],"   \
+    "\"sgx_enclave_svn_minimum\":3,\"sgx_config_id_svn\":2,\"sgx_config_id_anyof\":[\"" H64 "\"],"                      \
+    "\"sgx_enforce_tcb_up_to_date\":true,\"tls_client_certificate_issuer_cn_anyof\":[\"CMSCA\"],"                       \
+    "\"client_permissions_allof\":[\"nginx\",\"USA\"],\"client_permissions_anyof\":[\"nginx\",\"other\"]}"
+#define SGX_FULL                                                                                                        \
+    "{\"attestation_type\":[\"SGX\"],\"sgx\":{\"attributes\":{\"mrsigner\":[\"" H32 "\"],\"isvprodid\":[7],"              \
+    "\"mrenclave\":[\"" H32 "\"],\"isvsvn\":3,\"client_permissions\":[\"nginx\"],\"enforce_tcb_upto_date\":true},"     \
+    "\"policy_ids\":[\"default\"]},\"cert_issuer\":[\"CMSCA\"],\"updated_at\":\"2026-01-01T00:00:00Z\"}"
+#define TDX_FULL                                                                                                        \
+    "{\"attestation_type\":[\"TDX\"],\"tdx\":{\"attributes\":{\"mrsignerseam\":[\"" H48 "\"],\"mrseam\":[\"" H48 "\"],"   \
+    "\"seamsvn\":3,\"mrtd\":[\"" H48 "\"],\"rtmr0\":\"" H48 "\",\"rtmr1\":\"" H48 "\",\"rtmr2\":\"" H48 "\",\"rtmr3\":"  \
+    "\"" H48 "\",\"enforce_tcb_upto_date\":true},\"policy_ids\":[\"default\"]},\"cert_issuer\":[\"CMSCA\"]}"
+#define SGX_CLAIMS                                                                                                      \
+    "{\"tee\":\"sgx\",\"debug\":false,\"mrsigner\":\"" H32 "\",\"mrenclave\":\"" H32 "\",\"isvprodid\":7,\"isvsvn\":3,"  \
+    "\"isvextprodid\":\"" H16 "\",\"configid\":\"" H64 "\",\"configsvn\":2,\"tcb_status\":\"UpToDate\"}"
+#define TDX_CLAIMS                                                                                                      \
+    "{\"tee\":\"tdx\",\"debug\":false,\"mrsignerseam\":\"" H48 "\",\"mrseam\":\"" H48 "\",\"seamsvn\":3,\"mrtd\":\"" H48 \
+    "\",\"rtmr0\":\"" H48 "\",\"rtmr1\":\"" H48 "\",\"rtmr2\":\"" H48 "\",\"rtmr3\":\"" H48 "\",\"tcb_status\":"       \
+    "\"UpToDate\"}"
+
+static void seed_claim_counts(const char *policy, const char *good, const char *claim, const char *value)
+{
+    struct transfer_policy *p owned(transfer_policy_free) = parsed(policy);
+    json_t *claims owned(json_free) = NULL, *checks owned(json_free) = json_array(), *wrong = NULL, *applied = NULL;
+    enum code code = CODE_COUNT;
+
+    assert_int_equal(tee_code(p, good, "affirming", "[{\"id\":\"default\"}]"), CODE_OK);
+    assert_ok(json_parse_object(span_str(good), &claims));
+    wrong = json_loads(value, JSON_DECODE_ANY, NULL);
+    assert_non_null(wrong);
+    assert_ok(json_parse(SPAN("[{\"id\":\"default\"}]"), &applied));
+    json_object_set_new(claims, claim, wrong);
+    const struct transfer_claims q = { .claims = claims, .applied = applied, .status = SPAN("affirming"), .now = NOW };
+    assert_ok(transfer_policy_check_tee(p, &q, checks, &code));
+    char *text owned(free) = json_text(checks);
+    if (code != CODE_POLICY_REFUSED || !strstr(text, strcmp(claim, "tee") ? claim : "attestation_types"))
+        fail_msg("%s: %s: %s", policy, claim, text);
+    json_free(applied);
+}
+
+static void every_attribute_of_the_seed_counts(void **state)
+{
+    static const struct {
+        const char *policy, *good, *claim, *wrong;
+    } rows[] = {
+        { FLAT_FULL, SGX_CLAIMS, "tee", "\"tdx\"" },
+        { FLAT_FULL, SGX_CLAIMS, "debug", "true" },
+        { FLAT_FULL, SGX_CLAIMS, "mrsigner", "\"" H16 H16 "\"" },
+        { FLAT_FULL, SGX_CLAIMS, "isvprodid", "6" }, /* one of the list, and not the single one */
+        { FLAT_FULL, SGX_CLAIMS, "isvextprodid", "\"ff112233445566778899aabbccddeeff\"" },
+        { FLAT_FULL, SGX_CLAIMS, "mrenclave", "\"" H16 H16 "\"" },
+        { FLAT_FULL, SGX_CLAIMS, "isvsvn", "2" },
+        { FLAT_FULL, SGX_CLAIMS, "configsvn", "1" },
+        { FLAT_FULL, SGX_CLAIMS, "configid", "\"" H16 H16 H16 H16 "\"" },
+        { FLAT_FULL, SGX_CLAIMS, "tcb_status", "\"OutOfDate\"" },
+        { SGX_FULL, SGX_CLAIMS, "mrsigner", "\"" H16 H16 "\"" },
+        { SGX_FULL, SGX_CLAIMS, "isvprodid", "8" },
+        { SGX_FULL, SGX_CLAIMS, "mrenclave", "\"" H16 H16 "\"" },
+        { SGX_FULL, SGX_CLAIMS, "isvsvn", "2" },
+        { SGX_FULL, SGX_CLAIMS, "tcb_status", "\"SWHardeningNeeded\"" },
+        { SGX_FULL, SGX_CLAIMS, "debug", "true" },
+        { TDX_FULL, TDX_CLAIMS, "mrsignerseam", "\"" H16 H32 "\"" },
+        { TDX_FULL, TDX_CLAIMS, "mrseam", "\"" H16 H32 "\"" },
+        { TDX_FULL, TDX_CLAIMS, "seamsvn", "2" },
+        { TDX_FULL, TDX_CLAIMS, "mrtd", "\"" H16 H32 "\"" },
+        { TDX_FULL, TDX_CLAIMS, "rtmr0", "\"" H16 H32 "\"" },
+        { TDX_FULL, TDX_CLAIMS, "rtmr1", "\"" H16 H32 "\"" },
+        { TDX_FULL, TDX_CLAIMS, "rtmr2", "\"" H16 H32 "\"" },
+        { TDX_FULL, TDX_CLAIMS, "rtmr3", "\"" H16 H32 "\"" },
+        { TDX_FULL, TDX_CLAIMS, "tcb_status", "\"OutOfDate\"" },
+        { TDX_FULL, TDX_CLAIMS, "debug", "true" },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        seed_claim_counts(rows[i].policy, rows[i].good, rows[i].claim, rows[i].wrong);
+}
+
+static void the_seeds_clients_count(void **state)
+{
+    struct transfer_policy *flat owned(transfer_policy_free) = parsed(FLAT_FULL);
+    struct transfer_policy *sgx owned(transfer_policy_free) = parsed(SGX_FULL);
+    struct transfer_policy *tdx owned(transfer_policy_free) = parsed(TDX_FULL);
+    struct bearer full owned(bearer_done) = bearer_of("permissions=nginx,USA");
+    struct bearer half owned(bearer_done) = bearer_of("permissions=USA");
+    (void)state;
+    assert_int_equal(client_code(flat, &full, "CMSCA"), CODE_OK);
+    assert_int_equal(client_code(flat, &half, "CMSCA"), CODE_CLIENT_REFUSED);
+    assert_int_equal(client_code(flat, &full, "Other"), CODE_CLIENT_REFUSED);
+    assert_int_equal(client_code(flat, NULL, "CMSCA"), CODE_TOKEN_MISSING);
+    assert_int_equal(client_code(sgx, &full, "CMSCA"), CODE_OK);
+    assert_int_equal(client_code(sgx, &half, "CMSCA"), CODE_CLIENT_REFUSED);
+    assert_int_equal(client_code(tdx, NULL, "CMSCA"), CODE_OK);
+    assert_int_equal(client_code(tdx, NULL, ""), CODE_CLIENT_REFUSED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -293,7 +395,8 @@ int main(void)
         cmocka_unit_test(seed_conditions_hold_together), cmocka_unit_test(the_shipped_sample_is_read),
         cmocka_unit_test(tdx_form),                  cmocka_unit_test(clients),
         cmocka_unit_test(where_from),                cmocka_unit_test(when_and_how_often),
-        cmocka_unit_test(how_it_is_wrapped),
+        cmocka_unit_test(how_it_is_wrapped),         cmocka_unit_test(every_attribute_of_the_seed_counts),
+        cmocka_unit_test(the_seeds_clients_count),
     };
     if (failed(crypto_start(CRYPTO_MEMORY_PLAIN)))
         return 1;
