@@ -28,7 +28,7 @@ static void run(const struct release_config *config, struct turns *t)
     turns_run(t);
     for (uint64_t i = 0; i < t->clients; i++)
         release_client_free(t->all[i].own);
-    printf("{\"warm_up\":%" PRIu64 ",", t->clients * WARM_UP);
+    printf("{\"warm_up\":%" PRIu64 ",", t->clients * t->warm_up);
     turns_report(t);
     printf("}\n");
 }
@@ -61,6 +61,8 @@ int main(int argc, char **argv)
         { "clients", 0, OPTION_NUMBER, "N", "at once (default: 1)", &turns.clients },
         { "seconds", 0, OPTION_NUMBER, "N", "for each of broker and echo (default: 5)",
           &turns.seconds },
+        { "warm-up", 0, OPTION_NUMBER, "N", "releases of each client before (default: 20)",
+          &turns.warm_up },
         { "fresh", 0, OPTION_FLAG, NULL, "a new TLS connection for each release", &config.fresh },
         { 0 },
     };

@@ -43,7 +43,7 @@ static void *run_client(void *context)
     struct turns_client *c = context;
     struct turns *t = c->turns;
 
-    for (int i = 0; i < WARM_UP; i++) {
+    for (uint64_t i = 0; i < t->warm_up; i++) {
         must(t->ask(c->own, SERVICE, i == 0), t->program, "warm-up");
         if (t->echo)
             must(t->ask(c->own, ECHOES, i == 0), t->program, "warm-up of the echo");
@@ -73,6 +73,8 @@ static void conduct(struct turns *t)
 
 void turns_run(struct turns *t)
 {
+    if (!t->warm_up)
+        t->warm_up = WARM_UP;
     pthread_barrier_init(&t->barrier, NULL, (unsigned)t->clients + 1);
     for (uint64_t i = 0; i < t->clients; i++) {
         struct turns_client *c = &t->all[i];

@@ -11,7 +11,7 @@
 #include "base/err.h"
 
 #define CLIENTS_MAX 64
-#define WARM_UP 20 /* questions of each client to each side before the first turn */
+#define WARM_UP 20
 
 enum side { SERVICE, ECHOES, SIDES };
 
@@ -27,7 +27,8 @@ struct turns_client {
 struct turns {
     const char *program, *service; /* their names, for what goes wrong and for the report */
     uint64_t clients, seconds;     /* of each side */
-    bool echo;                     /* false: the service alone */
+    uint64_t warm_up; /* questions of each client to each side before the first turn; 0: WARM_UP */
+    bool echo;        /* false: the service alone */
     fallible (*ask)(void *own, enum side side, bool first);
     pthread_barrier_t barrier;
     enum side side;   /* between two barriers: whose turn it is */
