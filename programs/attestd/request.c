@@ -118,15 +118,25 @@ void pck_need_write(const struct pck_query *query, struct buf *out)
     write_part(out, span_str(query->encrypted_ppid));
 }
 
+/* As long as there is room for, or empty. These become parts of an address: a worker that was taken
+ * over shall not put anything else there. */
+static void read_hex(struct reader *r, char *to, size_t size)
+{
+    read_text(r, to, size);
+    size_t len = strlen(to);
+    reader_require(r, (!len || len == size - 1) && strspn(to, "0123456789abcdef") == len);
+}
+
 fallible pck_need_parse(struct span bytes, struct pck_query *out)
 {
     struct reader r = reader_of(bytes);
     struct pck_query q = { 0 };
-    read_text(&r, q.qe_id, sizeof(q.qe_id));
-    read_text(&r, q.cpu_svn, sizeof(q.cpu_svn));
-    read_text(&r, q.pce_svn, sizeof(q.pce_svn));
-    read_text(&r, q.pce_id, sizeof(q.pce_id));
-    read_text(&r, q.encrypted_ppid, sizeof(q.encrypted_ppid));
+    read_hex(&r, q.qe_id, sizeof(q.qe_id));
+    read_hex(&r, q.cpu_svn, sizeof(q.cpu_svn));
+    read_hex(&r, q.pce_svn, sizeof(q.pce_svn));
+    read_hex(&r, q.pce_id, sizeof(q.pce_id));
+    read_hex(&r, q.encrypted_ppid, sizeof(q.encrypted_ppid));
+    reader_require(&r, *q.qe_id && *q.cpu_svn && *q.pce_svn && *q.pce_id);
     TRY(reader_end(&r, "need of a PCK certificate"));
     *out = q;
     return OK;

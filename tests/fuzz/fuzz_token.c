@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* attestation_verify, refusal_verify, bearer_verify: of any text, and of any payload by the right
- * key. The first byte chooses. */
+ * key; attestation_issue of any decision. The first byte chooses. */
 #include <assert.h>
 
 #include "access/bearer.h"
@@ -40,6 +40,22 @@ static void attestation(struct span text, bool refusal, bool ours)
     assert(json_is_array(a.policies));
 }
 
+/* A worker's word, whoever speaks through it, becomes nothing but a token or a refusal of ours. */
+static void issue(struct span decision)
+{
+    static const struct attestation_terms terms = { .lifetime = 600 };
+    struct attestation a owned(attestation_done) = { 0 };
+    struct buf jws owned(buf_done) = buf_of(JOSE_TEXT_MAX);
+    enum jwt_fault fault = JWT_GOOD;
+    bool refusal;
+
+    if (failed(attestation_issue(signer_key(), decision, &terms, NOW, &jws, &refusal)))
+        return;
+    struct err e = refusal ? refusal_verify(buf_span(&jws), signer_keys(), NOW, &a, &fault)
+                           : attestation_verify(buf_span(&jws), signer_keys(), NOW, &a, &fault);
+    assert(failed(e) ? fault == JWT_MALFORMED : a.issued == NOW && a.expires == NOW + 600);
+}
+
 static void each(struct span text, uint8_t which, bool ours)
 {
     if (which == 'b')
@@ -55,6 +71,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!size)
         return 0;
     struct span payload = span_from(data + 1, size - 1);
+    if (data[0] == 'd') {
+        issue(payload);
+        return 0;
+    }
     each(payload, data[0], false);
     signer_sign(data[0] == 'r' ? REFUSAL_TYP : ATTESTATION_TYP, payload, &jws);
     each(buf_span(&jws), data[0], true);

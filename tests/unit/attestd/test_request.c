@@ -97,11 +97,11 @@ static void test_collateral(void **state)
 
 static void test_pck_need(void **state)
 {
-    const struct pck_query q = { .qe_id = "0011",
-                                 .cpu_svn = "22",
-                                 .pce_svn = "0b00",
-                                 .pce_id = "0000",
-                                 .encrypted_ppid = "5a" };
+    struct pck_query q = { .qe_id = "00112233445566778899aabbccddeeff",
+                           .cpu_svn = "22000000000000000000000000000000",
+                           .pce_svn = "0b00",
+                           .pce_id = "0000" };
+    memset(q.encrypted_ppid, 'a', sizeof(q.encrypted_ppid) - 1);
     struct buf bytes owned(buf_done) = buf_of(1024), longer owned(buf_done) = buf_of(1024);
     struct pck_query read;
     pck_need_write(&q, &bytes);
@@ -116,6 +116,32 @@ static void test_pck_need(void **state)
         buf_add_u8(&longer, '0');
     buf_add(&longer, span_tail(span_head(buf_span(&bytes), bytes.len - 1), 8));
     assert_true(failed(pck_need_parse(buf_span(&longer), &read)));
+    (void)state;
+}
+
+/* What a worker says becomes part of an address: hexadecimal of the right length, nothing else. */
+static void test_pck_need_of_a_worker_that_was_taken_over(void **state)
+{
+    static const char id[] = "00112233445566778899aabbccddeeff";
+    static const struct pck_query rows[] = {
+        { "00112233445566778899aabbccddee&x", "22000000000000000000000000000000", "0b00", "0000", "" },
+        { "00112233445566778899AABBCCDDEEFF", "22000000000000000000000000000000", "0b00", "0000", "" },
+        { "00112233445566778899aabbccddeeff", "2200000000000000000000000000000\n", "0b00", "0000", "" },
+        { "00112233445566778899aabbccddeeff", "22000000000000000000000000000000", "0b#0", "0000", "" },
+        { "00112233445566778899aabbccddeeff", "22", "0b00", "0000", "" },
+        { "", "22000000000000000000000000000000", "0b00", "0000", "" },
+        { "00112233445566778899aabbccddeeff", "22000000000000000000000000000000", "0b00", "0000", "5a" },
+    };
+    struct pck_query good = rows[0], read;
+    memcpy(good.qe_id, id, sizeof(id));
+    struct buf right owned(buf_done) = buf_of(1024);
+    pck_need_write(&good, &right);
+    assert_false(failed(pck_need_parse(buf_span(&right), &read)));
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        struct buf bytes owned(buf_done) = buf_of(1024);
+        pck_need_write(&rows[i], &bytes);
+        assert_true(failed(pck_need_parse(buf_span(&bytes), &read)));
+    }
     (void)state;
 }
 
@@ -209,6 +235,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_work_request),   cmocka_unit_test(test_platform),
         cmocka_unit_test(test_collateral),     cmocka_unit_test(test_pck_need),
+        cmocka_unit_test(test_pck_need_of_a_worker_that_was_taken_over),
         cmocka_unit_test(test_need),           cmocka_unit_test(test_failure),
         cmocka_unit_test(test_envelope_forms),
     };
