@@ -113,22 +113,27 @@ static fallible open_key(const char *path, struct key **out)
     return OK;
 }
 
+static fallible write_archive_jwks(const struct tcs_role *r, const char *path)
+{
+    struct buf text owned(buf_done) = buf_of(JWKS_MAX);
+    const struct key *const keys[] = { r->archive_key };
+    TRY(jwks_text(keys, 1, &text));
+    return file_write(path, buf_span(&text), 0644);
+}
+
+/* What is read after what is written: the signers may be this instance alone. */
 static fallible open_archive_keys(struct tcs_role *r, const struct attestd_config *c)
 {
     struct buf text owned(buf_done) = buf_of(JWKS_MAX);
-    if (given(c->archive_signers)) {
-        TRY(file_read(c->archive_signers, &text));
-        TRY(jwks_parse(buf_span(&text), &r->service.import_keys));
+    if (given(c->archive_key)) {
+        TRY(open_key(c->archive_key, &r->archive_key));
+        if (given(c->archive_jwks_file))
+            TRY(write_archive_jwks(r, c->archive_jwks_file));
     }
-    if (!given(c->archive_key))
+    if (!given(c->archive_signers))
         return OK;
-    TRY(open_key(c->archive_key, &r->archive_key));
-    if (!given(c->archive_jwks_file))
-        return OK;
-    const struct key *const keys[] = { r->archive_key };
-    buf_clear(&text);
-    TRY(jwks_text(keys, 1, &text));
-    return file_write(c->archive_jwks_file, buf_span(&text), 0644);
+    TRY(file_read(c->archive_signers, &text));
+    return jwks_parse(buf_span(&text), &r->service.import_keys);
 }
 
 static fallible read_token(const char *hex, struct pccs_token *out)

@@ -485,6 +485,19 @@ def test_archives_need_their_keys(simulator, tmp_path):
     assert a.stop() == 0
 
 
+def test_an_instance_reads_its_own_archive(simulator, tmp_path):
+    """A backup: the set of signers is the one that the first start writes."""
+    a = Attestd(tmp_path, simulator.info["pcs"], roots=[simulator.root], roles=("tcs",), **archive_settings(tmp_path),
+                tcs__archive_signers=tmp_path / "archive-jwks.json")
+    assert a.call("tcs", "GET", TCB).status == 200
+    archive = export(a)
+    assert a.stop() == 0
+    (tmp_path / "tcs.db").unlink()
+    a.start()
+    assert bring(a, archive).json["items"] == len(archive["content"]["items"]) > 0
+    assert a.stop() == 0
+
+
 # --- forecast
 
 def sign_tcb_info(simulator, answer, change):
