@@ -74,8 +74,9 @@ static bool log_in(struct http_exchange *x, struct aas *a, const struct credenti
         *out = answer.user;
         return true;
     case LOGIN_REFUSED: /* an unknown name is not logged: it is sometimes a password */
-        log_warn("user authentication failed", "user", answer.known ? answer.user.name : NULL,
-                 "peer", http_peer(x), "request", http_request_id(x));
+        log_warn("user authentication failed", "user",
+                 answer.known ? answer.user.name : "(unknown)", "peer", http_peer(x), "request",
+                 http_request_id(x));
         http_answer_problem(x, 401, "credentials_refused", "user name or password is wrong");
         return false;
     case LOGIN_LOCKED:

@@ -55,12 +55,9 @@ static fallible compare(struct login *l, const char *tenant, struct span name,
     bool good = false;
 
     /* By its name alone: under its id a user would have the attempts of another name. */
-    struct err e = user_name_valid(name) ? user_find(l->store, tenant, name, &a.user)
-                                         : FAIL(ABSENT, "no such user");
-    if (failed(e) && e.kind != FAIL_ABSENT)
-        return e;
-    a.known = !failed(e);
-    TRY(password_check(password, a.known ? a.user.password_hash : l->nobody, &good));
+    TRY(user_find_or_nobody(l->store, tenant, name, l->nobody, &a.user));
+    a.known = a.user.id[0] != 0;
+    TRY(password_check(password, a.user.password_hash, &good));
     if (good && a.known) {
         a.outcome = LOGIN_GOOD;
         renew_hash(l, tenant, &a.user, password);

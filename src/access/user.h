@@ -29,6 +29,9 @@ fallible user_create(struct store *s, const char *tenant, struct span name,
                      const char *password_hash, int64_t now, struct user *out);
 /* By id, or else by name. FAIL_ABSENT. */
 fallible user_find(struct store *s, const char *tenant, struct span id_or_name, struct user *out);
+/* By name, for a login: no such user is one without an id and with this hash, by the same work. */
+fallible user_find_or_nobody(struct store *s, const char *tenant, struct span name,
+                             const char *nobody_hash, struct user *out);
 fallible user_set_password(struct store *s, const char *tenant, const char *id,
                            const char *password_hash, int64_t now);
 /* The same password under a new cost: neither version nor the time of change moves. */

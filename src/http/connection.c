@@ -9,6 +9,7 @@
 #include "http/loop_internal.h"
 
 #define LINGER_MS 1000
+#define DISCARD_MORE (256U << 10)
 #define IN_MAX (REQUEST_HEAD_MAX + 2 * SCRATCH_SIZE)
 #define OUT_MAX (ANSWER_MAX + (64U << 10))
 
@@ -98,7 +99,7 @@ static void run_handler(struct job *job)
 static void linger(struct http_connection *c)
 {
     /* Closing with unread input would reset the connection and the client might never see the
-     * answer. Who sends on for longer than another body of the greatest size is cut off. */
+     * answer. Who sends on for much longer than a body of the greatest size is cut off. */
     c->state = CONNECTION_LINGERING;
     transport_end_output(&c->transport);
     event_add(&c->read_event, NULL);
@@ -142,7 +143,7 @@ static bool after_answer(struct http_connection *c)
         return false;
     }
     event_del(&c->write_event);
-    c->discard_left = c->exchange->body.max;
+    c->discard_left = c->exchange->body.max + DISCARD_MORE;
     bool last = c->exchange->last || !c->out.len || atomic_load(&c->loop->stopping);
     forget_exchange(c);
     if (last) {

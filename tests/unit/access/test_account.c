@@ -69,6 +69,27 @@ static void users_have_one_name(void **state)
     assert_fails(user_find(s, T, span_str(u.id), &v), FAIL_ABSENT);
 }
 
+/* For a login a name that is nobody's is somebody without an id; an id is no name. */
+static void nobody_is_found_too(void **state)
+{
+    struct store *s = *state;
+    struct user v;
+
+    assert_ok(user_find_or_nobody(s, T, SPAN("ann"), "nobody's", &v));
+    assert_true(!v.id[0] && !strcmp(v.password_hash, "nobody's"));
+    struct user u = make_user(s, "Ann");
+    assert_ok(user_find_or_nobody(s, T, SPAN("aNN"), "nobody's", &v));
+    assert_string_equal(v.id, u.id);
+    assert_string_equal(v.password_hash, "hash");
+    const struct span others[] = { SPAN("bob"), SPAN(""), SPAN("../ann"), SPAN("ann "), span_str(u.id) };
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        assert_ok(user_find_or_nobody(s, T, others[i], "nobody's", &v));
+        assert_true(!v.id[0] && !strcmp(v.password_hash, "nobody's"));
+    }
+    assert_ok(user_find_or_nobody(s, "other", SPAN("ann"), "nobody's", &v));
+    assert_true(!v.id[0]);
+}
+
 /* L19: no name that a path or a second decoder could read as something else. */
 static void user_names_are_plain(void **state)
 {
@@ -362,7 +383,7 @@ int main(void)
 {
 #define ROW(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        ROW(users_have_one_name),
+        ROW(users_have_one_name), ROW(nobody_is_found_too),
         ROW(user_names_are_plain),
         ROW(answers_keep_their_order_and_no_hash),
         ROW(users_are_listed_by_name),
