@@ -44,7 +44,8 @@ struct hsm {
 struct hsm_session {
     struct hsm *h;
     CK_SESSION_HANDLE handle;
-    bool gone; /* the token or the session is: begin anew */
+    bool gone;   /* the token or the session is: begin anew */
+    bool unsure; /* a failure without a reason: try again */
 };
 
 /* What one operation of the keystore works on. */
@@ -62,7 +63,8 @@ typedef struct err hsm_work(struct hsm_session *s, struct hsm_job *job);
 /* Loads the module and initializes it. */
 fallible hsm_load(struct hsm *h, const struct pkcs11_config *config);
 void hsm_unload(struct hsm *h);
-/* Works in a session with the user logged in; once more in a new one where the old one was gone. */
+/* Works in a session with the user logged in; once more in a new one where the old one was gone,
+ * and some times more where the token failed without a reason. */
 fallible hsm_run(struct hsm *h, hsm_work *work, struct hsm_job *job);
 /* What an answer of the module means; OK for CKR_OK. */
 fallible hsm_said(struct hsm_session *s, CK_RV rv);

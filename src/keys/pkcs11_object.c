@@ -4,7 +4,6 @@
 #include "crypto/aead.h"
 
 #define TENANT_UNBOUND "default"
-#define FIND_TRIES 3
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static CK_BBOOL yes = CK_TRUE;
@@ -77,27 +76,13 @@ fallible hsm_label_of(const struct hsm *h, const struct key_ref *ref, struct buf
     return buf_check(out);
 }
 
-/* A search that meets an object while another session writes or removes it may fail for that alone
- * (SoftHSM: CKR_GENERAL_ERROR), and leave itself open. */
-static fallible find_begin(struct hsm_session *s, CK_ATTRIBUTE *template, size_t count)
-{
-    CK_RV rv = CKR_GENERAL_ERROR;
-
-    for (size_t i = 0; i < FIND_TRIES && rv == CKR_GENERAL_ERROR; i++) {
-        rv = s->h->f->C_FindObjectsInit(s->handle, template, count);
-        if (rv != CKR_OK)
-            (void)s->h->f->C_FindObjectsFinal(s->handle);
-    }
-    return hsm_said(s, rv);
-}
-
 fallible hsm_find(struct hsm_session *s, CK_ATTRIBUTE *template, size_t count,
                   CK_OBJECT_HANDLE *out)
 {
     CK_OBJECT_HANDLE found[2];
     CK_ULONG n = 0;
 
-    TRY(find_begin(s, template, count));
+    TRY(hsm_said(s, s->h->f->C_FindObjectsInit(s->handle, template, count)));
     struct err e = hsm_said(s, s->h->f->C_FindObjects(s->handle, found, COUNT(found), &n));
     (void)s->h->f->C_FindObjectsFinal(s->handle);
     TRY(e);

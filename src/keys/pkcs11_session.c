@@ -3,6 +3,8 @@
 
 #define PIN_MAX 256
 #define SLOTS_MAX 256
+#define UNSURE_TRIES 4
+#define UNSURE_PAUSE_US 1000U
 
 struct meaning {
     CK_RV rv;
@@ -47,6 +49,7 @@ fallible hsm_said(struct hsm_session *s, CK_RV rv)
             s->gone |= meanings[i].gone;
             return meanings[i].err;
         }
+    s->unsure = true;
     return FAIL(UPSTREAM, "the HSM does not do what it is asked");
 }
 
@@ -262,37 +265,46 @@ static void begin_anew(struct hsm *h, unsigned generation)
     pthread_rwlock_unlock(&h->use);
 }
 
-static fallible run_once(struct hsm *h, hsm_work *work, struct hsm_job *job, bool *gone,
+static fallible run_once(struct hsm_session *s, hsm_work *work, struct hsm_job *job,
                          unsigned *generation)
 {
-    struct hsm_session s = { .h = h };
+    struct hsm *h = s->h;
 
     if (h->one_at_a_time)
         pthread_rwlock_wrlock(&h->use);
     else
         pthread_rwlock_rdlock(&h->use);
     *generation = h->generation;
-    struct err e = session_open(&s);
+    struct err e = session_open(s);
     if (!failed(e)) {
-        e = work(&s, job);
-        if (!s.gone && e.kind == FAIL_UPSTREAM)
-            session_replace(&s);
-        else if (!s.gone)
-            session_give(&s);
+        e = work(s, job);
+        if (!s->gone && e.kind == FAIL_UPSTREAM)
+            session_replace(s);
+        else if (!s->gone)
+            session_give(s);
     }
     pthread_rwlock_unlock(&h->use);
-    *gone = s.gone;
     return e;
 }
 
+/* SoftHSM fails now and then (CKR_GENERAL_ERROR) when another session makes or removes an object
+ * at that moment. Work that makes a key looks first whether it is there. */
 fallible hsm_run(struct hsm *h, hsm_work *work, struct hsm_job *job)
 {
-    unsigned generation;
-    bool gone = false;
-    struct err e = run_once(h, work, job, &gone, &generation);
+    bool anew = false;
 
-    if (!gone)
-        return e;
-    begin_anew(h, generation);
-    return run_once(h, work, job, &gone, &generation);
+    for (unsigned tries = 0;; tries++) {
+        struct hsm_session s = { .h = h };
+        unsigned generation;
+        struct err e = run_once(&s, work, job, &generation);
+
+        if (s.gone && !anew) {
+            begin_anew(h, generation);
+            anew = true;
+        } else if (failed(e) && s.unsure && !s.gone && tries < UNSURE_TRIES) {
+            usleep(UNSURE_PAUSE_US << tries);
+        } else {
+            return e;
+        }
+    }
 }
