@@ -95,11 +95,13 @@ void session_close(struct session *s)
 /* What to do next, by status. */
 static const struct {
     int status, exit_status;
-    const char *hint;
+    const char *hint, *codes; /* codes: those that begin so; NULL: any */
 } problem_hints[] = {
     { 401, EXIT_DENIED, "get a token: warder token get --username NAME" },
     { 403, EXIT_DENIED, "the token's roles do not allow it: warder token show, warder role list" },
     { 404, EXIT_ERROR, "the verb 'list' shows what there is" },
+    { 409, EXIT_ERROR, "docs/collateral.md says how archives are signed, and who reads them",
+      "archive_" },
     { 409, EXIT_ERROR,
       "it exists already, is in use, or was changed meanwhile: the verbs 'list' and 'show' say "
       "more" },
@@ -109,6 +111,11 @@ static const struct {
     { 503, EXIT_UNAVAILABLE, "try again in a moment; 'warder status' says which service is down" },
     { 504, EXIT_UNAVAILABLE, "try again in a moment; 'warder status' says which service is down" },
 };
+
+static bool begins_with(struct span code, const char *codes)
+{
+    return !codes || span_equal_str(span_head(code, strlen(codes)), codes);
+}
 
 /* The problem document in words, then the hint for its status. */
 static int print_problem(enum service service, int status, struct span body)
@@ -126,7 +133,7 @@ static int print_problem(enum service service, int status, struct span body)
     print_clean(stderr, detail);
     putc('\n', stderr);
     for (size_t i = 0; i < sizeof(problem_hints) / sizeof(*problem_hints); i++)
-        if (problem_hints[i].status == status) {
+        if (problem_hints[i].status == status && begins_with(code, problem_hints[i].codes)) {
             fprintf(stderr, "  %s\n", problem_hints[i].hint);
             return problem_hints[i].exit_status;
         }

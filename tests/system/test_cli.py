@@ -102,13 +102,13 @@ class Service:
         ca, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
         self.ca = small_kbs.save(folder / "ca.pem", small_kbs.issue("CA", ca, "CA", ca, True))
         chain = small_kbs.save(folder / "chain.pem", small_kbs.issue("localhost", key, "CA", ca, False, ["localhost"]) + small_kbs.pem(key))
-        self.status, self.detail = 200, ""
+        self.status, self.code, self.detail = 200, "some_code", ""
         self.asked, self.go_on = threading.Event(), threading.Event()  # a POST has come; it may be answered
         service = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
-                body = b"" if service.status == 204 else json.dumps({"code": "some_code", "detail": service.detail}).encode()
+                body = b"" if service.status == 204 else json.dumps({"code": service.code, "detail": service.detail}).encode()
                 self.send_response(service.status)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
@@ -150,6 +150,13 @@ def test_refusals_say_what_to_do_next(service, answered, status):
     said = warder("key", "list", config=service.config, status=status).stderr
     assert f"({answered} some_code): why?[31m it is so\n  " in said  # and nothing that moves a terminal
     assert len(said.splitlines()) == 2
+
+
+def test_a_hint_is_of_its_refusal(service):
+    service.status, service.code = 409, "archive_refused"
+    assert "docs/collateral.md" in warder("key", "list", config=service.config, status=1).stderr
+    service.code = "archive"
+    assert "exists already" in warder("key", "list", config=service.config, status=1).stderr
 
 
 @pytest.mark.parametrize("verb", ["key enroll --bits 2048", "user create ann --password-file {}"])
