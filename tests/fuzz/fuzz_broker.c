@@ -95,8 +95,10 @@ static void run(struct given *g, uint16_t operation, uint8_t who, struct span re
     expand(g, rest, &body);
     buf_addf(&path, "/kbs/v1/keys/%s/transfer", g->w->key_id);
     const char *challenge = g->challenge ? g->challenge : "";
-    char *proof owned(free) = world_proof(g->w, buf_str(&path), challenge, buf_span(&body));
-    char *token owned(free) = world_attestation(g->w, challenge);
+    char *proof owned(free) =
+        *challenge ? world_proof(g->w, buf_str(&path), challenge, buf_span(&body)) : NULL;
+    char *token owned(free) =
+        operation == OPERATION_RELEASE_APPRAISED ? world_attestation(g->w, challenge) : NULL;
     const struct broker_request q = {
         .request_id = SPAN("fuzz"),
         .bearer = span_str(bearer_of(g->w, who)),
@@ -104,8 +106,8 @@ static void run(struct given *g, uint16_t operation, uint8_t who, struct span re
         .options = options.len ? buf_span(&options) : SPAN("{}"),
         .body = buf_span(&body),
         .path = buf_span(&path),
-        .proof = span_str(proof),
-        .attestation = operation == OPERATION_RELEASE_APPRAISED ? span_str(token) : SPAN(""),
+        .proof = proof ? span_str(proof) : SPAN(""),
+        .attestation = token ? span_str(token) : SPAN(""),
         .source = SPAN("192.0.2.1"),
         .now = WORLD_NOW,
     };
