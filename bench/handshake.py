@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""New TLS 1.3 connections without resumption: nginx with the module, with the same key in a file, and with SoftHSM2
-through the same engine.
+"""New TLS 1.3 connections without resumption: nginx with the module, with the same key in a file, with SoftHSM2 through
+the same engine, and with the key in a SoftHSM2 behind keyd, where it stays (`-stays`; with eight workers `-stays-8`).
 
 One line a case. `value` is handshakes a second, `cpu_us` the processor time of nginx's worker and the agent for one,
 `ratio` the key file's processor time divided by that (the client's core is the limit for P-256, so a rate would
 measure the client). The sides take turns in one run; figures are medians over the rounds. nginx has one worker on
 the first core, the load generator the last core; the agent is on nginx's core, in the `-cross` cases on the last.
+Where a key stays, `broker_cpu_us` is the processor time of kbsd, keyd and the HSM for one, on whatever cores they get.
 """
 import datetime
 import json
@@ -80,9 +81,9 @@ def pin(pid, core):
 
 
 class Server:
-    """An nginx with one worker on the server's core."""
+    """An nginx on the server's core."""
 
-    def __init__(self, folder, certificate, key, module=None, env=()):
+    def __init__(self, folder, certificate, key, module=None, env=(), workers=1):
         self.dir = pathlib.Path(folder)
         self.dir.mkdir(parents=True)
         self.port = dev_system.free_ports(1)
@@ -91,7 +92,7 @@ class Server:
         temporary = " ".join(f"{n}_temp_path {self.dir}/{n};" for n in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
         keep = "".join(f"env {name};\n" for name in dict(env))
         (self.dir / "nginx.conf").write_text(
-            f"user root;\n{keep}pid {self.dir}/pid; error_log {self.dir}/error.log; worker_processes 1;\nevents {{ worker_connections 512; }}\n"
+            f"user root;\n{keep}pid {self.dir}/pid; error_log {self.dir}/error.log; worker_processes {workers};\nevents {{ worker_connections 512; }}\n"
             f"http {{ access_log off; {temporary}\nserver {{ listen 127.0.0.1:{self.port} ssl; ssl_protocols TLSv1.3; ssl_session_tickets off;\n"
             f"ssl_session_cache off; ssl_certificate {certificate}; ssl_certificate_key \"{key}\"; return 204; }} }}\n")
         done = subprocess.run(["taskset", "-c", str(SERVER), "/usr/sbin/nginx", "-c", self.dir / "nginx.conf", "-p", self.dir], text=True,
@@ -99,23 +100,24 @@ class Server:
         assert done.returncode == 0, done.stderr
         self.master = int((self.dir / "pid").read_text())
         until = time.monotonic() + 5
-        while not dev_system.children(self.master):
+        while len(dev_system.children(self.master)) < workers:
             assert time.monotonic() < until
             time.sleep(0.01)
-        self.worker, = dev_system.children(self.master)
+        self.workers = dev_system.children(self.master)
 
     def stop(self):
         dev_system.stop(self.master, signal.SIGQUIT)
 
-    def measure(self, also=()):
-        pids = [self.worker, *also]
+    def measure(self, agent=None, broker=()):
+        pids = [*self.workers, *([agent] if agent else []), *broker]
         before = [cpu_ns(p) for p in pids]
         done = subprocess.run(["taskset", "-c", str(CLIENT), HSBENCH, str(self.port), str(THREADS), str(SECONDS)], capture_output=True, check=True,
                               timeout=SECONDS + 60, env={"OPENSSL_CONF": "/dev/null"})
         seen = json.loads(done.stdout)
         assert seen["handshakes"] and not seen["errors"], (seen, (self.dir / "error.log").read_text()[-500:])
         spent = [(cpu_ns(p) - b) / 1000 / seen["handshakes"] for p, b in zip(pids, before)]
-        seen["cpu_us"], seen["agent_cpu_us"] = sum(spent), sum(spent[1:])
+        here = len(self.workers) + bool(agent)
+        seen["cpu_us"], seen["agent_cpu_us"], seen["broker_cpu_us"] = sum(spent[:here]), sum(spent[len(self.workers):here]), sum(spent[here:])
         seen["rate"] = seen["handshakes"] / seen["seconds"]
         return seen
 
@@ -133,11 +135,11 @@ def softhsm(folder, keys):
     return env
 
 
-def register(system, keys):
-    """The keys come to the agent as every key does: imported, released after attestation."""
+def register(system, keys, *use):
+    """The keys come to the agent as every key does: imported, released after attestation; or they stay."""
     measurement = subprocess.run([dev_system.TEESIM, "measurement"], text=True, capture_output=True, check=True).stdout.strip()
     policy = system.warder_json("policy", "create", "--name", "bench", "--attestation-type", "tdx", "--appraisal", "dev", "--claim",
-                                f"mrtd={measurement}", "--permissions", "nginx,USA")["id"]
+                                f"mrtd={measurement}", "--permissions", "nginx,USA", *use)["id"]
     lines = []
     for name, path in keys.items():
         made = system.warder_json("key", "import", "--file", path, "--policy", policy, "--label", LABELS[name])
@@ -145,14 +147,18 @@ def register(system, keys):
     (system.dir / "etc/keys.txt").write_text("".join(lines))
 
 
-def rounds_of(servers, agent):
+def broker_of(system):
+    return [p for name in ("kbsd", "keyd") for p in (system.pid(name), *dev_system.children(system.pid(name)))]
+
+
+def rounds_of(servers):
     """Per side its measurements, the sides taking turns."""
     seen = {}
     for number in range(ROUNDS + 1):
-        for side, (server, uses_agent, core) in servers.items():
-            if uses_agent:
+        for side, (server, agent, core, broker) in servers.items():
+            if agent:
                 pin(agent, core)
-            result = server.measure([agent] if uses_agent else [])
+            result = server.measure(agent, broker)
             say(f"  {side}: {result['rate']:.0f}/s, {result['cpu_us']:.0f} us, agent {result['agent_cpu_us']:.0f} us" + (" (warm-up)" if not number else ""))
             if number:
                 seen.setdefault(side, []).append(result)
@@ -167,28 +173,35 @@ def report(case, rows, against):
     print(json.dumps({"bench": "handshake", "case": case, "value": round(middle("rate"), 1), "unit": "handshakes/s",
                       "ratio": round(statistics.median(ratios), 3), "against": "nginx-key-file", "p50_ms": round(middle("p50_ms"), 2),
                       "p99_ms": round(middle("p99_ms"), 2), "cpu_us": round(middle("cpu_us"), 1), "agent_cpu_us": round(middle("agent_cpu_us"), 1),
+                      **({"broker_cpu_us": round(middle("broker_cpu_us"), 1)} if middle("broker_cpu_us") else {}),
                       "against_cpu_us": round(middle("cpu_us", against), 1), "against_value": round(middle("rate", against), 1)}), flush=True)
 
 
-def bench_key(system, folder, name, key, path, hsm_env):
+def bench_key(system, behind, folder, name, key, path, hsm_env):
     say(f"{name}: {ROUNDS} rounds of {SECONDS:g} s a side")
     certificate = save_certificate(folder / f"{name}.pem", key)
     uri = f"engine:pkcs11:pkcs11:token=KMS;object={LABELS[name]};type=private;pin-value=1234"
     servers = {}
     try:
-        servers["file"] = (Server(folder / f"{name}-file", certificate, path), False, None)
+        servers["file"] = (Server(folder / f"{name}-file", certificate, path), None, None, ())
         ours = Server(folder / f"{name}-module", certificate, uri, MODULE, {"WARDER_MODULE_CONF": str(system.dir / "etc/pkcs11.conf")})
-        servers["module"], servers["module-cross"] = (ours, True, SERVER), (ours, True, CLIENT)
+        agent = system.pid("skc-agent")
+        servers["module"], servers["module-cross"] = (ours, agent, SERVER, ()), (ours, agent, CLIENT, ())
         if hsm_env:
-            servers["softhsm2"] = (Server(folder / f"{name}-softhsm2", certificate, uri, SOFTHSM, hsm_env), False, None)
-        seen = rounds_of(servers, system.pid("skc-agent"))
+            servers["softhsm2"] = (Server(folder / f"{name}-softhsm2", certificate, uri, SOFTHSM, hsm_env), None, None, ())
+        for workers in (1, 8) if behind else ():
+            side = "stays" if workers == 1 else f"stays-{workers}"
+            server = Server(folder / f"{name}-{side}", certificate, uri, MODULE, {"WARDER_MODULE_CONF": str(behind.dir / "etc/pkcs11.conf")}, workers)
+            servers[side] = (server, behind.pid("skc-agent"), SERVER, broker_of(behind))
+        seen = rounds_of(servers)
     finally:
         for server in {id(s): s for s, *_ in servers.values()}.values():
             server.stop()
     report(name, seen["module"], seen["file"])
     report(f"{name}-cross", seen["module-cross"], seen["file"])
-    if hsm_env:
-        report(f"{name}-softhsm2", seen["softhsm2"], seen["file"])
+    for side in ("softhsm2", "stays", "stays-8"):
+        if side in seen:
+            report(f"{name}-{side}", seen[side], seen["file"])
 
 
 def main():
@@ -202,13 +215,18 @@ def main():
         paths = {name: save_key(folder / f"{name}.key", key) for name, key in keys.items()}
         hsm_env = softhsm(folder / "softhsm", paths) if SOFTHSM else None
         system = dev_system.System(keys="embedded")
+        behind = None
         try:
-            system.up()
-            register(system, paths)
+            register(system.up(), paths)
+            if not dev_system.keys_missing("pkcs11"):
+                behind = dev_system.System(keys="pkcs11")  # its ports are chosen among those that are left
+                register(behind.up(), paths, "--use", "sign")
             for name, key in keys.items():
-                bench_key(system, folder, name, key, paths[name], hsm_env)
+                bench_key(system, behind, folder, name, key, paths[name], hsm_env)
         finally:
             system.down()
+            if behind:
+                behind.down()
 
 
 if __name__ == "__main__":
