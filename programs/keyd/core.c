@@ -168,11 +168,13 @@ static void *accept_all(void *context)
 static fallible publish(const struct keyd_settings *s, const struct broker *b)
 {
     const struct key *keys[] = { b->secrets.release };
-    struct buf text owned(buf_done) = buf_of(JWKS_MAX);
+    struct buf text owned(buf_done) = buf_of(JWKS_MAX), had owned(buf_done) = buf_of(JWKS_MAX);
 
     if (!s->release_jwks)
         return OK;
     TRY(jwks_text(keys, 1, &text));
+    if (!failed(file_read(s->release_jwks, &had)) && span_equal(buf_span(&had), buf_span(&text)))
+        return OK; /* two waits for the disk less */
     return file_write(s->release_jwks, buf_span(&text), 0644);
 }
 

@@ -53,8 +53,10 @@ static void *realloc_wiped(void *at, size_t size)
 
 static void start_curl(void)
 {
-    curl_started = curl_global_init_mem(CURL_GLOBAL_DEFAULT, malloc, free_wiped, realloc_wiped,
-                                        strdup, calloc);
+    curl_started = CURLE_FAILED_INIT;
+    if (curl_late())
+        curl_started = curl_global_init_mem(CURL_GLOBAL_DEFAULT, malloc, free_wiped, realloc_wiped,
+                                            strdup, calloc);
 }
 
 static bool copy_text(const char **s)

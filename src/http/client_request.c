@@ -51,6 +51,8 @@ fallible client_request_check(const struct http_call *call, bool plain_loopback)
 {
     if (strlen(call->url) > URL_TEXT_MAX)
         return FAIL(INPUT, "the URL is too long");
+    if (!curl_late())
+        return FAIL(SYSTEM, "libcurl cannot be loaded");
     CURLU *url = curl_url();
     if (!url)
         return FAIL(SYSTEM, "out of memory for the HTTP client");

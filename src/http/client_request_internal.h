@@ -3,9 +3,8 @@
 #ifndef HTTP_CLIENT_REQUEST_INTERNAL_H
 #define HTTP_CLIENT_REQUEST_INTERNAL_H
 
-#include <curl/curl.h>
-
 #include "http/client.h"
+#include "http/curl_late_internal.h"
 
 /* FAIL_INPUT: no URL that is called; FAIL_DENIED: plain HTTP where it is not allowed. */
 fallible client_request_check(const struct http_call *call, bool plain_loopback);
