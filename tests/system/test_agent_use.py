@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""skc-agent and the PKCS#11 module with keys that stay at the KBS: each use is asked for, and only what was asked is believed."""
+"""skc-agent and the PKCS#11 module with keys that stay at the KBS: each use is asked for, and only what was asked is believed.
+
+Those that load the module into this process are not for a build with sanitizers.
+"""
 import concurrent.futures
 import hashlib
 import os
@@ -17,7 +20,6 @@ from agent_fixture import wait_for
 from test_agent import SIGN, Client, agent  # noqa: F401
 from test_module import host
 
-pytestmark = pytest.mark.sanitize
 DECRYPT = 7
 OK, NOT_READY, BAD_MECHANISM, BAD_DATA, FAILED, WAITS = 0, 5, 6, 7, 8, 9
 RSA, EC, HERE = rsa.generate_private_key(public_exponent=65537, key_size=2048), ec.generate_private_key(ec.SECP384R1()), ec.generate_private_key(ec.SECP256R1())
@@ -67,6 +69,7 @@ def signed(module, *arguments):
     return signature
 
 
+@pytest.mark.sanitize
 def test_a_use_costs_one_exchange(agent):
     _, user, handle = started(agent)
     for i in range(5):
@@ -103,6 +106,7 @@ def test_all_mechanisms(agent):
     host(agent, work)
 
 
+@pytest.mark.sanitize
 def test_what_the_kbs_does_not_do(agent):
     _, user, handle = started(agent)
     assert user.use(handle, SIGN, c.RSA_PSS, b"x" * 32, SHA256, 2, 20)[0] == BAD_MECHANISM  # another salt
@@ -114,6 +118,7 @@ def test_what_the_kbs_does_not_do(agent):
     assert agent.kbs.requests == []
 
 
+@pytest.mark.sanitize
 @pytest.mark.parametrize("label", [b"", b"label"])
 def test_decryption(agent, label):
     _, user, handle = started(agent)
@@ -123,11 +128,13 @@ def test_decryption(agent, label):
     assert user.sign(handle)[0] == OK
 
 
+@pytest.mark.sanitize
 def test_only_what_is_granted(agent):
     _, user, handle = started(agent, use=["decrypt"])
     assert user.sign(handle)[0] == BAD_MECHANISM and agent.kbs.requests == []
 
 
+@pytest.mark.sanitize
 @pytest.mark.parametrize("lies", [{"signer": True}, {"typ": "warder-answer+jwt"}, {"key_id": "164b41ae-be61-4c7c-a027-4a2ab1e5e4c4"},
                                   {"challenge": "another"}, {"input": b"another"}, {"operation": "decrypt"}, {"body": b"{}"}], ids=lambda x: str(x)[:20])
 def test_a_kbs_that_lies_signs_nothing(agent, lies):
@@ -139,6 +146,7 @@ def test_a_kbs_that_lies_signs_nothing(agent, lies):
     assert agent.events("use failed")[0]["code"] in ("answer_refused", "kbs_answer_malformed")
 
 
+@pytest.mark.sanitize
 def test_what_is_sealed_for_another_purpose_is_not_opened(agent):
     _, user, handle = started(agent)
     sealed = RSA.public_key().encrypt(b"secret", padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), None))
@@ -146,6 +154,7 @@ def test_what_is_sealed_for_another_purpose_is_not_opened(agent):
     assert user.use(handle, DECRYPT, *OAEP_SHA256[:1], sealed, *OAEP_SHA256[1:])[0] == FAILED
 
 
+@pytest.mark.sanitize
 def test_stale_challenges_and_tokens(agent):
     """A challenge that has ended is asked for anew; a token that is refused is followed by evidence, once, in the same use."""
     _, user, handle = started(agent)
@@ -162,6 +171,7 @@ def test_stale_challenges_and_tokens(agent):
     assert len(agent.kbs.requests) <= 4 and agent.evidence.asked <= 3
 
 
+@pytest.mark.sanitize
 def test_a_platform_that_is_denied(agent):
     _, user, handle = started(agent)
     agent.kbs.refuse = small_kbs.Refuse(403, "platform_denied")
@@ -173,9 +183,10 @@ def test_a_platform_that_is_denied(agent):
     assert user.sign(handle)[0] == OK
 
 
+@pytest.mark.sanitize
 def test_a_kbs_that_is_down_or_slow(agent):
     """The use ends at its deadline, and meanwhile keys that are here sign, for this client and for others."""
-    agent.configure(use_timeout=1)
+    agent.configure(use_timeout=3)
     here = agent.kbs.add(HERE, "EC")
     slow = staying(agent)
     agent.set_keys((slow, "STAYS", "1234"), (here, "HERE", "1234"))
@@ -184,15 +195,15 @@ def test_a_kbs_that_is_down_or_slow(agent):
     assert len(user.find()) == 2
     handle = next(h for h in user.find() if user.sign(h)[0] == OK)
     quick = next(h for h in user.find() if h != handle)
-    agent.kbs.delay = 4
+    agent.kbs.delay = 6
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         begun = time.monotonic()
         waiting = pool.submit(user.sign, handle)
         for _ in range(10):
             assert other.use(quick, SIGN, c.ECDSA_SHA256, b"data")[0] == OK and not other.announced
-        assert time.monotonic() - begun < 0.9
+        assert time.monotonic() - begun < 2.9
         assert waiting.result()[0] == FAILED
-        assert 0.9 < time.monotonic() - begun < 3
+        assert 2.9 < time.monotonic() - begun < 5.5
     agent.kbs.delay = 0
     agent.kbs.refuse = small_kbs.Refuse(503, "key_side_unavailable")
     assert user.sign(handle)[0] == FAILED
@@ -223,6 +234,7 @@ def test_many_at_once(agent):
     assert len([r for r in agent.kbs.requests if not r["body"]]) <= 24 and agent.evidence.asked == 1
 
 
+@pytest.mark.sanitize
 def test_a_rotated_key(agent):
     """The version that was found goes on while the KBS keeps it; then its handle is dead, and a search finds the new one."""
     key_id, user, handle = started(agent)
@@ -237,6 +249,7 @@ def test_a_rotated_key(agent):
     new.public_key().verify(signature, b"data", padding.PKCS1v15(), hashes.SHA256())
 
 
+@pytest.mark.sanitize
 def test_a_policy_that_gives_the_key_away_by_now(agent):
     key_id, user, handle = started(agent)
     del agent.kbs.keys[key_id]["use"]
