@@ -76,6 +76,7 @@ static const struct json_shape jwk[] = {
 };
 static const struct json_shape use[] = {
     { "name", SHAPE_TEXT, true, .words = WORDS("describe", "sign", "decrypt", "derive") },
+    { "key_version", SHAPE_NUMBER, .max = UINT32_MAX },
     { "mechanism", SHAPE_TEXT,
       .words = WORDS("RSASSA-PKCS1-v1_5", "RSASSA-PSS", "ECDSA", "RSA-OAEP", "ECDH") },
     { "hash", SHAPE_TEXT, .words = WORDS("SHA-1", "SHA-256", "SHA-384", "SHA-512") },

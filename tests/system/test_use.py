@@ -287,6 +287,12 @@ def test_bad_operations(kbs, rsa_key, change):
     assert r.status == 400 and r.code_word in ("malformed_request", "key_refused"), r.text
 
 
+def test_what_is_wrong_is_named(kbs, rsa_key):
+    operation = {**sign_of("RSASSA-PSS", hashed("SHA-256")), "key_version": 1, "hash": "MD5"}
+    r = User(kbs).use(rsa_key, operation)
+    assert r.status == 400 and [e["pointer"] for e in r.json["errors"]] == ["#/operation/hash"], r.text
+
+
 def test_other_bad_requests(kbs, rsa_key):
     user = User(kbs)
     refused(user.request(rsa_key, user.challenge(rsa_key)["challenge"], "token"), 400, "malformed_request")
