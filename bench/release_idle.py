@@ -10,6 +10,7 @@ import dev_system
 
 MEMORY_AIM_MIB, START_AIM_MS = 24, 15
 STARTS = 20
+SETTLE_S = 65  # keyd tidies up once a minute
 
 
 def family(pid):

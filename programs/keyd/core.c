@@ -3,6 +3,7 @@
 #include "keyd/keyd.h"
 
 #include <libgen.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -26,6 +27,7 @@
 #define DRAIN_MS 5000
 #define ACCEPT_PAUSE_US 20000
 #define JWKS_MAX (16U << 10)
+#define ARENAS_MAX 4 /* else each thread's keeps what a burst took */
 
 struct core {
     const struct keyd_settings *settings;
@@ -265,6 +267,8 @@ static fallible wait_for_end(struct core *c)
         e = looks % SWEEP_LOOKS ? OK : broker_expire_pending(&c->broker, clock_now());
         if (failed(e))
             log_err(e, "end changes that nobody approved");
+        if (looks % SWEEP_LOOKS == 0)
+            malloc_trim(0); /* what a burst of requests took, in every thread's arena */
         if (looks % REMOVAL_LOOKS == 0)
             finish_deletions(&c->broker, &trouble);
     }
@@ -321,6 +325,7 @@ int keyd_core(const struct keyd_settings *s, const int channels[KEYD_CHANNELS], 
 {
     static struct core core;
 
+    mallopt(M_ARENA_MAX, ARENAS_MAX);
     core.settings = s;
     pthread_mutex_init(&core.lock, NULL);
     pthread_cond_init(&core.left, NULL);

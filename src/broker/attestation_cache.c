@@ -3,7 +3,7 @@
 
 #include <pthread.h>
 
-#define SLOTS 1024
+#define SLOTS 256 /* some 16 KiB of claims each */
 
 struct attestation_cache {
     pthread_mutex_t lock;
