@@ -29,9 +29,20 @@ enum shape_kind {
 
 /* A table of them ends with one without a name; SHAPE_OTHERS in it lets members pass that it does
  * not name. */
-#define SHAPE_OTHERS                                                                               \
+#define SHAPE_OTHERS SHAPE_IGNORED("*")
+#define SHAPE_END                                                                                  \
     {                                                                                              \
-        "*", SHAPE_ANY                                                                             \
+        0                                                                                          \
+    }
+/* A member that is read, or only tolerated, by others. */
+#define SHAPE_IGNORED(name)                                                                        \
+    {                                                                                              \
+        name, SHAPE_ANY                                                                            \
+    }
+#define SHAPE_WORDS(...)                                                                           \
+    (const char *const[])                                                                          \
+    {                                                                                              \
+        __VA_ARGS__, NULL                                                                          \
     }
 
 struct json_shape {

@@ -4,19 +4,6 @@
 #include "broker/seed_policy.h"
 #include "broker/transfer_policy.h"
 
-#define END                                                                                        \
-    {                                                                                              \
-        0                                                                                          \
-    }
-#define WORDS(...)                                                                                 \
-    (const char *const[])                                                                          \
-    {                                                                                              \
-        __VA_ARGS__, NULL                                                                          \
-    }
-#define IGNORED(name)                                                                              \
-    {                                                                                              \
-        name, SHAPE_ANY                                                                            \
-    }
 #define SET_MAX 256
 #define POLICY_IDS_MAX 16
 
@@ -24,15 +11,16 @@ static const struct json_shape text_item[] = { { "", SHAPE_TEXT, .min = 1, .max 
 static const struct json_shape hex_item[] = { { "", SHAPE_HEX, .min = 1, .max = 256 } };
 static const struct json_shape number_item[] = { { "", SHAPE_NUMBER } };
 static const struct json_shape tee_item[] = {
-    { "", SHAPE_TEXT, .words = WORDS("tdx", "sgx", "snp", "tpm", "azure-vtpm", "bundle") }
+    { "", SHAPE_TEXT, .words = SHAPE_WORDS("tdx", "sgx", "snp", "tpm", "azure-vtpm", "bundle") }
 };
 static const struct json_shape wrapping_item[] = {
-    { "", SHAPE_TEXT, .words = WORDS(WRAPPING_BY_KEYD, WRAPPING_IN_HSM) }
+    { "", SHAPE_TEXT, .words = SHAPE_WORDS(WRAPPING_BY_KEYD, WRAPPING_IN_HSM) }
 };
-static const struct json_shape use_item[] = { { "", SHAPE_TEXT,
-                                                .words = WORDS("sign", "decrypt", "derive") } };
+static const struct json_shape use_item[] = {
+    { "", SHAPE_TEXT, .words = SHAPE_WORDS("sign", "decrypt", "derive") }
+};
 static const struct json_shape day_item[] = {
-    { "", SHAPE_TEXT, .words = WORDS("mon", "tue", "wed", "thu", "fri", "sat", "sun") }
+    { "", SHAPE_TEXT, .words = SHAPE_WORDS("mon", "tue", "wed", "thu", "fri", "sat", "sun") }
 };
 #define TEXTS SHAPE_LIST, .min = 1, .max = POLICY_TEXTS_MAX, .inner = text_item
 #define POLICY_IDS SHAPE_LIST, .min = 1, .max = POLICY_IDS_MAX, .inner = text_item
@@ -44,23 +32,23 @@ static const struct json_shape hours_item[] = {
     { "days", SHAPE_LIST, true, .min = 1, .max = 7, .inner = day_item },
     { "from", MINUTE },
     { "to", MINUTE },
-    END,
+    SHAPE_END,
 };
 static const struct json_shape hours[] = { { "", SHAPE_OBJECT, .inner = hours_item } };
 static const struct json_shape weekly[] = {
-    { "zone", SHAPE_TEXT, true, .words = WORDS("UTC") },
+    { "zone", SHAPE_TEXT, true, .words = SHAPE_WORDS("UTC") },
     { "hours", SHAPE_LIST, true, .min = 1, .max = 64, .inner = hours },
-    END,
+    SHAPE_END,
 };
 static const struct json_shape time_window[] = {
     { "not_before", SHAPE_TIME },
     { "not_after", SHAPE_TIME },
     { "weekly", SHAPE_OBJECT, .inner = weekly },
-    END,
+    SHAPE_END,
 };
 static const struct json_shape native[] = {
     { "name", SHAPE_TEXT, .max = POLICY_NAME_MAX },
-    { "attestation", SHAPE_TEXT, .words = WORDS("require", "observe", "none") },
+    { "attestation", SHAPE_TEXT, .words = SHAPE_WORDS("require", "observe", "none") },
     { "attestation_types", SHAPE_LIST, .min = 1, .max = POLICY_TEXTS_MAX, .inner = tee_item },
     { "conditions", SHAPE_OBJECT },
     { "policy_ids", POLICY_IDS },
@@ -77,11 +65,11 @@ static const struct json_shape native[] = {
     { "lease_minutes", SHAPE_NUMBER, .max = LEASE_MINUTES_MAX },
     { "accept_warning", SHAPE_BOOL },
     { "explain_to_caller", SHAPE_BOOL },
-    END,
+    SHAPE_END,
 };
 
 static const struct json_shape flat[] = {
-    IGNORED("attestation_type_anyof"),
+    SHAPE_IGNORED("attestation_type_anyof"),
     { "sgx_enclave_issuer_anyof", HEXES, .required = true },
     { "sgx_enclave_issuer_product_id", SHAPE_NUMBER },
     { "sgx_enclave_issuer_product_id_anyof", NUMBERS },
@@ -95,10 +83,10 @@ static const struct json_shape flat[] = {
     { "client_permissions_allof", TEXTS },
     { "client_permissions_anyof", TEXTS },
     { "policy_ids", POLICY_IDS },
-    IGNORED("id"),
-    IGNORED("created_at"),
-    IGNORED("updated_at"),
-    END,
+    SHAPE_IGNORED("id"),
+    SHAPE_IGNORED("created_at"),
+    SHAPE_IGNORED("updated_at"),
+    SHAPE_END,
 };
 
 static const struct json_shape sgx_attributes[] = {
@@ -108,7 +96,7 @@ static const struct json_shape sgx_attributes[] = {
     { "isvsvn", SHAPE_NUMBER },
     { "client_permissions", TEXTS },
     { "enforce_tcb_upto_date", SHAPE_BOOL },
-    END,
+    SHAPE_END,
 };
 static const struct json_shape tdx_attributes[] = {
     { "mrsignerseam", HEXES, .required = true },
@@ -120,27 +108,27 @@ static const struct json_shape tdx_attributes[] = {
     { "rtmr2", SHAPE_HEX, .min = 1, .max = 256 },
     { "rtmr3", SHAPE_HEX, .min = 1, .max = 256 },
     { "enforce_tcb_upto_date", SHAPE_BOOL },
-    END,
+    SHAPE_END,
 };
 static const struct json_shape sgx_section[] = {
     { "policy_ids", POLICY_IDS },
     { "attributes", SHAPE_OBJECT, .inner = sgx_attributes },
-    END,
+    SHAPE_END,
 };
 static const struct json_shape tdx_section[] = {
     { "policy_ids", POLICY_IDS },
     { "attributes", SHAPE_OBJECT, .inner = tdx_attributes },
-    END,
+    SHAPE_END,
 };
 static const struct json_shape nested[] = {
     { "attestation_type", SHAPE_ANY, true },
     { "sgx", SHAPE_OBJECT, .inner = sgx_section },
     { "tdx", SHAPE_OBJECT, .inner = tdx_section },
     { "cert_issuer", TEXTS },
-    IGNORED("id"),
-    IGNORED("created_at"),
-    IGNORED("updated_at"),
-    END,
+    SHAPE_IGNORED("id"),
+    SHAPE_IGNORED("created_at"),
+    SHAPE_IGNORED("updated_at"),
+    SHAPE_END,
 };
 
 const struct json_shape *policy_shape_of(const json_t *document)

@@ -10,32 +10,19 @@
 #include "crypto/secret.h"
 
 #define TEXT_MAX 256
-#define END                                                                                        \
-    {                                                                                              \
-        0                                                                                          \
-    }
-#define WORDS(...)                                                                                 \
-    (const char *const[])                                                                          \
-    {                                                                                              \
-        __VA_ARGS__, NULL                                                                          \
-    }
-#define IGNORED(name)                                                                              \
-    {                                                                                              \
-        name, SHAPE_ANY                                                                            \
-    }
 
 static const struct json_shape key_information[] = {
-    IGNORED("id"),
+    SHAPE_IGNORED("id"),
     { "algorithm", SHAPE_TEXT, true,
-      .words = WORDS("RSA", "EC", "AES", "OPAQUE", "rsa", "ec", "aes", "opaque") },
+      .words = SHAPE_WORDS("RSA", "EC", "AES", "OPAQUE", "rsa", "ec", "aes", "opaque") },
     { "key_length", SHAPE_NUMBER, .min = 128, .max = 4096,
       .rule = "2048, 3072 or 4096 of RSA, 128 or 256 of AES" },
     { "curve_type", SHAPE_TEXT,
-      .words =
-          WORDS("secp256r1", "prime256v1", "P-256", "secp384r1", "P-384", "secp521r1", "P-521") },
+      .words = SHAPE_WORDS("secp256r1", "prime256v1", "P-256", "secp384r1", "P-384", "secp521r1",
+                           "P-521") },
     { "key_string", SHAPE_TEXT, .min = 1, .max = SEALED_SECRET_MAX },
     { "kmip_key_id", SHAPE_TEXT, .min = 1, .max = TEXT_MAX },
-    END,
+    SHAPE_END,
 };
 static const struct json_shape key_create[] = {
     { "key_information", SHAPE_OBJECT, true, .inner = key_information },
@@ -43,64 +30,65 @@ static const struct json_shape key_create[] = {
     { "label", SHAPE_TEXT, .max = TEXT_MAX },
     { "usage", SHAPE_TEXT, .max = TEXT_MAX },
     { "four_eyes", SHAPE_BOOL },
-    END,
+    SHAPE_END,
 };
 static const struct json_shape key_rotate[] = {
     { "key_string", SHAPE_TEXT, .min = 1, .max = SEALED_SECRET_MAX },
     { "kmip_key_id", SHAPE_TEXT, .min = 1, .max = TEXT_MAX },
     { "keep_old_versions", SHAPE_NUMBER, .max = KEY_VERSIONS_MAX - 2 },
     { "keep_old_until", SHAPE_TIME },
-    END,
+    SHAPE_END,
 };
 static const struct json_shape key_state[] = {
     { "version", SHAPE_NUMBER, .min = 1, .max = UINT32_MAX },
-    END,
+    SHAPE_END,
 };
 static const struct json_shape decision[] = {
     { "reason", SHAPE_TEXT, .max = DENY_REASON_MAX },
-    END,
+    SHAPE_END,
 };
 static const struct json_shape denial[] = {
-    { "kind", SHAPE_TEXT, true, .words = WORDS("fmspc", "family", "chip", "firmware", "advisory") },
+    { "kind", SHAPE_TEXT, true,
+      .words = SHAPE_WORDS("fmspc", "family", "chip", "firmware", "advisory") },
     { "value", SHAPE_TEXT, true, .min = 1, .max = 128 },
     { "reason", SHAPE_TEXT, true, .min = 1, .max = DENY_REASON_MAX },
-    END,
+    SHAPE_END,
 };
 static const struct json_shape jwk[] = {
-    { "kty", SHAPE_TEXT, true, .words = WORDS("EC") },
-    { "crv", SHAPE_TEXT, true, .words = WORDS("P-256") },
+    { "kty", SHAPE_TEXT, true, .words = SHAPE_WORDS("EC") },
+    { "crv", SHAPE_TEXT, true, .words = SHAPE_WORDS("P-256") },
     { "x", SHAPE_TEXT, true, .min = 43, .max = 43, .rule = "base64url of 32 bytes" },
     { "y", SHAPE_TEXT, true, .min = 43, .max = 43, .rule = "base64url of 32 bytes" },
     SHAPE_OTHERS, /* RFC 7517 section 4 */
-    END,
+    SHAPE_END,
 };
 static const struct json_shape use[] = {
-    { "name", SHAPE_TEXT, true, .words = WORDS("describe", "sign", "decrypt", "derive") },
+    { "name", SHAPE_TEXT, true, .words = SHAPE_WORDS("describe", "sign", "decrypt", "derive") },
     { "key_version", SHAPE_NUMBER, .max = UINT32_MAX },
     { "mechanism", SHAPE_TEXT,
-      .words = WORDS("RSASSA-PKCS1-v1_5", "RSASSA-PSS", "ECDSA", "RSA-OAEP", "ECDH") },
-    { "hash", SHAPE_TEXT, .words = WORDS("SHA-1", "SHA-256", "SHA-384", "SHA-512") },
+      .words = SHAPE_WORDS("RSASSA-PKCS1-v1_5", "RSASSA-PSS", "ECDSA", "RSA-OAEP", "ECDH") },
+    { "hash", SHAPE_TEXT, .words = SHAPE_WORDS("SHA-1", "SHA-256", "SHA-384", "SHA-512") },
     { "input", SHAPE_TEXT, .max = 1366 },
     { "label", SHAPE_TEXT, .max = 342 },
-    END,
+    SHAPE_END,
 };
 #define RELEASE_MEMBERS                                                                            \
     { "challenge", SHAPE_TEXT, true, .min = 1 },                                                   \
         { "signing_key", SHAPE_OBJECT, true, .inner = jwk },                                       \
-        { "encryption_key", SHAPE_OBJECT, true, .inner = jwk }, IGNORED("evidence"),               \
+        { "encryption_key", SHAPE_OBJECT, true, .inner = jwk }, SHAPE_IGNORED("evidence"),         \
     {                                                                                              \
         "attestation_token", SHAPE_TEXT, .max = 64U << 10                                          \
     }
-static const struct json_shape release[] = { RELEASE_MEMBERS, END };
+static const struct json_shape release[] = { RELEASE_MEMBERS, SHAPE_END };
 static const struct json_shape release_for_use[] = {
     RELEASE_MEMBERS,
     { "operation", SHAPE_OBJECT, true, .inner = use },
-    END,
+    SHAPE_END,
 };
 static const struct json_shape held_key[] = {
     { "key_id", SHAPE_UUID, true },
     { "audit_id", SHAPE_UUID, true },
-    END,
+    SHAPE_END,
 };
 static const struct json_shape held_keys[] = { { "", SHAPE_OBJECT, .inner = held_key } };
 static const struct json_shape lease[] = {
@@ -108,37 +96,37 @@ static const struct json_shape lease[] = {
     { "signing_key", SHAPE_OBJECT, true, .inner = jwk },
     { "nonce", SHAPE_TEXT, true, .min = 16, .max = 128 },
     { "keys", SHAPE_LIST, true, .min = 1, .max = LEASES_ASKED_MAX, .inner = held_keys },
-    END,
+    SHAPE_END,
 };
 static const struct json_shape permission_item[] = { { "", SHAPE_TEXT, .min = 1 } };
 static const struct json_shape trial_client[] = {
     { "permissions", SHAPE_LIST, .max = 64, .inner = permission_item },
     { "certificate", SHAPE_TEXT },
     { "source", SHAPE_TEXT },
-    END,
+    SHAPE_END,
 };
 static const struct json_shape trial[] = {
-    IGNORED("evidence"),
+    SHAPE_IGNORED("evidence"),
     { "claims", SHAPE_OBJECT },
     { "record", SHAPE_TEXT, .max = 64 },
     { "policy", SHAPE_OBJECT },
     { "client", SHAPE_OBJECT, .inner = trial_client },
     { "at", SHAPE_TIME },
-    END,
+    SHAPE_END,
 };
 static const struct json_shape key_query[] = {
-    { "algorithm", SHAPE_TEXT, .words = WORDS("RSA", "EC", "AES", "OPAQUE", "") },
+    { "algorithm", SHAPE_TEXT, .words = SHAPE_WORDS("RSA", "EC", "AES", "OPAQUE", "") },
     { "keyLength", SHAPE_DIGITS, .min = 1, .max = 99999 },
-    { "curveType", SHAPE_TEXT, .words = WORDS("secp256r1", "secp384r1", "secp521r1", "") },
+    { "curveType", SHAPE_TEXT, .words = SHAPE_WORDS("secp256r1", "secp384r1", "secp521r1", "") },
     { "transferPolicyId", SHAPE_TEXT },
     { "after", SHAPE_TEXT },
-    END,
+    SHAPE_END,
 };
 static const struct json_shape audit_query[] = {
     { "limit", SHAPE_DIGITS },
     { "key", SHAPE_TEXT },
     { "before", SHAPE_DIGITS },
-    END,
+    SHAPE_END,
 };
 
 static const struct json_shape *release_of(const struct broker_request *q, const json_t *body)

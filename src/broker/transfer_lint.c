@@ -10,21 +10,9 @@
 #define PATH_MAX_LEN 512
 #define WITH_TYPES "allOf[1]" /* where the conditions stand beside the kinds of TEE */
 
-struct remark {
-    bool error;
-    const char *path, *message, *advice, *other;
-};
-
-static void add(json_t *remarks, const struct remark *r)
+static void add(json_t *remarks, const struct policy_remark *r)
 {
-    json_t *j = json_object();
-
-    json_set_str(j, "level", r->error ? "error" : "warning");
-    json_set_str(j, "path", r->path);
-    json_set_str(j, "message", r->message);
-    json_set_str(j, "advice", r->advice);
-    json_set_str(j, "other", r->other);
-    json_array_append_new(remarks, j);
+    json_array_append_new(remarks, policy_remark_json(r));
 }
 
 static const char *text_of(const json_t *j, const char *name)
@@ -77,8 +65,8 @@ static void add_shape(const json_t *document, json_t *remarks)
     {
         struct buf path owned(buf_done) = buf_of(PATH_MAX_LEN);
         add_path(&path, text_of(error, "pointer"));
-        add(remarks, &(struct remark){ true, failed(buf_check(&path)) ? "" : buf_str(&path),
-                                       text_of(error, "detail"), NULL, NULL });
+        add(remarks, &(struct policy_remark){ true, failed(buf_check(&path)) ? "" : buf_str(&path),
+                                              text_of(error, "detail"), NULL, NULL });
     }
 }
 
@@ -103,7 +91,7 @@ static void add_message(const char *message, json_t *remarks)
     char *path owned(free) = colon ? strndup(message, (size_t)(colon - message)) : NULL;
 
     add(remarks,
-        &(struct remark){ true, path ? path : "", colon ? colon + 2 : message, NULL, NULL });
+        &(struct policy_remark){ true, path ? path : "", colon ? colon + 2 : message, NULL, NULL });
 }
 
 /* Each member by itself, where the table has nothing to say: none depends on another. */
@@ -186,7 +174,7 @@ fallible transfer_lint_never(const struct transfer_policy *p, json_t *remarks)
     TRY(policy_lint(joined, &found));
     for (size_t i = 0; i < found.count; i++)
         if (found.at[i].error)
-            add(remarks, &(struct remark){
+            add(remarks, &(struct policy_remark){
                              true, own_place(found.at[i].path, &path),
                              "never true: no kind of TEE that attestation_types names has this",
                              "name the kind of TEE in attestation_types, or take it out here",
@@ -216,11 +204,11 @@ static void check_permissions(const char *name, const json_t *list, json_t *rema
         struct buf path owned(buf_done) = buf_of(PATH_MAX_LEN);
         buf_addf(&path, "%s[%zu]", name, i);
         if (!can_be_held(json_string_value(one)))
-            add(remarks, &(struct remark){ true, buf_str(&path),
-                                           "never true: no role can have this permission",
-                                           "letters, digits, blanks inside and _ / . @ : * - are "
-                                           "what the context of a role holds",
-                                           NULL });
+            add(remarks, &(struct policy_remark){
+                             true, buf_str(&path), "never true: no role can have this permission",
+                             "letters, digits, blanks inside and _ / . @ : * - are "
+                             "what the context of a role holds",
+                             NULL });
     }
 }
 
@@ -245,9 +233,9 @@ static void check_twice(const struct transfer_policy *p, json_t *remarks)
                 struct buf path owned(buf_done) = buf_of(PATH_MAX_LEN);
                 buf_addf(&path, "%s[%zu]", *name, i);
                 if (json_equal(json_array_get(list, i), json_array_get(list, j)))
-                    add(remarks,
-                        &(struct remark){ false, buf_str(&path), "a value stands in the list twice",
-                                          "take one of them out", *name });
+                    add(remarks, &(struct policy_remark){ false, buf_str(&path),
+                                                          "a value stands in the list twice",
+                                                          "take one of them out", *name });
             }
     }
 }
@@ -266,9 +254,9 @@ static void check_networks(const struct transfer_policy *p, json_t *remarks)
             buf_addf(&path, "client_networks_anyof[%zu]", i);
             buf_addf(&other, "client_networks_anyof[%zu]", j);
             add(remarks,
-                &(struct remark){ false, buf_str(&path),
-                                  "shadowed: another network has all of its addresses",
-                                  "take it out, or make the other one smaller", buf_str(&other) });
+                &(struct policy_remark){
+                    false, buf_str(&path), "shadowed: another network has all of its addresses",
+                    "take it out, or make the other one smaller", buf_str(&other) });
             break;
         }
 }
@@ -282,17 +270,17 @@ static void check_choices(const struct transfer_policy *p, json_t *remarks)
     {
         for (size_t j = 0; j < json_array_size(p->permissions_all); j++)
             if (json_equal(one, json_array_get(p->permissions_all, j)))
-                add(remarks,
-                    &(struct remark){ false, "client_permissions_anyof",
-                                      "always true: one of them is asked for anyway",
-                                      "take client_permissions_anyof out, or this permission",
-                                      "client_permissions_allof" });
+                add(remarks, &(struct policy_remark){
+                                 false, "client_permissions_anyof",
+                                 "always true: one of them is asked for anyway",
+                                 "take client_permissions_anyof out, or this permission",
+                                 "client_permissions_allof" });
     }
     if (wrappings > 1 &&
         !json_equal(json_array_get(p->wrappings, 0), json_array_get(p->wrappings, wrappings - 1)))
-        add(remarks,
-            &(struct remark){ false, "wrapping_anyof", "always true: no wrapping is left out",
-                              "take it out, or name the one that is meant", NULL });
+        add(remarks, &(struct policy_remark){ false, "wrapping_anyof",
+                                              "always true: no wrapping is left out",
+                                              "take it out, or name the one that is meant", NULL });
 }
 
 static void check_time(const struct transfer_policy *p, int64_t now, json_t *remarks)
@@ -300,9 +288,9 @@ static void check_time(const struct transfer_policy *p, int64_t now, json_t *rem
     int64_t next;
 
     if (p->time && !time_window_next(&p->window, now, &next))
-        add(remarks,
-            &(struct remark){ false, "time", "it has closed: nothing is released under it any more",
-                              "set a later not_after", NULL });
+        add(remarks, &(struct policy_remark){
+                         false, "time", "it has closed: nothing is released under it any more",
+                         "set a later not_after", NULL });
 }
 
 static void check_level(const struct transfer_policy *p, json_t *remarks)
@@ -312,9 +300,9 @@ static void check_level(const struct transfer_policy *p, json_t *remarks)
 
     for (const char *const *name = of_tees; p->attestation == ATTESTATION_NONE && *name; name++)
         if (json_object_get(p->document, *name))
-            add(remarks, &(struct remark){ false, *name, "has no effect under attestation none",
-                                           "take it out, or write observe to have it noted",
-                                           "attestation" });
+            add(remarks, &(struct policy_remark){
+                             false, *name, "has no effect under attestation none",
+                             "take it out, or write observe to have it noted", "attestation" });
 }
 
 static fallible check_parsed(const struct transfer_policy *p, int64_t now, json_t *remarks)

@@ -46,6 +46,7 @@ struct policy_remarks {
     struct policy_remark *at; /* owned */
     size_t count;
 };
+json_t *policy_remark_json(const struct policy_remark *r);
 fallible policy_lint(const struct policy *p, struct policy_remarks *out);
 void policy_remarks_done(struct policy_remarks *r);
 static inline void policy_remarks_donep(struct policy_remarks *r)

@@ -15,7 +15,7 @@ bool policy_check_good(const json_t *remarks)
     return true;
 }
 
-static json_t *remark_json(const struct policy_remark *r)
+json_t *policy_remark_json(const struct policy_remark *r)
 {
     json_t *j = json_object();
     json_set_str(j, "level", r->error ? "error" : "warning");
@@ -31,7 +31,7 @@ static fallible add_lint(const struct policy *p, json_t *list)
     struct policy_remarks found owned(policy_remarks_done) = { 0 };
     TRY(policy_lint(p, &found));
     for (size_t i = 0; i < found.count; i++)
-        if (json_array_append_new(list, remark_json(&found.at[i])) != 0)
+        if (json_array_append_new(list, policy_remark_json(&found.at[i])) != 0)
             return FAIL(SYSTEM, "memory for remarks");
     return OK;
 }
