@@ -179,7 +179,8 @@ static fallible listen_all(struct front *f)
                     (struct http_server_config){ .routes = tcs_routes,
                                                  .context = tcs_role_service(f->tcs_role),
                                                  .body_max = TCS_REQUEST_MAX,
-                                                 .foreign_error = pccs_foreign_error }));
+                                                 .foreign_error = pccs_foreign_error,
+                                                 .repeats_allowed = pccs_is_asked }));
     TRY(listen_role(f, 1, "qvs", &c->qvs,
                     (struct http_server_config){ .routes = qvs_routes, .context = &f->qvs }));
     return listen_role(f, 2, "as", &c->as,

@@ -147,10 +147,15 @@ static void add_escaped(struct buf *out, struct span text)
         }
 }
 
+bool pccs_is_asked(const struct http_exchange *x)
+{
+    return is_pccs(http_path(x), http_method(x));
+}
+
 bool pccs_foreign_error(struct http_exchange *x, int status)
 {
     struct buf page owned(buf_done) = buf_of(PAGE_MAX);
-    if (!is_pccs(http_path(x), http_method(x)))
+    if (!pccs_is_asked(x))
         return false;
     pccs_begin(x);
     if (status != 404) {

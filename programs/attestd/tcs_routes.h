@@ -32,6 +32,8 @@ struct tcs_service {
 
 /* Ends with method NULL; the context of each is a struct tcs_service. */
 extern const struct http_route tcs_routes[];
+/* The path is a PCCS's, not of our own interface. */
+bool pccs_is_asked(const struct http_exchange *x);
 /* What a PCCS says where there is no such path, or too long a body. */
 bool pccs_foreign_error(struct http_exchange *x, int status);
 

@@ -62,6 +62,8 @@ bool exchange_route(struct http_exchange *x, const struct routing *r)
         return false;
     }
     struct err e = query_parse(x->head.query, &x->query);
+    if (!failed(e) && x->query.repeats && (!r->repeats_allowed || !r->repeats_allowed(x)))
+        e = FAIL(INPUT, "a member of the query is there twice");
     if (failed(e) && (!r->foreign_error || !r->foreign_error(x, 400)))
         http_answer_problem(x, 400, "malformed_request", e.what);
     return !failed(e);

@@ -46,6 +46,7 @@ void exchange_refuse(struct http_exchange *x, struct refusal r);
 struct routing {
     const struct http_route *routes;
     bool (*foreign_error)(struct http_exchange *x, int status);
+    bool (*repeats_allowed)(const struct http_exchange *x);
     const char *scope_prefix, *scope_domain; /* see server.h */
 };
 bool exchange_route(struct http_exchange *x, const struct routing *routing);

@@ -41,8 +41,9 @@ static fallible parse_pair(struct span pair, struct query *q)
     struct span ignored;
     char *name owned(free) =
         span_dup(span_head(span_tail(buf_span(&q->text), p->name), p->value - p->name));
-    if (!name || query_find(q, name, &ignored))
-        return FAIL(INPUT, "a member of the query is there twice");
+    if (!name)
+        return FAIL(SYSTEM, "memory for a query");
+    q->repeats = q->repeats || query_find(q, name, &ignored);
     q->count++;
     return OK;
 }

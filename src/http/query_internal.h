@@ -9,6 +9,7 @@
 struct query {
     struct buf text; /* decoded names and values, one after another */
     size_t count;
+    bool repeats; /* a name came again */
     struct query_pair {
         size_t name, value, end; /* offsets in text */
     } pairs[QUERY_PAIRS_MAX];

@@ -93,7 +93,8 @@ static fallible settings_fill(const struct http_server_config *config, struct lo
     TRY(random_fill(prefix, sizeof(prefix)));
     struct reader r = reader_of(SPAN_OF(prefix));
     s->id_prefix = reader_u64be(&r);
-    s->routing = (struct routing){ config->routes, config->foreign_error, config->scope_prefix,
+    s->routing = (struct routing){ config->routes, config->foreign_error,
+                                   config->repeats_allowed, config->scope_prefix,
                                    config->scope_domain };
     s->context = config->context;
     if (config->source_rate)

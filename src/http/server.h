@@ -69,6 +69,9 @@ struct http_server_config {
     /* Where another interface's errors stand in for ours: 404 (no such path, or not by this
      * method), 400 (the query) and 413. False: ours. On the event thread: it must not block. */
     bool (*foreign_error)(struct http_exchange *x, int status);
+    /* Where another interface takes the first of a query's members of one name. NULL: nowhere, and
+     * they are a 400. */
+    bool (*repeats_allowed)(const struct http_exchange *x);
 };
 
 struct http_server;
