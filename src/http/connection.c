@@ -99,7 +99,7 @@ static void run_handler(struct job *job)
 static void linger(struct http_connection *c)
 {
     /* Closing with unread input would reset the connection and the client might never see the
-     * answer. Who sends on for much longer than a body of the greatest size is cut off. */
+     * answer. Who sends twice a body of the greatest size is cut off. */
     c->state = CONNECTION_LINGERING;
     transport_end_output(&c->transport);
     event_add(&c->read_event, NULL);
@@ -143,7 +143,7 @@ static bool after_answer(struct http_connection *c)
         return false;
     }
     event_del(&c->write_event);
-    c->discard_left = c->exchange->body.max + DISCARD_MORE;
+    c->discard_left = 2 * c->exchange->body.max + DISCARD_MORE;
     bool last = c->exchange->last || !c->out.len || atomic_load(&c->loop->stopping);
     forget_exchange(c);
     if (last) {
