@@ -13,7 +13,8 @@
 
 #define QUEUE_MAX 64
 #define QUEUE_BYTES_MAX (4U << 20)
-#define PAUSE_MS 200 /* between two writes */
+#define PAUSE_MS 200   /* between two writes, where nobody waits for one */
+#define SETTLE_MS 2000 /* who reads waits no longer for what is not written yet */
 #define COMPLAIN_US (60 * 1000000LL)
 
 struct waiting {
@@ -28,10 +29,11 @@ struct evidence_record {
     struct evidence_store *store;
     pthread_t thread;
     pthread_mutex_t lock;
-    pthread_cond_t changed;
+    pthread_cond_t changed, wrote;
     struct waiting queue[QUEUE_MAX];
     size_t count, bytes;
-    bool started, stopping;
+    bool started, stopping, hurry;
+    uint64_t taken, written; /* of all time */
     uint64_t lost;
     int64_t complained_us;
 };
@@ -47,6 +49,7 @@ fallible evidence_record_open(const char *url, const struct evidence_limits *lim
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_cond_init(&r->changed, &attr);
+    pthread_cond_init(&r->wrote, &attr);
     pthread_condattr_destroy(&attr);
     TRY(evidence_store_open(url, limits, &r->store));
     *out = TAKE(r);
@@ -98,9 +101,9 @@ static void write_down(struct evidence_record *r, struct waiting *all, size_t co
     }
 }
 
-static struct timespec after_pause(void)
+static struct timespec in_ms(int64_t ms)
 {
-    int64_t us = clock_monotonic_us() + PAUSE_MS * 1000;
+    int64_t us = clock_monotonic_us() + ms * 1000;
     return (struct timespec){ .tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000 };
 }
 
@@ -129,14 +132,18 @@ static void *keep_all(void *context)
         size_t count = r->count;
         memcpy(all, r->queue, count * sizeof(all[0]));
         r->count = r->bytes = 0;
+        r->hurry = false;
         uint64_t lost = losses(r);
         pthread_mutex_unlock(&r->lock);
         if (lost)
             log_warn("too much evidence at once: not all is kept");
         write_down(r, all, count);
         pthread_mutex_lock(&r->lock);
-        const struct timespec until = after_pause();
-        while (!r->stopping && pthread_cond_timedwait(&r->changed, &r->lock, &until) != ETIMEDOUT)
+        r->written += count;
+        pthread_cond_broadcast(&r->wrote);
+        const struct timespec until = in_ms(PAUSE_MS);
+        while (!r->stopping && !r->hurry &&
+               pthread_cond_timedwait(&r->changed, &r->lock, &until) != ETIMEDOUT)
             ;
     }
     pthread_mutex_unlock(&r->lock);
@@ -165,6 +172,7 @@ void evidence_record_close(struct evidence_record *r)
     for (size_t i = 0; i < r->count; i++)
         waiting_done(&r->queue[i]);
     pthread_cond_destroy(&r->changed);
+    pthread_cond_destroy(&r->wrote);
     pthread_mutex_destroy(&r->lock);
     evidence_store_close(r->store);
     free(r);
@@ -199,6 +207,7 @@ void evidence_record_keep(struct evidence_record *r, struct span jws, bool refus
     if (room) {
         r->queue[r->count++] = w;
         r->bytes += size;
+        r->taken++;
         pthread_cond_signal(&r->changed);
     } else {
         r->lost++;
@@ -220,7 +229,24 @@ void evidence_record_collateral(void *record, struct span digest, struct span bo
         log_err(e, "collateral is not kept");
 }
 
+static void settle(struct evidence_record *r)
+{
+    const struct timespec until = in_ms(SETTLE_MS);
+    pthread_mutex_lock(&r->lock);
+    const uint64_t mine = r->taken;
+    while (r->started && r->written < mine) {
+        r->hurry = true;
+        pthread_cond_signal(&r->changed);
+        if (pthread_cond_timedwait(&r->wrote, &r->lock, &until) == ETIMEDOUT)
+            break;
+    }
+    pthread_mutex_unlock(&r->lock);
+}
+
 struct evidence_store *evidence_record_store(struct evidence_record *r)
 {
-    return r ? r->store : NULL;
+    if (!r)
+        return NULL;
+    settle(r);
+    return r->store;
 }

@@ -23,7 +23,8 @@ void evidence_record_keep(struct evidence_record *r, struct span jws, bool refus
                           const struct work_request *q);
 /* What the verifier has loaded, under its SHA-256 (verify.h); as collateral_write wrote it. */
 void evidence_record_collateral(void *record, struct span digest, struct span body);
-/* NULL: none. */
+/* For reading: what was taken until now is in it, or the disk is slow. It may wait for that. NULL:
+ * none. */
 struct evidence_store *evidence_record_store(struct evidence_record *r);
 
 #endif
