@@ -17,6 +17,7 @@
 #include "broker/operation.h"
 #include "broker/row.h"
 #include "crypto/jose.h"
+#include "crypto/random.h"
 #include "daemon/daemon.h"
 
 #define READERS 8
@@ -45,12 +46,21 @@ struct connection {
     int fd;
 };
 
+/* What a stranger sent instead of an id is not for the log. */
+static void loggable(struct span id, char out[UUID_TEXT_SIZE])
+{
+    size_t len = uuid_valid(id) ? id.len : 0;
+    if (len)
+        memcpy(out, id.at, len);
+    out[len] = 0;
+}
+
 static void log_outcome(uint16_t type, const struct broker_request *q, const struct outcome *o,
                         struct err failure)
 {
-    char id[64], request[64];
+    char id[UUID_TEXT_SIZE], request[64];
 
-    snprintf(id, sizeof id, "%.*s", (int)(q->id.len < 60 ? q->id.len : 60), (const char *)q->id.at);
+    loggable(q->id, id);
     snprintf(request, sizeof request, "%.*s",
              (int)(q->request_id.len < 60 ? q->request_id.len : 60),
              (const char *)q->request_id.at);
