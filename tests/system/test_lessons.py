@@ -35,16 +35,14 @@ LESSONS = {
     52: "a match in place of a minimum, or instead of and", 53: "state for strangers",
     54: "a lost root of trust goes on being trusted",
 }
-SELF = pathlib.Path(__file__).name
 
 
 @pytest.fixture(scope="module")
 def numbered():
     found = {}
     for path in [*TESTS.rglob("*.c"), *TESTS.rglob("*.py")]:
-        if path.name != SELF:
-            for number in re.findall(r"\bL(\d{1,2})\b", path.read_text(errors="replace")):
-                found.setdefault(int(number), set()).add(path.name)
+        for number in re.findall(r"\bL(\d{1,2})\b", path.read_text(errors="replace")):
+            found.setdefault(int(number), set()).add(path.name)
     return found
 
 
