@@ -58,11 +58,10 @@ struct caller {
     char tenant[TENANT_NAME_MAX + 1];
     struct user user;
 };
-/* Answers 401 or 403 itself and returns false. `needed`: "users:create" of service AAS. */
-bool aas_authorise(struct http_exchange *x, struct aas *a, const char *needed, struct caller *out);
+/* Whether they may what the route needs. Answers 401 or 403 itself and returns false. */
+bool aas_authorise(struct http_exchange *x, struct aas *a, struct caller *out);
 /* The same, and the caller is of the operator's own tenant. */
-bool aas_authorise_operator(struct http_exchange *x, struct aas *a, const char *needed,
-                            struct caller *out);
+bool aas_authorise_operator(struct http_exchange *x, struct aas *a, struct caller *out);
 
 /* The filter of a list, from the query. */
 struct role_filter aas_role_filter(const struct http_exchange *x);

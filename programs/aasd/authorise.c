@@ -29,8 +29,7 @@ static fallible find_caller(struct aas *a, const struct bearer *b, struct caller
     return OK;
 }
 
-static bool check_permission(struct http_exchange *x, struct aas *a, const char *needed,
-                             const struct caller *c)
+static bool check_permission(struct http_exchange *x, struct aas *a, const struct caller *c)
 {
     owned(json_free) json_t *claims = NULL;
 
@@ -39,16 +38,16 @@ static bool check_permission(struct http_exchange *x, struct aas *a, const char 
         aas_answer_failure(x, e, "user");
         return false;
     }
-    if (claims_allow(claims, "AAS", needed, (struct span){ 0 }))
+    if (claims_meet(claims, http_needs(x)))
         return true;
-    log_warn("unauthorized request", "user", c->user.name, "permission", needed, "request",
+    log_warn("unauthorized request", "user", c->user.name, "permission", http_needs(x), "request",
              http_request_id(x));
     http_answer_problem(x, 403, "permission_denied",
                         "no role of the user in service AAS allows this");
     return false;
 }
 
-bool aas_authorise(struct http_exchange *x, struct aas *a, const char *needed, struct caller *out)
+bool aas_authorise(struct http_exchange *x, struct aas *a, struct caller *out)
 {
     struct bearer b owned(bearer_done) = { 0 };
     enum bearer_verdict verdict = BEARER_INVALID;
@@ -68,20 +67,19 @@ bool aas_authorise(struct http_exchange *x, struct aas *a, const char *needed, s
         aas_answer_failure(x, e, "user");
         return false;
     }
-    if (!check_permission(x, a, needed, &c))
+    if (!check_permission(x, a, &c))
         return false;
     *out = c;
     return true;
 }
 
-bool aas_authorise_operator(struct http_exchange *x, struct aas *a, const char *needed,
-                            struct caller *out)
+bool aas_authorise_operator(struct http_exchange *x, struct aas *a, struct caller *out)
 {
-    if (!aas_authorise(x, a, needed, out))
+    if (!aas_authorise(x, a, out))
         return false;
     if (!strcmp(out->tenant, TENANT_DEFAULT))
         return true;
-    log_warn("unauthorized request", "user", out->user.name, "permission", needed, "request",
+    log_warn("unauthorized request", "user", out->user.name, "permission", http_needs(x), "request",
              http_request_id(x));
     http_answer_problem(x, 403, "permission_denied",
                         "only the operator's own tenant, default, looks after tenants");

@@ -48,7 +48,7 @@ void aas_role_create(struct http_exchange *x, void *context)
     struct role_spec spec = { 0 };
     struct caller c;
 
-    if (!aas_authorise(x, a, "roles:create", &c) || !aas_body(x, members, &body))
+    if (!aas_authorise(x, a, &c) || !aas_body(x, members, &body))
         return;
     struct err e = read_spec(body, &spec);
     if (!failed(e))
@@ -77,7 +77,7 @@ void aas_role_list(struct http_exchange *x, void *context)
     struct caller c;
     json_t *list = NULL;
 
-    if (!aas_authorise(x, a, "roles:search", &c))
+    if (!aas_authorise(x, a, &c))
         return;
     struct err e = role_list(a->store, c.tenant, &filter, &list);
     if (failed(e))
@@ -102,7 +102,7 @@ void aas_role_show(struct http_exchange *x, void *context)
     struct aas *a = context;
     struct caller c;
 
-    if (aas_authorise(x, a, "roles:retrieve", &c))
+    if (aas_authorise(x, a, &c))
         answer_role(x, a, &c);
 }
 
@@ -116,7 +116,7 @@ void aas_role_update(struct http_exchange *x, void *context)
     const json_t *permissions;
     struct caller c;
 
-    if (!aas_authorise(x, a, "roles:store", &c) || !aas_body(x, members, &body))
+    if (!aas_authorise(x, a, &c) || !aas_body(x, members, &body))
         return;
     struct err e =
         json_get_array(body, "permissions", "permissions is a list of rules", &permissions);
@@ -139,7 +139,7 @@ void aas_role_delete(struct http_exchange *x, void *context)
     struct aas *a = context;
     struct caller c;
 
-    if (!aas_authorise(x, a, "roles:delete", &c))
+    if (!aas_authorise(x, a, &c))
         return;
     struct err e = role_delete(a->store, c.tenant, http_param(x, "id"));
     if (failed(e)) {

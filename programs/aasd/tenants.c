@@ -54,7 +54,7 @@ void aas_tenant_create(struct http_exchange *x, void *context)
     struct span name, administrator;
     struct caller c;
 
-    if (!aas_authorise_operator(x, a, "tenants:create", &c) || !aas_body(x, members, &body) ||
+    if (!aas_authorise_operator(x, a, &c) || !aas_body(x, members, &body) ||
         !read_names(x, body, &name, &administrator) || !aas_take_new_password(x, a, body, hash))
         return;
     struct err e = make(a, name, administrator, hash, &made);
@@ -75,7 +75,7 @@ void aas_tenant_list(struct http_exchange *x, void *context)
     json_t *list = NULL;
     struct caller c;
 
-    if (!aas_authorise_operator(x, a, "tenants:search", &c))
+    if (!aas_authorise_operator(x, a, &c))
         return;
     if (after.len && !tenant_name_valid(after)) {
         http_answer_invalid(
@@ -96,7 +96,7 @@ void aas_tenant_show(struct http_exchange *x, void *context)
     json_t *tenant = NULL;
     struct caller c;
 
-    if (!aas_authorise_operator(x, a, "tenants:retrieve", &c))
+    if (!aas_authorise_operator(x, a, &c))
         return;
     struct err e = tenant_find(a->store, http_param(x, "name"), &tenant);
     if (failed(e))
@@ -110,7 +110,7 @@ void aas_tenant_delete(struct http_exchange *x, void *context)
     struct aas *a = context;
     struct caller c;
 
-    if (!aas_authorise_operator(x, a, "tenants:delete", &c))
+    if (!aas_authorise_operator(x, a, &c))
         return;
     struct err e = tenant_delete(a->store, http_param(x, "name"), clock_now());
     if (failed(e)) {

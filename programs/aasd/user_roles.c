@@ -7,10 +7,9 @@
 #include "base/log.h"
 
 /* Permission, then the user of the path. */
-static bool find_user(struct http_exchange *x, struct aas *a, const char *needed, struct caller *c,
-                      struct user *out)
+static bool find_user(struct http_exchange *x, struct aas *a, struct caller *c, struct user *out)
 {
-    if (!aas_authorise(x, a, needed, c))
+    if (!aas_authorise(x, a, c))
         return false;
     struct err e = user_find(a->store, c->tenant, http_param(x, "id"), out);
     if (failed(e))
@@ -30,7 +29,7 @@ void aas_user_role_grant(struct http_exchange *x, void *context)
     struct caller c;
     struct user u;
 
-    if (!find_user(x, a, "user_roles:create", &c, &u) || !aas_body(x, members, &body))
+    if (!find_user(x, a, &c, &u) || !aas_body(x, members, &body))
         return;
     struct err e = json_get_array(body, "role_ids", "role_ids is a list of ids", &ids);
     if (!failed(e))
@@ -51,7 +50,7 @@ void aas_user_role_list(struct http_exchange *x, void *context)
     struct caller c;
     struct user u;
 
-    if (!find_user(x, a, "user_roles:search", &c, &u))
+    if (!find_user(x, a, &c, &u))
         return;
     const struct role_filter filter = aas_role_filter(x);
     struct err e = user_role_list(a->store, c.tenant, u.id, &filter, &list);
@@ -68,7 +67,7 @@ void aas_user_permissions(struct http_exchange *x, void *context)
     struct caller c;
     struct user u;
 
-    if (!find_user(x, a, "user_roles:search", &c, &u))
+    if (!find_user(x, a, &c, &u))
         return;
     struct err e = user_role_claims(a->store, c.tenant, u.id, &claims);
     if (failed(e))
@@ -84,7 +83,7 @@ void aas_user_role_show(struct http_exchange *x, void *context)
     struct caller c;
     struct user u;
 
-    if (!find_user(x, a, "user_roles:retrieve", &c, &u))
+    if (!find_user(x, a, &c, &u))
         return;
     struct err e = user_role_find(a->store, c.tenant, u.id, http_param(x, "role"), &role);
     if (failed(e))
@@ -99,7 +98,7 @@ void aas_user_role_revoke(struct http_exchange *x, void *context)
     struct caller c;
     struct user u;
 
-    if (!find_user(x, a, "user_roles:delete", &c, &u))
+    if (!find_user(x, a, &c, &u))
         return;
     struct err e = user_role_revoke(a->store, c.tenant, u.id, http_param(x, "role"));
     if (failed(e)) {

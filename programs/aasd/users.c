@@ -35,7 +35,7 @@ void aas_user_create(struct http_exchange *x, void *context)
     struct caller c;
     struct user u;
 
-    if (!aas_authorise(x, a, "users:create", &c) || !aas_body(x, members, &body))
+    if (!aas_authorise(x, a, &c) || !aas_body(x, members, &body))
         return;
     struct err e = json_get_str(body, "username", "username", &name);
     if (failed(e) || !user_name_valid(name)) {
@@ -61,7 +61,7 @@ void aas_user_list(struct http_exchange *x, void *context)
     json_t *list = NULL;
     struct span name = http_query(x, "name"), after = http_query(x, "after");
 
-    if (!aas_authorise(x, a, "users:search", &c))
+    if (!aas_authorise(x, a, &c))
         return;
     if ((name.len && !user_name_valid(name)) || (after.len && !user_name_valid(after))) {
         http_answer_invalid(x, "malformed_request", "name and after are user names",
@@ -93,7 +93,7 @@ void aas_user_show(struct http_exchange *x, void *context)
     struct caller c;
     struct user u;
 
-    if (aas_authorise(x, a, "users:retrieve", &c) && find_user(x, a, &c, &u))
+    if (aas_authorise(x, a, &c) && find_user(x, a, &c, &u))
         http_answer_json(x, 200, user_json(&u));
 }
 
@@ -106,8 +106,8 @@ void aas_user_update(struct http_exchange *x, void *context)
     struct caller c;
     struct user u;
 
-    if (!aas_authorise(x, a, "users:store", &c) || !find_user(x, a, &c, &u) ||
-        !aas_body(x, members, &body) || !aas_take_new_password(x, a, body, hash))
+    if (!aas_authorise(x, a, &c) || !find_user(x, a, &c, &u) || !aas_body(x, members, &body) ||
+        !aas_take_new_password(x, a, body, hash))
         return;
     struct err e = user_set_password(a->store, c.tenant, u.id, hash, clock_now());
     if (!failed(e))
@@ -126,7 +126,7 @@ void aas_user_delete(struct http_exchange *x, void *context)
     struct caller c;
     struct user u;
 
-    if (!aas_authorise(x, a, "users:delete", &c) || !find_user(x, a, &c, &u))
+    if (!aas_authorise(x, a, &c) || !find_user(x, a, &c, &u))
         return;
     struct err e = user_delete(a->store, c.tenant, u.id);
     if (failed(e)) {

@@ -5,8 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-bool bearer_gate(struct http_exchange *x, struct pinned_keys *keys, const char *service,
-                 const char *needed, struct bearer *b)
+bool bearer_gate(struct http_exchange *x, struct pinned_keys *keys, struct bearer *b)
 {
     enum bearer_verdict verdict = BEARER_INVALID;
     struct err e = keys ? pinned_keys_verify(keys, http_bearer(x), clock_now(), &verdict, b) : OK;
@@ -19,11 +18,11 @@ bool bearer_gate(struct http_exchange *x, struct pinned_keys *keys, const char *
         return false;
     }
     /* Collateral is one for all tenants. */
-    bool theirs = strcmp(service, TCS_SERVICE) || !strcmp(b->tenant, TENANT_DEFAULT);
-    if (theirs && bearer_allows(b, service, needed, (struct span){ 0 }))
+    bool theirs = strncmp(http_needs(x), "TCS:", 4) || !strcmp(b->tenant, TENANT_DEFAULT);
+    if (theirs && bearer_meets(b, http_needs(x)))
         return true;
     log_info("permission denied", "request", http_request_id(x), "user", b->subject, "needed",
-             needed);
+             http_needs(x));
     http_answer_problem(x, 403, "permission_denied", "the token's permissions do not allow this");
     return false;
 }

@@ -6,12 +6,8 @@
 #include "access/pinned_keys.h"
 #include "http/server.h"
 
-/* The services that permissions here are for. */
-#define AS_SERVICE "AS"
-#define TCS_SERVICE "TCS"
-
-/* Answers 401 or 403 and returns false when the caller may not. `keys` NULL: nobody may. */
-bool bearer_gate(struct http_exchange *x, struct pinned_keys *keys, const char *service,
-                 const char *needed, struct bearer *b);
+/* Whether the token holds what the route needs. Answers 401 or 403 and returns false when the caller
+ * may not. `keys` NULL: nobody may. */
+bool bearer_gate(struct http_exchange *x, struct pinned_keys *keys, struct bearer *b);
 
 #endif

@@ -49,7 +49,7 @@ void decisions_list(struct http_exchange *x, void *context)
     const struct as_service *s = context;
     struct bearer b owned(bearer_done) = { 0 };
     json_t *list = NULL;
-    if (!bearer_gate(x, s->aas_keys, AS_SERVICE, "decisions:search", &b))
+    if (!bearer_gate(x, s->aas_keys, &b))
         return;
     struct err e = list_all(s, span_str(b.tenant), &list);
     if (failed(e))
@@ -63,7 +63,7 @@ void decisions_show(struct http_exchange *x, void *context)
     const struct as_service *s = context;
     struct bearer b owned(bearer_done) = { 0 };
     json_t *decision = NULL;
-    if (!bearer_gate(x, s->aas_keys, AS_SERVICE, "decisions:retrieve", &b))
+    if (!bearer_gate(x, s->aas_keys, &b))
         return;
     struct err e = recent_find(s->recent, span_str(b.tenant), http_param(x, "id"), &decision);
     if (failed(e))
@@ -143,8 +143,7 @@ void decisions_verify(struct http_exchange *x, void *context)
     struct bearer b owned(bearer_done) = { 0 };
     owned(json_free) json_t *body = NULL, *result = NULL;
     struct span at = SPAN("then");
-    if (!bearer_gate(x, s->aas_keys, AS_SERVICE, "decisions:retrieve", &b) ||
-        !http_json_body(x, &body))
+    if (!bearer_gate(x, s->aas_keys, &b) || !http_json_body(x, &body))
         return;
     struct err e = json_only(body, members);
     if (!failed(e))

@@ -22,8 +22,7 @@ void deny_add(struct http_exchange *x, void *context)
     struct bearer b owned(bearer_done) = { 0 };
     owned(json_free) json_t *body = NULL;
     json_t *row = NULL;
-    if (!bearer_gate(x, s->aas_keys, AS_SERVICE, "deny_list:create", &b) ||
-        !http_json_body(x, &body))
+    if (!bearer_gate(x, s->aas_keys, &b) || !http_json_body(x, &body))
         return;
     struct deny_order o = { .tenant = span_str(b.tenant), .author = b.subject, .now = clock_now() };
     struct err e = json_only(body, members);
@@ -50,7 +49,7 @@ void deny_list(struct http_exchange *x, void *context)
     const struct as_service *s = context;
     struct bearer b owned(bearer_done) = { 0 };
     json_t *rows = NULL;
-    if (!bearer_gate(x, s->aas_keys, AS_SERVICE, "deny_list:search", &b))
+    if (!bearer_gate(x, s->aas_keys, &b))
         return;
     struct err e = deny_store_list(s->denials, span_str(b.tenant), &rows);
     if (failed(e))
@@ -63,7 +62,7 @@ void deny_remove(struct http_exchange *x, void *context)
 {
     const struct as_service *s = context;
     struct bearer b owned(bearer_done) = { 0 };
-    if (!bearer_gate(x, s->aas_keys, AS_SERVICE, "deny_list:delete", &b))
+    if (!bearer_gate(x, s->aas_keys, &b))
         return;
     struct err e = deny_store_remove(s->denials, span_str(b.tenant), http_param(x, "id"), b.subject,
                                      clock_now());

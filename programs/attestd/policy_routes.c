@@ -31,8 +31,7 @@ void policies_create(struct http_exchange *x, void *context)
     json_t *row = NULL;
     const json_t *document = NULL;
     struct span name;
-    if (!bearer_gate(x, s->aas_keys, AS_SERVICE, "policies:create", &b) ||
-        !http_json_body(x, &body))
+    if (!bearer_gate(x, s->aas_keys, &b) || !http_json_body(x, &body))
         return;
     if (failed(json_only(body, members)) || failed(json_get_str(body, "name", "name", &name)) ||
         failed(json_get_object(body, "policy", "policy", &document)) || !policy_name_valid(name)) {
@@ -62,7 +61,7 @@ void policies_list(struct http_exchange *x, void *context)
     const struct as_service *s = context;
     struct bearer b owned(bearer_done) = { 0 };
     json_t *rows = NULL;
-    if (!bearer_gate(x, s->aas_keys, AS_SERVICE, "policies:search", &b))
+    if (!bearer_gate(x, s->aas_keys, &b))
         return;
     struct err e = policy_store_list(s->policies, span_str(b.tenant), &rows);
     answer_list(x, e, "policies", rows);
@@ -74,8 +73,7 @@ void policies_show(struct http_exchange *x, void *context)
     struct bearer b owned(bearer_done) = { 0 };
     json_t *row = NULL;
     int64_t version;
-    if (!bearer_gate(x, s->aas_keys, AS_SERVICE, "policies:retrieve", &b) ||
-        !policy_version_asked(x, &version))
+    if (!bearer_gate(x, s->aas_keys, &b) || !policy_version_asked(x, &version))
         return;
     struct span tenant = span_str(b.tenant), id = http_param(x, "id");
     struct err e = version ? policy_store_version(s->policies, tenant, id, version, &row)
@@ -88,7 +86,7 @@ void policies_versions(struct http_exchange *x, void *context)
     const struct as_service *s = context;
     struct bearer b owned(bearer_done) = { 0 };
     json_t *rows = NULL;
-    if (!bearer_gate(x, s->aas_keys, AS_SERVICE, "policies:retrieve", &b))
+    if (!bearer_gate(x, s->aas_keys, &b))
         return;
     struct err e =
         policy_store_versions(s->policies, span_str(b.tenant), http_param(x, "id"), &rows);
@@ -114,8 +112,7 @@ void policies_update(struct http_exchange *x, void *context)
     struct bearer b owned(bearer_done) = { 0 };
     owned(json_free) json_t *body = NULL;
     const json_t *document = NULL;
-    if (!bearer_gate(x, s->aas_keys, AS_SERVICE, "policies:update", &b) ||
-        !http_json_body(x, &body))
+    if (!bearer_gate(x, s->aas_keys, &b) || !http_json_body(x, &body))
         return;
     if (failed(json_only(body, members)) ||
         failed(json_get_object(body, "policy", "policy", &document))) {
@@ -135,8 +132,7 @@ void policies_rollback(struct http_exchange *x, void *context)
     owned(json_free) json_t *body = NULL, *earlier = NULL;
     json_t *row = NULL;
     uint64_t version = 0;
-    if (!bearer_gate(x, s->aas_keys, AS_SERVICE, "policies:update", &b) ||
-        !http_json_body(x, &body))
+    if (!bearer_gate(x, s->aas_keys, &b) || !http_json_body(x, &body))
         return;
     if (failed(json_only(body, members)) ||
         failed(json_get_u64(body, "version", INT32_MAX, "version", &version)) || !version) {
@@ -191,8 +187,7 @@ void policies_import(struct http_exchange *x, void *context)
     const struct as_service *s = context;
     struct bearer b owned(bearer_done) = { 0 };
     owned(json_free) json_t *body = NULL, *document = NULL;
-    if (!bearer_gate(x, s->aas_keys, AS_SERVICE, "policies:update", &b) ||
-        !http_json_body(x, &body))
+    if (!bearer_gate(x, s->aas_keys, &b) || !http_json_body(x, &body))
         return;
     if (failed(json_only(body, members))) {
         http_answer_problem(x, 400, "malformed_request",
@@ -208,7 +203,7 @@ void policies_delete(struct http_exchange *x, void *context)
 {
     const struct as_service *s = context;
     struct bearer b owned(bearer_done) = { 0 };
-    if (!bearer_gate(x, s->aas_keys, AS_SERVICE, "policies:delete", &b))
+    if (!bearer_gate(x, s->aas_keys, &b))
         return;
     struct err e = policy_store_delete(s->policies, span_str(b.tenant), http_param(x, "id"));
     if (failed(e)) {

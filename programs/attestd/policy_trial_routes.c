@@ -13,8 +13,7 @@ void policies_lint(struct http_exchange *x, void *context)
     struct bearer b owned(bearer_done) = { 0 };
     owned(json_free) json_t *body = NULL, *j = json_object();
     json_t *remarks = NULL;
-    if (!bearer_gate(x, s->aas_keys, AS_SERVICE, "policies:retrieve", &b) ||
-        !http_json_body(x, &body))
+    if (!bearer_gate(x, s->aas_keys, &b) || !http_json_body(x, &body))
         return;
     const json_t *document = json_object_get(body, "policy");
     if (failed(json_only(body, members)) || !document) {
@@ -38,8 +37,7 @@ void policies_explain(struct http_exchange *x, void *context)
     owned(policy_free) struct policy *p = NULL;
     json_t *words = NULL;
     int64_t version;
-    if (!bearer_gate(x, s->aas_keys, AS_SERVICE, "policies:retrieve", &b) ||
-        !policy_version_asked(x, &version))
+    if (!bearer_gate(x, s->aas_keys, &b) || !policy_version_asked(x, &version))
         return;
     struct span tenant = span_str(b.tenant), id = http_param(x, "id");
     struct err e = version ? policy_store_version(s->policies, tenant, id, version, &row)
@@ -69,8 +67,7 @@ void policies_diff(struct http_exchange *x, void *context)
     owned(json_free) json_t *body = NULL, *before = NULL, *after = NULL;
     owned(policy_free) struct policy *p = NULL, *q = NULL;
     json_t *changes = NULL;
-    if (!bearer_gate(x, s->aas_keys, AS_SERVICE, "policies:retrieve", &b) ||
-        !http_json_body(x, &body))
+    if (!bearer_gate(x, s->aas_keys, &b) || !http_json_body(x, &body))
         return;
     if (failed(json_only(body, members))) {
         http_answer_problem(x, 400, "malformed_request",
@@ -170,8 +167,7 @@ void policies_test(struct http_exchange *x, void *context)
     owned(json_free) json_t *body = NULL, *document = NULL, *subject = NULL, *name = NULL;
     char *message owned(free) = NULL;
     json_t *trial = NULL;
-    if (!bearer_gate(x, s->aas_keys, AS_SERVICE, "policies:retrieve", &b) ||
-        !http_json_body(x, &body))
+    if (!bearer_gate(x, s->aas_keys, &b) || !http_json_body(x, &body))
         return;
     if (failed(json_only(body, members))) {
         http_answer_problem(x, 400, "malformed_request", "unknown member");

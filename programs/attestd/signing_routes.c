@@ -39,8 +39,7 @@ void certs_rotate(struct http_exchange *x, void *context)
     struct bearer b owned(bearer_done) = { 0 };
     struct buf text owned(buf_done) = buf_of(CERTS_TEXT_MAX);
 
-    if (!bearer_gate(x, s->aas_keys, AS_SERVICE, "signing_keys:rotate", &b) ||
-        !keys_text(x, s, &text))
+    if (!bearer_gate(x, s->aas_keys, &b) || !keys_text(x, s, &text))
         return;
     if (write(CHANNEL_PARENT, &wish, 1) != 1 && errno != EAGAIN) {
         http_answer_problem(x, 503, "issuer_unavailable", "the token issuer cannot be told");

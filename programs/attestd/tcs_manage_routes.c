@@ -55,7 +55,7 @@ void collateral_list(struct http_exchange *x, void *context)
     const struct tcs_service *s = context;
     struct bearer b owned(bearer_done) = { 0 };
     json_t *rows = NULL;
-    if (!bearer_gate(x, s->aas_keys, TCS_SERVICE, "collateral:search", &b))
+    if (!bearer_gate(x, s->aas_keys, &b))
         return;
     struct err e = list_rows(s, &rows);
     if (failed(e))
@@ -69,7 +69,7 @@ void collateral_forecast(struct http_exchange *x, void *context)
     const struct tcs_service *s = context;
     struct bearer b owned(bearer_done) = { 0 };
     json_t *j = NULL;
-    if (!bearer_gate(x, s->aas_keys, TCS_SERVICE, "collateral:search", &b))
+    if (!bearer_gate(x, s->aas_keys, &b))
         return;
     struct err e = tcs_forecast(s->cache, clock_now(), &j);
     if (failed(e))
@@ -100,7 +100,7 @@ void collateral_refresh(struct http_exchange *x, void *context)
     owned(json_free) json_t *body = NULL, *all = NULL;
     struct tcs_id id;
     struct span item = { 0 };
-    if (!bearer_gate(x, s->aas_keys, TCS_SERVICE, "collateral:refresh", &b))
+    if (!bearer_gate(x, s->aas_keys, &b))
         return;
     if (http_body(x).len && !http_json_body(x, &body))
         return;
@@ -131,7 +131,7 @@ void collateral_export(struct http_exchange *x, void *context)
     const struct tcs_service *s = context;
     struct bearer b owned(bearer_done) = { 0 };
     struct buf archive owned(buf_done) = buf_of(ARCHIVE_TEXT_MAX);
-    if (!bearer_gate(x, s->aas_keys, TCS_SERVICE, "collateral:export", &b))
+    if (!bearer_gate(x, s->aas_keys, &b))
         return;
     if (!s->export_key) {
         http_answer_problem(x, 409, "archive_key_missing",
@@ -163,7 +163,7 @@ void collateral_import(struct http_exchange *x, void *context)
     const struct tcs_pck p = { .cache = s->cache, .upstreams = s->upstreams, .roots = s->roots };
     struct bearer b owned(bearer_done) = { 0 };
     struct tcs_archive_read a owned(tcs_archive_done) = { 0 };
-    if (!bearer_gate(x, s->aas_keys, TCS_SERVICE, "collateral:import", &b))
+    if (!bearer_gate(x, s->aas_keys, &b))
         return;
     if (!s->import_keys) {
         http_answer_problem(x, 409, "archive_signers_missing",

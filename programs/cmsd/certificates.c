@@ -129,6 +129,15 @@ static bool check_granted(struct http_exchange *x, const struct bearer *b, const
     return refuse(x, 403, csr_verdict_code(v), csr_verdict_text(v));
 }
 
+static bool check_permission(struct http_exchange *x, const struct bearer *b)
+{
+    if (bearer_meets(b, http_needs(x)))
+        return true;
+    log_warn("unauthorized request", "user", b->subject, "permission", http_needs(x), "request",
+             http_request_id(x));
+    return refuse(x, 403, "permission_denied", "no role of the token in service CMS is for this");
+}
+
 void cms_certificate_create(struct http_exchange *x, void *context)
 {
     struct cms *c = context;
@@ -137,8 +146,8 @@ void cms_certificate_create(struct http_exchange *x, void *context)
     struct buf chain owned(buf_done) = buf_of(CHAIN_BYTES_MAX);
     enum cert_type type;
 
-    if (!cms_authenticate(x, c, &b) || !read_type(x, &type) || !read_csr(x, &csr) ||
-        !check_granted(x, &b, &csr, type))
+    if (!cms_authenticate(x, c, &b) || !check_permission(x, &b) || !read_type(x, &type) ||
+        !read_csr(x, &csr) || !check_granted(x, &b, &csr, type))
         return;
     const struct authority_order order = { .tenant = b.tenant,
                                            .requester = b.subject,
@@ -156,22 +165,13 @@ void cms_certificate_create(struct http_exchange *x, void *context)
     http_answer(x, 200, "application/x-pem-file", buf_span(&chain));
 }
 
-static bool check_permission(struct http_exchange *x, const struct bearer *b, const char *needed)
-{
-    if (bearer_allows(b, "CMS", needed, (struct span){ 0 }))
-        return true;
-    log_warn("unauthorized request", "user", b->subject, "permission", needed, "request",
-             http_request_id(x));
-    return refuse(x, 403, "permission_denied", "no role of the token in service CMS allows this");
-}
-
 void cms_certificate_list(struct http_exchange *x, void *context)
 {
     struct cms *c = context;
     struct bearer b owned(bearer_done) = { 0 };
     json_t *list = NULL;
 
-    if (!cms_authenticate(x, c, &b) || !check_permission(x, &b, "certificates:search"))
+    if (!cms_authenticate(x, c, &b) || !check_permission(x, &b))
         return;
     struct err e = authority_list(c->authority, b.tenant, &list);
     if (failed(e))
@@ -185,7 +185,7 @@ void cms_certificate_revoke(struct http_exchange *x, void *context)
     struct cms *c = context;
     struct bearer b owned(bearer_done) = { 0 };
 
-    if (!cms_authenticate(x, c, &b) || !check_permission(x, &b, "certificates:revoke"))
+    if (!cms_authenticate(x, c, &b) || !check_permission(x, &b))
         return;
     struct err e = authority_revoke(c->authority, b.tenant, http_param(x, "serial"), clock_now());
     if (failed(e)) {

@@ -7,9 +7,12 @@ const struct http_route cms_routes[] = {
     { "GET", "/cms/v1/version", ROUTE_OPEN, cms_version },
     { "GET", "/cms/v1/ca-certificates", ROUTE_OPEN, cms_ca_certificates },
     { "GET", "/cms/v1/crl", ROUTE_OPEN, cms_crl },
-    { "POST", "/cms/v1/certificates", ROUTE_BEARER, cms_certificate_create },
-    { "GET", "/cms/v1/certificates", ROUTE_BEARER, cms_certificate_list },
-    { "DELETE", "/cms/v1/certificates/{serial}", ROUTE_BEARER, cms_certificate_revoke },
+    { "POST", "/cms/v1/certificates", ROUTE_BEARER, cms_certificate_create,
+      .needs = "CMS:CertApprover" },
+    { "GET", "/cms/v1/certificates", ROUTE_BEARER, cms_certificate_list,
+      .needs = "CMS:certificates:search" },
+    { "DELETE", "/cms/v1/certificates/{serial}", ROUTE_BEARER, cms_certificate_revoke,
+      .needs = "CMS:certificates:revoke" },
     { 0 },
 };
 

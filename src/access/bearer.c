@@ -2,8 +2,11 @@
 #include "access/bearer.h"
 
 #include "access/permission.h"
+#include "access/role.h"
 #include "access/role_context.h"
 #include "token/jwt.h"
+
+#define NEEDED_MAX 80 /* "resource:action" */
 
 void bearer_done(struct bearer *b)
 {
@@ -147,6 +150,51 @@ bool claims_allow(const json_t *claims, const char *service, const char *needed,
             return true;
     }
     return false;
+}
+
+static bool role_held(const json_t *claims, struct span service, struct span name)
+{
+    const json_t *roles = json_object_get(claims, "roles");
+
+    for (size_t i = 0; i < json_array_size(roles); i++) {
+        const json_t *role = json_array_get(roles, i);
+        if (span_equal(member(role, "service"), service) && span_equal(member(role, "name"), name))
+            return true;
+    }
+    return false;
+}
+
+static bool meets_one(const json_t *claims, struct span need)
+{
+    size_t colon = span_find(need, SPAN(":"));
+    struct span service = span_head(need, colon), rest = span_tail(need, colon + 1);
+    char name[ROLE_SERVICE_MAX + 1], needed[NEEDED_MAX + 1];
+
+    if (colon == need.len || service.len > ROLE_SERVICE_MAX || rest.len > NEEDED_MAX)
+        return false;
+    if (span_find(rest, SPAN(":")) == rest.len)
+        return role_held(claims, service, rest);
+    snprintf(name, sizeof(name), "%.*s", (int)service.len, (const char *)service.at);
+    snprintf(needed, sizeof(needed), "%.*s", (int)rest.len, (const char *)rest.at);
+    return claims_allow(claims, name, needed, (struct span){ 0 });
+}
+
+bool claims_meet(const json_t *claims, const char *needs)
+{
+    struct span rest = span_str(needs);
+
+    while (rest.len) {
+        size_t end = span_find(rest, SPAN(" or "));
+        if (meets_one(claims, span_head(rest, end)))
+            return true;
+        rest = span_tail(rest, end < rest.len ? end + strlen(" or ") : end);
+    }
+    return false;
+}
+
+bool bearer_meets(const struct bearer *b, const char *needs)
+{
+    return claims_meet(b->claims, needs);
 }
 
 bool bearer_role_at(const struct bearer *b, size_t at, struct bearer_role *out)

@@ -47,6 +47,11 @@ bool bearer_allows(const struct bearer *b, const char *service, const char *need
 bool claims_allow(const json_t *claims, const char *service, const char *needed,
                   struct span context);
 
+/* A route's `needs` (http/server.h): one of its alternatives, each a permission in a service, or a
+ * role that the token has under any context: what that is limited to, the handler looks at. */
+bool bearer_meets(const struct bearer *b, const char *needs);
+bool claims_meet(const json_t *claims, const char *needs);
+
 struct bearer_role {
     struct span service, name, context;
 };

@@ -117,6 +117,11 @@ const char *http_method(const struct http_exchange *x)
     return x->head.method;
 }
 
+const char *http_needs(const struct http_exchange *x)
+{
+    return x->match.route->needs;
+}
+
 const char *http_request_id(const struct http_exchange *x)
 {
     return x->id;

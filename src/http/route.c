@@ -152,6 +152,8 @@ fallible routes_check(const struct http_route *routes)
     for (const struct http_route *r = routes; r->method; r++) {
         if (!route_tagged(r))
             return FAIL(INPUT, "a route without a tag of who may call it");
+        if ((r->auth == ROUTE_BEARER) != (r->needs && *r->needs))
+            return FAIL(INPUT, "a route by token without what it needs, or the other way round");
         if (!r->handler || !r->pattern || !pattern_valid(span_str(r->pattern)))
             return FAIL(INPUT, "a route without handler or with a bad pattern");
     }

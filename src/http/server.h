@@ -41,6 +41,9 @@ struct http_route {
     enum route_auth auth;
     http_handler *handler;
     size_t body_max; /* where more than the server's is taken; 0: that */
+    /* Of ROUTE_BEARER, and of no other: what the token must hold. "KBS:keys:create" is a permission
+     * in a service, "CMS:CertApprover" a role with a context; " or " stands between alternatives. */
+    const char *needs;
 };
 
 struct http_server_config {
@@ -92,6 +95,7 @@ struct span http_body(const struct http_exchange *x);
 struct span http_scope(const struct http_exchange *x);
 struct span http_path(const struct http_exchange *x); /* as sent, without the query */
 const char *http_method(const struct http_exchange *x);
+const char *http_needs(const struct http_exchange *x); /* of its route */
 const char *http_request_id(const struct http_exchange *x);
 const char *http_peer(const struct http_exchange *x); /* numeric address */
 struct span

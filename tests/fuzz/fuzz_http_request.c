@@ -19,7 +19,7 @@ static const struct http_route routes[] = {
     { "GET", "/", ROUTE_OPEN, handler },
     { "GET", "/a/{id}", ROUTE_OPEN, handler },
     { "POST", "/a/{id}/b/{x}", ROUTE_PROOF, handler },
-    { "DELETE", "/a/{id}", ROUTE_BEARER, handler },
+    { "DELETE", "/a/{id}", ROUTE_BEARER, handler, .needs = "X:y:z" },
     { 0 },
 };
 

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 
 import api_contract
+import permission_table
 import pytest
 import yaml
 from openapi_spec_validator import validate
@@ -20,7 +21,6 @@ PAGES = sorted(MAN.glob("*.[1-8]"))
 DAEMONS = ["attestd", "kbsd", "keyd", "aasd", "cmsd", "skc-agent"]
 OF_EVERY_PROGRAM = {"help", "version"}
 OWN_TABLES = {"cli": ("programs/cli/session.c", "warder.1"), "module": ("programs/pkcs11/conf.c", "libpkcs11-api.7")}
-ROUTE = re.compile(r'\{\s*"(GET|POST|PUT|PATCH|DELETE)",\s*"(/[^"]*)",\s*ROUTE_(OPEN|BEARER|PROOF)')
 CODE = re.compile(r"\b[a-z]+(?:_[a-z]+)+\b")
 
 
@@ -49,18 +49,8 @@ def operations(api):
             for method, operation in item.items() if method in ("get", "post", "put", "patch", "delete")}
 
 
-def route_tables():
-    """{service: {(method, path): tag}} of every table in the programs; tables are named SERVICE_routes."""
-    tables = {}
-    for source in (ROOT / "programs").rglob("*.c"):
-        for name, rows in re.findall(r"const struct http_route (\w+)_routes\[\] = \{(.*?)\n\};", source.read_text(), re.S):
-            tables[name] = {(method, path): tag for method, path, tag in ROUTE.findall(rows)}
-            assert len(tables[name]) == rows.count("{ \""), f"{source}: a row of {name}_routes is not understood"
-    return tables
-
-
 def test_every_service_has_its_file():
-    assert {path.stem for path in APIS} == set(route_tables())
+    assert {path.stem for path in APIS} == set(permission_table.routes())
 
 
 @pytest.mark.parametrize("path", APIS, ids=lambda path: path.stem)
@@ -71,12 +61,12 @@ def test_api_file_is_valid(path):
 @pytest.mark.parametrize("path", APIS, ids=lambda path: path.stem)
 def test_api_file_has_the_routes_of_the_program(path):
     documented = operations(document(path))
-    served = route_tables()[path.stem]
+    served = permission_table.routes()[path.stem]
     assert set(documented) == set(served)
     api = document(path)
     for key, operation in documented.items():
         needs_token = {} not in operation.get("security", api.get("security", [])) and bool(operation.get("security", api.get("security", [])))
-        assert needs_token == (served[key] == "BEARER"), f"{key}: security"
+        assert needs_token == (served[key].tag == "BEARER"), f"{key}: security"
 
 
 @pytest.mark.parametrize("path", APIS, ids=lambda path: path.stem)
@@ -121,19 +111,34 @@ def test_every_code_of_the_broker_is_documented():
     assert {code for code in codes if f"`{code}`" not in text} == set()
 
 
-def test_permissions_exist():
-    text = sources("src/broker", "programs")
-    asked = set(re.findall(r'"([a-z_]+:[a-z]+)"', text))
-    for path in APIS:
-        for key, operation in operations(document(path)).items():
-            for permission in re.findall(r"\b[a-z_]+:[a-z]+\b", operation.get("x-permission", "")):
-                assert permission in asked, f"{key}: {permission}"
+@pytest.mark.parametrize("path", APIS, ids=lambda path: path.stem)
+def test_permissions_are_those_of_the_routes(path):
+    for key, operation in operations(document(path)).items():
+        route = permission_table.routes()[path.stem][key]
+        if route.tag == "BEARER":
+            assert operation.get("x-permission") == route.needs.replace(f"{path.stem.upper()}:", ""), key
 
 
-def test_every_broker_operation_with_a_token_names_its_permission():
-    api = document(ROOT / "docs/api/kbs.yaml")
-    lacking = [key for key, operation in operations(api).items() if "security" not in operation and "x-permission" not in operation]
-    assert not lacking
+def test_the_broker_asks_for_what_its_routes_name():
+    """keyd decides by what its own code asks for; kbsd's routes name the same, and the walk over both proves it."""
+    asked = set(re.findall(r'"([a-z_]+:[a-z]+)"', sources("src/broker"))) - {"none:none"}
+    named = {need.removeprefix("KBS:") for route in permission_table.routes()["kbs"].values() for need in route.needs.split(" or ") if need}
+    assert named == asked - {"keys:transfer"}  # of a release: behind a proof
+
+
+def test_the_table_of_permissions_is_that_of_the_code():
+    assert (ROOT / "docs/permissions.md").read_text() == permission_table.page(), "python3 tests/system/permission_table.py writes it"
+
+
+def test_every_route_has_an_entry():
+    """L1: an endpoint that anybody may call is called so; no other is without what it needs."""
+    one = re.compile(r"[A-Z]+:(?:[a-z_]+:[a-z]+|[A-Za-z]+)")
+    for service, rows in permission_table.routes().items():
+        for key, route in rows.items():
+            if route.tag == "BEARER":
+                assert all(one.fullmatch(need) and need.startswith(f"{service.upper()}:") for need in route.needs.split(" or ")), key
+            else:
+                assert not route.needs, key
 
 
 GOOD = {"type": "https://warder.dev/problems/x", "title": "Not Found", "status": 404, "detail": "why", "instance": "1"}

@@ -101,6 +101,37 @@ static void good_token(void **state)
     assert_false(bearer_allows(&b, "kbs", "keys:create", (struct span){ 0 }));
 }
 
+/* What a route says it needs. */
+static void needs(void **state)
+{
+    static const struct {
+        const char *needs;
+        bool met;
+    } cases[] = {
+        { "KBS:keys:create", true },
+        { "KBS:keys:delete", false },
+        { "AAS:keys:create", false },
+        { "KBS:keys:delete or KBS:keys:create", true },
+        { "KBS:keys:create or KBS:keys:delete", true },
+        { "KBS:keys:delete or AAS:users:create", false },
+        { "KBS:KeyTransfer", true }, /* the role */
+        { "KBS:keytransfer", false },
+        { "CMS:KeyTransfer", false },
+        { "KBS:KeyTransfer:x", false }, /* no role, a permission */
+        { "", false },
+        { "KBS", false },
+        { " or ", false },
+        { "KBS:", false },
+        { ":keys:create", false },
+        { "KBSandaservicewithaname:keys:create", false },
+    };
+    owned(json_free) json_t *claims = good_claims();
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        assert_int_equal(claims_meet(claims, cases[i].needs), cases[i].met);
+}
+
 /* L14: each of the required claims missing or of another kind. */
 static void required_claims(void **state)
 {
@@ -272,13 +303,8 @@ int main(void)
 {
 #define ROW(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
     const struct CMUnitTest tests[] = {
-        ROW(good_token),
-        ROW(required_claims),
-        ROW(wrong_claims),
-        ROW(times),
-        ROW(forged),
-        ROW(has_all),
-        ROW(pinned_keys_follow_the_file),
+        ROW(good_token), ROW(needs),  ROW(required_claims), ROW(wrong_claims),
+        ROW(times),      ROW(forged), ROW(has_all),         ROW(pinned_keys_follow_the_file),
     };
     json_start();
     if (failed(crypto_start(CRYPTO_MEMORY_PLAIN)))

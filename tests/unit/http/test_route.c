@@ -12,10 +12,10 @@ static void handler(struct http_exchange *x, void *context)
 
 static const struct http_route routes[] = {
     { "GET", "/", ROUTE_OPEN, handler },
-    { "GET", "/kbs/v1/keys", ROUTE_BEARER, handler },
-    { "POST", "/kbs/v1/keys", ROUTE_BEARER, handler },
-    { "GET", "/kbs/v1/keys/{id}", ROUTE_BEARER, handler },
-    { "DELETE", "/kbs/v1/keys/{id}", ROUTE_BEARER, handler },
+    { "GET", "/kbs/v1/keys", ROUTE_BEARER, handler, .needs = "KBS:keys:x" },
+    { "POST", "/kbs/v1/keys", ROUTE_BEARER, handler, .needs = "KBS:keys:x" },
+    { "GET", "/kbs/v1/keys/{id}", ROUTE_BEARER, handler, .needs = "KBS:keys:x" },
+    { "DELETE", "/kbs/v1/keys/{id}", ROUTE_BEARER, handler, .needs = "KBS:keys:x" },
     { "POST", "/kbs/v1/keys/{id}/transfer", ROUTE_PROOF, handler },
     { "GET", "/kbs/v0/resource/{repository}/{type}/{tag}", ROUTE_PROOF, handler },
     { 0 },
@@ -79,7 +79,8 @@ static void test_find(void **state)
         struct route_match m;
         enum route_outcome o = route_find(routes, rows[i].method, span_str(rows[i].path), &m);
         if (o != rows[i].wanted)
-            fail_msg("%s %s: %d, not %d", rows[i].method, rows[i].path, (int)o, (int)rows[i].wanted);
+            fail_msg("%s %s: %d, not %d", rows[i].method, rows[i].path, (int)o,
+                     (int)rows[i].wanted);
         if (o == ROUTE_FOUND)
             assert_ptr_equal(m.route, &routes[rows[i].row]);
         else
@@ -119,6 +120,10 @@ static void test_table_without_tag_is_refused(void **state) /* L1 */
         { { "GET", "/a/", ROUTE_OPEN, handler }, { 0 } },
         { { "GET", "/{a}/{b}/{c}/{d}/{e}", ROUTE_OPEN, handler }, { 0 } },
         { { "GET", "/a", (enum route_auth)77, handler }, { 0 } },
+        { { "GET", "/a", ROUTE_BEARER, handler }, { 0 } },
+        { { "GET", "/a", ROUTE_BEARER, handler, .needs = "" }, { 0 } },
+        { { "GET", "/a", ROUTE_OPEN, handler, .needs = "KBS:keys:create" }, { 0 } },
+        { { "GET", "/a", ROUTE_PROOF, handler, .needs = "KBS:keys:create" }, { 0 } },
     };
     assert_ok(routes_check(routes));
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
@@ -131,10 +136,18 @@ static void test_query(void **state)
     static const struct {
         const char *query, *name, *value; /* NULL: absent */
     } cases[] = {
-        { "a=1&b=2", "a", "1" },         { "a=1&b=2", "b", "2" },      { "a=1&A=2", "a", "1" },
-        { "a", "a", "" },                { "a=", "a", "" },            { "&&a=1&", "a", "1" },
-        { "a=1+2%2B3", "a", "1 2+3" },   { "%61=1", "a", "1" },        { "a=b=c", "a", "b=c" },
-        { "", "a", NULL },               { "A=1", "a", NULL },         { "ab=1", "a", NULL },
+        { "a=1&b=2", "a", "1" },
+        { "a=1&b=2", "b", "2" },
+        { "a=1&A=2", "a", "1" },
+        { "a", "a", "" },
+        { "a=", "a", "" },
+        { "&&a=1&", "a", "1" },
+        { "a=1+2%2B3", "a", "1 2+3" },
+        { "%61=1", "a", "1" },
+        { "a=b=c", "a", "b=c" },
+        { "", "a", NULL },
+        { "A=1", "a", NULL },
+        { "ab=1", "a", NULL },
         { "fmspc=00906ED50000&type=platform", "type", "platform" },
     };
     static const char *const bad[] = { "a=%", "a=%4", "a=%zz", "a=%00", "%0=1" };

@@ -96,8 +96,8 @@ static const struct http_route routes[] = {
     { "GET", "/slow", ROUTE_OPEN, slow },       { "GET", "/large", ROUTE_OPEN, large },
     { "GET", "/silent", ROUTE_OPEN, silent },   { "GET", "/split", ROUTE_OPEN, split },
     { "POST", "/json", ROUTE_OPEN, json },      { "GET", "/failure", ROUTE_OPEN, failure },
-    { "GET", "/empty", ROUTE_OPEN, empty },     { "POST", "/token", ROUTE_BEARER, echo },
-    { "DELETE", "/token", ROUTE_BEARER, echo }, { 0 },
+    { "GET", "/empty", ROUTE_OPEN, empty },     { "POST", "/token", ROUTE_BEARER, echo, .needs = "X:y:z" },
+    { "DELETE", "/token", ROUTE_BEARER, echo, .needs = "X:y:z" }, { 0 },
 };
 
 static struct http_server *server;
