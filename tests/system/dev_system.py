@@ -215,6 +215,15 @@ def alive(pid):
         return False
 
 
+def freeze(pid):
+    """Stops it, and waits until each of its threads stands still: on a busy machine they run on for a while."""
+    os.kill(pid, signal.SIGSTOP)
+    until = time.monotonic() + 10
+    while any(p.read_text().rsplit(")", 1)[1].split()[0] not in "Tt" for p in pathlib.Path(f"/proc/{pid}/task").glob("*/stat")):
+        assert time.monotonic() < until, f"process {pid} does not stop"
+        time.sleep(0.01)
+
+
 def stop(pid, how=signal.SIGTERM):
     try:
         os.kill(pid, how)

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from attestd_fixture import Key
+from dev_system import freeze
 from kbs_fixture import BODY, KEYD, Client, Kbs, default_claims, jwe_seal, key, kbs, pem_of, refused, stop  # noqa: F401
 
 pytestmark = pytest.mark.sanitize
@@ -319,7 +320,7 @@ def test_hanging_key_manager_is_started_anew(tmp_path):
     try:
         key_id = k.make_key()["key_information"]["id"]
         manager = children(k.keyd.pid)[0]
-        os.kill(manager, signal.SIGSTOP)
+        freeze(manager)
         with concurrent.futures.ThreadPoolExecutor(8) as pool:
             answers = list(pool.map(lambda _: Client(k).fetch(key_id)[0], range(8)))
         assert all(r.code_word == "key_manager_unavailable" for r in answers), [r.text for r in answers]

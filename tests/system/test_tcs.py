@@ -592,14 +592,15 @@ def test_command_line(simulator, tmp_path):
 # --- clients of others, unchanged
 
 QVL_CLIENT = """
-import asyncio, json, sys, time
+import asyncio, json, os, sys, time
 import dcap_qvl
 quote = open(sys.argv[2], "rb").read()
 async def get():
     return await dcap_qvl.get_collateral(sys.argv[1], quote)
 collateral = asyncio.run(get())
 report = dcap_qvl.verify_with_root_ca(quote, collateral, open(sys.argv[3], "rb").read(), int(time.time()))
-print(json.loads(report.to_json())["status"])
+print(json.loads(report.to_json())["status"], flush=True)
+os._exit(0)  # its own threads do not always survive the end of the interpreter
 """
 
 

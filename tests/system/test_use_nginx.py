@@ -116,7 +116,7 @@ def caught_signing(host, patterns):
     windows = {name: window for name, window in patterns.items() if name in ("p big-endian", "p limbs")}
     until = time.monotonic() + 60
     while time.monotonic() < until:
-        os.kill(host, signal.SIGSTOP)
+        dev_system.freeze(host)
         try:
             blocks = list(memory_of(host))
         finally:
@@ -195,7 +195,7 @@ def test_keyd_hangs_and_goes_on(system):
     pids = [system.pid("keyd"), *dev_system.children(system.pid("keyd"))]
     workers = system.nginx_pids()
     for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
+        dev_system.freeze(pid)
     try:
         begun = time.monotonic()
         no_handshake(system)
