@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
@@ -472,30 +471,6 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
         turn_deaf(c); /* nothing else would time it when it comes back */
 }
 
-/* One host has 2^64 addresses of IPv6, and one of IPv4, which may come written as IPv6. */
-static void count_as(struct http_connection *c, const struct sockaddr_storage *from)
-{
-    const struct in6_addr *six = &((const struct sockaddr_in6 *)from)->sin6_addr;
-
-    if (from->ss_family == AF_INET)
-        memcpy(c->source, &((const struct sockaddr_in *)from)->sin_addr, 4);
-    else if (IN6_IS_ADDR_V4MAPPED(six))
-        memcpy(c->source, &six->s6_addr[12], 4);
-    else
-        memcpy(c->source, six, sizeof(c->source));
-}
-
-static void name_peer(struct http_connection *c, const struct sockaddr_storage *from)
-{
-    const void *address = from->ss_family == AF_INET6
-                              ? (const void *)&((const struct sockaddr_in6 *)from)->sin6_addr
-                              : (const void *)&((const struct sockaddr_in *)from)->sin_addr;
-
-    if (!inet_ntop(from->ss_family, address, c->peer, sizeof(c->peer)))
-        c->peer[0] = '\0';
-    count_as(c, from);
-}
-
 void connection_open(struct loop *l, int fd, const struct sockaddr_storage *from)
 {
     struct http_connection *c = calloc(1, sizeof(*c));
@@ -514,7 +489,7 @@ void connection_open(struct loop *l, int fd, const struct sockaddr_storage *from
     c->state = l->settings->tls ? CONNECTION_HANDSHAKE : CONNECTION_HEAD;
     c->in = buf_of(IN_MAX);
     c->out = buf_of(OUT_MAX);
-    name_peer(c, from);
+    source_of(from, c->peer, c->source);
     event_assign(&c->read_event, l->base, fd, EV_READ | EV_PERSIST, on_socket, c);
     event_assign(&c->write_event, l->base, fd, EV_WRITE | EV_PERSIST, on_socket, c);
     evtimer_assign(&c->timer, l->base, on_timer, c);

@@ -23,6 +23,7 @@
 #include "http/chunked_internal.h"
 #include "http/exchange_internal.h"
 #include "http/pool_internal.h"
+#include "http/source_internal.h"
 
 #define SCRATCH_SIZE 16384
 
@@ -87,7 +88,7 @@ struct http_connection {
     struct chunked chunked;
     size_t discard_left; /* while it lingers */
     char peer[INET6_ADDRSTRLEN];
-    uint8_t source[8]; /* what it counts as for the limit on a source */
+    uint8_t source[SOURCE_SIZE]; /* what it counts as for the limit on a source */
 
     struct job job; /* what follows is the pool thread's while its handler runs */
     struct http_exchange *exchange;
