@@ -2,6 +2,7 @@
 /* warder kbs: the verbs. */
 #include "cli/kbs_setup.h"
 
+#include <limits.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -14,6 +15,18 @@
 
 static const char *const programs[] = { "keyd", "kbsd" }; /* in the order of their start */
 #define PROGRAMS (sizeof(programs) / sizeof(*programs))
+
+/* DIR/kbs.log, absolute; the programs make the file. */
+static fallible place_log(struct kbs_setup *s, const char *dir)
+{
+    char full[PATH_MAX];
+
+    TRY(file_make_dir(dir, 0750));
+    if (!realpath(dir, full) || strlen(full) > 900)
+        return FAIL(SYSTEM, "the folder cannot be found, or its path is too long");
+    snprintf(s->log_file, sizeof(s->log_file), "%.900s/kbs.log", full);
+    return OK;
+}
 
 static fallible make_folders(struct kbs_setup *s, const char *dir)
 {
@@ -138,7 +151,7 @@ static int run_setup(struct kbs_setup *s, bool start)
 static int setup(int argc, char **argv)
 {
     struct kbs_setup s = { 0 };
-    const char *dir = DIR_DEFAULT, *file = NULL, *output = NULL;
+    const char *dir = DIR_DEFAULT, *log_dir = NULL, *file = NULL, *output = NULL;
     char attestation[512];
     bool no_start = false;
     const struct option_row rows[] = {
@@ -151,6 +164,9 @@ static int setup(int argc, char **argv)
           &s.vault_ca },
         { "vault-plain-http", 0, OPTION_FLAG, NULL, "Vault on a loopback address, without TLS",
           &s.vault_plain },
+        { "log-dir", 0, OPTION_TEXT, "DIR",
+          "also log to DIR/kbs.log as the original system does, for example /var/log/kbs",
+          &log_dir },
         { "no-start", 0, OPTION_FLAG, NULL, "write the files and start nothing", &no_start },
         { "quiet", 'q', OPTION_FLAG, NULL, "say nothing while it goes well", &s.d.quiet },
         OUTPUT_OPTION(output),
@@ -178,7 +194,11 @@ static int setup(int argc, char **argv)
         default_attestation(&s.env, attestation);
         s.attestation = s.attestation ? s.attestation : attestation;
         struct err e = make_folders(&s, dir);
-        rc = failed(e) ? print_failure(e, dir, NULL) : run_setup(&s, !no_start);
+        rc = failed(e) ? print_failure(e, dir, NULL) : EXIT_OK;
+        if (!rc && log_dir && failed(e = place_log(&s, log_dir)))
+            rc = print_failure(e, log_dir, "say where to log with --log-dir");
+        if (!rc)
+            rc = run_setup(&s, !no_start);
     }
     kbs_env_done(&s.env);
     return rc;

@@ -13,6 +13,12 @@ static bool is_address(const char *text)
     return text && (inet_pton(AF_INET, text, bytes) == 1 || inet_pton(AF_INET6, text, bytes) == 1);
 }
 
+static void add_log(const struct kbs_setup *s, struct buf *text)
+{
+    if (*s->log_file)
+        buf_addf(text, "[log]\nfile = %s\n", s->log_file);
+}
+
 static fallible write_kbsd(const struct kbs_setup *s)
 {
     const struct kbs_env *e = &s->env;
@@ -29,6 +35,7 @@ static fallible write_kbsd(const struct kbs_setup *s)
              "[keyd]\nsocket = %s/run/keyd.sock\n"
              "[attestation]\nurl = %s\nca = %s/etc/tls/ca.pem\n",
              s->d.dir, s->attestation, s->d.dir);
+    add_log(s, &text);
     TRY(buf_check(&text));
     return dev_write(&s->d, "etc/kbsd.conf", buf_span(&text), 0600);
 }
@@ -77,6 +84,7 @@ static fallible write_keyd(const struct kbs_setup *s)
                  e->manager_ip, e->manager_port, e->kmip_ca, e->kmip_certificate, e->kmip_key);
         break;
     }
+    add_log(s, &text);
     TRY(buf_check(&text));
     return dev_write(&s->d, "etc/keyd.conf", buf_span(&text), 0600);
 }

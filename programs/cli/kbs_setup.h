@@ -17,6 +17,8 @@ struct kbs_setup {
     const char *attestation; /* https://HOST:PORT of the attestation service */
     const char *vault_ca;    /* NULL: the system's CAs */
     bool vault_plain;
+    char
+        log_file[1024]; /* kbs.log, both programs' log as the original system writes it; or empty */
 };
 
 /* From CMS by its certificate's digest: the CA, then the TLS certificate; from AAS and the

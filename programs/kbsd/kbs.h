@@ -16,7 +16,7 @@
 #define KBS_SETTINGS_MAX 24
 
 struct kbs_settings {
-    char *address, *certificate, *key, *client_ca, *endpoint_url, *tenant_domain;
+    char *address, *certificate, *key, *client_ca, *endpoint_url, *tenant_domain, *log_file;
     uint64_t port, threads, workers, body_max;
     char *socket;
     uint64_t source_rate, source_burst;
@@ -50,7 +50,8 @@ enum appraisal { APPRAISED, APPRAISAL_REFUSED, APPRAISAL_UNAVAILABLE, APPRAISAL_
 fallible appraiser_open(const struct kbs_settings *s, struct appraiser **out);
 void appraiser_close(struct appraiser *a);
 /* `statement` gets the token, or the signed refusal (empty where the service gave none). `body`:
- * the client's request with evidence and keys, or a trial with evidence alone; `plan`: keyd's word on tenant and policies. */
+ * the client's request with evidence and keys, or a trial with evidence alone; `plan`: keyd's word
+ * on tenant and policies. */
 fallible appraise(struct appraiser *a, const json_t *body, const json_t *plan, enum appraisal *out,
                   struct buf *statement);
 

@@ -40,6 +40,8 @@ static fallible serve(const struct kbs_settings *s)
         .context = &k,
     };
 
+    if (s->log_file)
+        TRY(log_copy_to(s->log_file));
     TRY(key_side_open(s->socket, s->connections, (unsigned)s->keyd_timeout_ms, &k.keyd));
     TRY(appraiser_open(s, &k.as));
     TRY(daemon_confine(readable, NULL, SANDBOX_NETWORK));

@@ -37,6 +37,8 @@ void kbs_settings_init(struct kbs_settings *s, struct setting rows[KBS_SETTINGS_
         { "server", "source_rate", OPTION_NUMBER, &s->source_rate,
           "requests a second of one source address; 0: no limit" },
         { "server", "source_burst", OPTION_NUMBER, &s->source_burst, "and at once" },
+        { "log", "file", OPTION_TEXT, &s->log_file,
+          "a copy of the log, as text in the form of the original system's kbs.log" },
         { "keyd", "socket", OPTION_TEXT, &s->socket, "Unix socket of keyd" },
         { "keyd", "connections", OPTION_NUMBER, &s->connections, "at most so many to keyd" },
         { "keyd", "timeout_ms", OPTION_NUMBER, &s->keyd_timeout_ms,

@@ -17,7 +17,7 @@
 struct seal_hsm;
 
 struct keyd_settings {
-    char *socket, *operator_socket, *folder, *name, *profile;
+    char *socket, *operator_socket, *folder, *name, *profile, *log_file;
     char *attestation_types;
     uint64_t session_minutes;
     uint64_t kbsd_uid, challenge_seconds, connections, approval_hours;

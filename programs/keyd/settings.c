@@ -58,6 +58,8 @@ void keyd_settings_init(struct keyd_settings *s, struct setting rows[KEYD_SETTIN
           "how long a change waits for a second person" },
         { "keyd", "require_wrapped_import", OPTION_FLAG, &s->require_wrapped_import,
           "refuse a key_string that is not a JWE to the import key" },
+        { "log", "file", OPTION_TEXT, &s->log_file,
+          "a copy of the log, as text in the form of the original system's kbs.log" },
         { "tenants", "rate", OPTION_NUMBER, &s->tenant_rate,
           "challenges and administrators' requests of one tenant a second; 0: no limit" },
         { "tenants", "burst", OPTION_NUMBER, &s->tenant_burst, "and at once" },

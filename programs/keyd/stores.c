@@ -104,11 +104,11 @@ static struct err open_vault(const struct keyd_settings *s, const char *folder,
     (void)hsm;
     TRY(vault_open(&config, &vault));
     TRY(keyd_watch_store(vault, out));
-    /* These two lines are what operators of the original system look for. */
+    /* These two lines are what operators of the original system look for, word by word. */
     snprintf(address, sizeof address, "Vault Address: %s", s->vault_url);
     log_info(address);
     if (!failed((*out)->health(*out)))
-        log_info("Vault client initialized");
+        log_info("vaultclient/vaultclient:InitializeClient() Vault client initialized");
     return OK;
 }
 

@@ -267,7 +267,9 @@ int keyd_supervise(const struct keyd_settings *s)
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGCHLD);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
-    struct err confined = confine(s); /* before a child loads the first secret */
+    struct err confined = s->log_file ? log_copy_to(s->log_file) : OK;
+    if (!failed(confined))
+        confined = confine(s); /* before a child loads the first secret */
     if (failed(confined)) {
         log_err(confined, "start");
         return EXIT_FAILURE;

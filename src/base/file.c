@@ -202,3 +202,14 @@ bool file_mark_equal(const struct file_mark *a, const struct file_mark *b)
     return a->inode == b->inode && a->size == b->size && a->changed.tv_sec == b->changed.tv_sec &&
            a->changed.tv_nsec == b->changed.tv_nsec;
 }
+
+fallible file_open_append(const char *path, mode_t mode, int *fd)
+{
+    int opened = open(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, mode);
+
+    if (opened < 0)
+        return FAIL(SYSTEM, "the file cannot be opened for writing: its folder must be there and "
+                            "be ours to write");
+    *fd = opened;
+    return OK;
+}

@@ -16,6 +16,8 @@ fallible file_read(const char *path, struct buf *out);
 fallible file_write(const char *path, struct span bytes, mode_t mode);
 /* As file_write, but fails with FAIL_CONFLICT where the file exists. */
 fallible file_create(const char *path, struct span bytes, mode_t mode);
+/* For lines at its end, whoever else writes there. Made with `mode`; a link is refused. */
+fallible file_open_append(const char *path, mode_t mode, int *fd);
 /* mkdir -p; existing folders are fine. */
 fallible file_make_dir(const char *path, mode_t mode);
 /* Refuses a secret's file that others can read: mode & 077 must be 0. */

@@ -15,6 +15,11 @@
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERROR };
 
 void log_start(const char *program, enum log_level least);
+/* From now on a copy of each line goes to the end of this file (made with mode 0640), as text in
+ * the form of the original system's kbs.log:
+ *   INFO[2026-11-24T02:12:42Z keyd]: message; name=default key="value"
+ * Before a sandbox, which need not know the file; children write to it too. */
+fallible log_copy_to(const char *path);
 /* Pairs of const char *key, const char *value (NULL value: left out), ended by NULL key:
  *   log_event(LOG_INFO, "key released", "key", id, "tenant", tenant, NULL); */
 void log_event(enum log_level level, const char *message, ...) __attribute__((sentinel));

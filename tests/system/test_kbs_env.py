@@ -10,13 +10,16 @@ import shutil
 import stat
 import subprocess
 import tempfile
+import time
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 import dev_system
+import kbs_fixture
 import kmip_fixture
+from attestd_fixture import Key
 from openbao_fixture import OpenBao, find_bao, free_port
 
 pytestmark = pytest.mark.skipif(dev_system.missing() is not None, reason=str(dev_system.missing()))
@@ -105,7 +108,8 @@ def test_vault_as_in_the_article(broker, tmp_path):
         pytest.skip("no OpenBao server (bao)")
     bao = OpenBao(tmp_path / "bao")
     try:
-        said = broker.run("--vault-plain-http", KEY_MANAGER="VAULT", CLIENT_TOKEN=bao.root, KMIP_SERVER_IP="127.0.0.1", KMIP_SERVER_PORT=bao.port)
+        said = broker.run("--vault-plain-http", "--log-dir", tmp_path / "log/kbs", KEY_MANAGER="VAULT", CLIENT_TOKEN=bao.root,
+                          KMIP_SERVER_IP="127.0.0.1", KMIP_SERVER_PORT=bao.port)
         assert "CMS_TLS_CERT_SHA384" in said and "AAS knows skcuser" in said and f"port {broker.port}" in said
         certificate = x509.load_pem_x509_certificate((broker.dir / "etc/tls/kbsd.pem").read_bytes())
         assert certificate.subject.rfc4514_string() == "CN=localhost"
@@ -119,6 +123,14 @@ def test_vault_as_in_the_article(broker, tmp_path):
         assert kbsd["server.address"] == "127.0.0.1" and kbsd["server.port"] == str(broker.port)
         log = (broker.dir / "log/keyd.log").read_text()
         assert f"Vault Address: {bao.url}" in log and "Vault client initialized" in log
+        # The article's two lines, in the file and the form of the original system.
+        lines = (tmp_path / "log/kbs/kbs.log").read_text().splitlines()
+        assert stat.S_IMODE((tmp_path / "log/kbs/kbs.log").stat().st_mode) == 0o640
+        for wanted in (f"Vault Address: {bao.url}; name=default",
+                       "vaultclient/vaultclient:InitializeClient() Vault client initialized; name=default"):
+            assert any(line.startswith("INFO[") and line.endswith(f"]: {wanted}") for line in lines), lines
+        assert any("kbsd]: service start; name=default" in line for line in lines)
+        assert bao.root not in "".join(lines)
         # The token is in one file that nobody else reads, and in no environment or command line.
         secret = bao.root.encode()
         holders = [p for p in broker.dir.rglob("*") if p.is_file() and secret in p.read_bytes()]
@@ -204,3 +216,51 @@ def test_files_without_a_start(broker):
     assert kbsd["server.port"] == "9443" and keyd["keys.manager"] == "embedded" and keyd["keyd.session_minutes"] == "60"
     assert not (broker.dir / "run/kbsd.pid").exists()
     assert all(stat.S_IMODE(os.stat(broker.dir / p).st_mode) == 0o600 for p in ("etc/kbsd.conf", "etc/keyd.conf", "etc/tls/kbsd.key"))
+
+
+class Pinned(kbs_fixture.Kbs):
+    """The API of a broker that runs, with an attestation service of the test's own pinned instead of the system's."""
+
+    def __init__(self, broker):
+        self.dir, self.port, self.as_key = broker.dir / "etc/keys", broker.port, Key()
+        (self.dir / "as-jwks.json").write_text(json.dumps(self.as_key.jwks()))
+        self.admin = broker.lines["BEARER_TOKEN"]
+        self.ca = broker.dir / "etc/tls/ca.pem"
+
+    def connection(self):
+        return kbs_fixture.http.client.HTTPSConnection("localhost", self.port, context=ssl.create_default_context(cafile=self.ca), timeout=60)
+
+    def token(self, *_, **__):
+        return self.admin
+
+
+def test_sessions_and_challenges_are_as_the_file_says(broker):
+    """SESSION_EXPIRY_TIME bounds the reuse of a token, SKC_CHALLENGE_TYPE is what a challenge offers."""
+    broker.run(SESSION_EXPIRY_TIME=2, SKC_CHALLENGE_TYPE="TDX,TPM")
+    k = Pinned(broker)
+    policy = k.make_policy(name="any", attestation_types=["sgx", "tdx"])["id"]
+    keys = [k.make_key(policy=policy)["key_information"]["id"] for _ in range(2)]
+    client = kbs_fixture.Client(k)
+    challenge = client.challenge(keys[0])
+    assert challenge["attestation_types"] == ["tdx"]  # of the file and of the policy
+    sgx = client.attestation_token(challenge=challenge["challenge"], claims=kbs_fixture.default_claims(tee="sgx"))
+    assert client.request(keys[0], challenge, sgx).status == 403
+    young = client.attestation_token(challenge="an earlier one")
+    assert [client.request(key, client.challenge(key), young).status for key in keys] == [200, 200]
+    now = int(time.time())
+    old = client.attestation_token(challenge="an earlier one", iat=now - 121, nbf=now - 121)
+    refused = client.request(keys[0], client.challenge(keys[0]), old)
+    assert (refused.status, refused.code_word) == (403, "attestation_token_invalid")
+    # The same token is good at a broker whose file says more.
+    broker.run(SESSION_EXPIRY_TIME=60, SKC_CHALLENGE_TYPE="SGX,TDX")
+    k = Pinned(broker)
+    client.kbs = k
+    challenge = client.challenge(keys[0])
+    assert sorted(challenge["attestation_types"]) == ["sgx", "tdx"]
+    old = client.attestation_token(challenge="an earlier one", iat=now - 121, nbf=now - 121)
+    assert client.request(keys[0], challenge, old).status == 200
+
+
+def test_a_log_folder_that_cannot_be(broker, tmp_path):
+    (tmp_path / "file").write_text("")
+    assert "--log-dir" in broker.run("--log-dir", tmp_path / "file/kbs", status=1)

@@ -7,7 +7,10 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
 
+#include "base/file.h"
 #include "base/json.h"
 #include "base/log.h"
 
@@ -43,7 +46,8 @@ static void one_json_object_a_line(void **state)
 
     log_start("warder-test", LOG_INFO);
     capture();
-    log_info("key \"released\"\n", "key", "a\\b\x01\xc3\xa9", "none", (const char *)NULL, "tenant", "t");
+    log_info("key \"released\"\n", "key", "a\\b\x01\xc3\xa9", "none", (const char *)NULL, "tenant",
+             "t");
     struct span line = captured();
     assert_int_equal(span_find(line, SPAN("\n")), line.len - 1);
     assert_false(failed(json_parse_object(line, &j)));
@@ -55,6 +59,40 @@ static void one_json_object_a_line(void **state)
     assert_true(span_equal_str(s, "info"));
     assert_true(failed(json_get_str(j, "none", "m", &s)));
     assert_false(failed(json_get_str(j, "tenant", "m", &s)));
+}
+
+static void a_copy_as_text(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/warder-log.XXXXXX/log";
+    struct buf text owned(buf_done) = buf_of(4096);
+
+    *strrchr(path, '/') = '\0';
+    assert_non_null(mkdtemp(path));
+    path[strlen(path)] = '/';
+    assert_true(failed(log_copy_to("/nowhere/at/all")));
+    assert_false(failed(log_copy_to(path)));
+    struct err e = FAIL(INPUT, "no");
+    e.at = 3;
+    capture();
+    log_info("Vault Address: http://127.0.0.1:8200");
+    log_err(e, "refused\n", "key", "a \"b\"\n");
+    assert_int_equal(captured().at[0], '{');
+    assert_false(failed(file_read(path, &text)));
+    char *first = (char *)buf_str(&text), *second = strchr(first, '\n') + 1;
+    assert_memory_equal(first, "INFO[20", 7);
+    assert_non_null(
+        strstr(first, "Z warder-test]: Vault Address: http://127.0.0.1:8200; name=default\nERRO["));
+    assert_non_null(strstr(second,
+                           "]: refused\\u000a; name=default kind=\"input\" what=\"no\" at=3 "
+                           "key=\"a \\\"b\\\"\\u000a\"\n"));
+    unlink(path);
+    assert_int_equal(symlink("/tmp/warder-log-elsewhere", path), 0); /* who may write in the folder
+                                                                        sends us nowhere else */
+    assert_true(failed(log_copy_to(path)));
+    unlink(path);
+    *strrchr(path, '/') = '\0';
+    rmdir(path);
 }
 
 static void failures_and_levels(void **state)
@@ -102,6 +140,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_json_object_a_line),
         cmocka_unit_test(failures_and_levels),
+        cmocka_unit_test(a_copy_as_text),
         cmocka_unit_test(values_are_capped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
