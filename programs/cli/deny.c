@@ -205,7 +205,14 @@ static void add_touched(json_t *out, const json_t *entry, const json_t *record)
     json_array_append_new(out, row);
 }
 
-/* All releases on record, page by page, the newest first. */
+static bool is_of_a_key(const json_t *record)
+{
+    const char *action = json_string_value(json_object_get(record, "action")) ?: "";
+
+    return !strcmp(action, "release") || !strcmp(action, "use");
+}
+
+/* All releases and uses on record, page by page, the newest first. */
 static int touched_releases(struct session *s, const json_t *entries, json_t *out)
 {
     int64_t before = 0;
@@ -222,9 +229,7 @@ static int touched_releases(struct session *s, const json_t *entries, json_t *ou
             return rc;
         json_array_foreach((json_t *)rows_of(answer), i, record)
         {
-            const char *action = json_string_value(json_object_get(record, "action"));
-            const json_t *entry =
-                action && !strcmp(action, "release") ? fits(entries, record) : NULL;
+            const json_t *entry = is_of_a_key(record) ? fits(entries, record) : NULL;
             before = json_integer_value(json_object_get(record, "seq"));
             if (entry)
                 add_touched(out, entry, record);
@@ -244,11 +249,14 @@ static json_t *keys_of(const json_t *releases)
 
     json_array_foreach((json_t *)releases, i, row)
     {
-        const char *decision = json_string_value(json_object_get(row, "decision"));
+        const char *decision = json_string_value(json_object_get(row, "decision")) ?: "";
+        bool used = !strcmp(decision, "used"), released = !strcmp(decision, "released");
         json_t *one = json_pack("{s:O?}", "id", json_object_get(row, "key_id"));
-        if (decision && !strcmp(decision, "released") && one &&
-            !find(keys, json_object_get(one, "id")))
-            json_array_append(keys, one);
+        json_t *known = find(keys, json_object_get(one, "id"));
+        if (!known && (used || released) && !json_array_append(keys, one))
+            known = one;
+        if (known && (released || known == one))
+            json_set_str(known, "decision", decision);
         json_free(one);
     }
     return keys;
@@ -289,8 +297,8 @@ static void print_affected(const json_t *platforms, const json_t *keys, const js
                                                     { "fmspc", "FMSPC" },
                                                     { "ppid", "PPID" },
                                                     { 0 } });
-    printf("\nKeys that were released to such:\n");
-    print_table(keys, (const struct column[]){ { "id", "KEY" }, { 0 } });
+    printf("\nKeys that such were given, or had used:\n");
+    print_table(keys, (const struct column[]){ { "id", "KEY" }, { "decision", "" }, { 0 } });
     printf("\nDecisions:\n");
     print_table(releases, (const struct column[]){ { "seq", "SEQ" },
                                                    { "time", "TIME" },
@@ -305,8 +313,9 @@ static int deny_affected(int argc, char **argv)
     struct session_options options = { 0 };
     const struct option_row rows[] = { SESSION_OPTIONS(options), { 0 } };
     const struct command_help help = {
-        "warder deny affected", "", "platforms, keys and releases that the deny list touches",
-        "From the audit log, and from the platforms that the endorsement cache has seen."
+        "warder deny affected", "", "platforms, keys, releases and uses that the deny list touches",
+        "From the audit log, and from the platforms that the endorsement cache has seen. A key's "
+        "decision is released where it left the key manager, used where it only worked for such."
     };
     struct session s owned(session_close) = { 0 };
     json_t *entries owned(json_free) = json_array(), *platforms owned(json_free) = json_array(),
@@ -340,7 +349,7 @@ int cli_deny(int argc, char **argv)
         { "add", deny_add, "refuse a platform from now on" },
         { "list", deny_list, "what is denied" },
         { "remove", deny_remove, "let it be trusted again" },
-        { "affected", deny_affected, "platforms, keys and releases that the list touches" },
+        { "affected", deny_affected, "platforms, keys, releases and uses that the list touches" },
         { 0 },
     };
     return verb_dispatch("warder deny", "what is refused although its vendor still vouches for it",

@@ -11,6 +11,7 @@ import attestd_fixture as fixture
 import simulator as teesim
 from attestd_fixture import Attestd, cmw
 from kbs_fixture import ADMIN, Client, Kbs, default_claims, refused
+from test_use import User
 
 DENY = ("deny_list:*",)
 FMSPC = "00806f050000"
@@ -258,7 +259,7 @@ def test_drill_for_a_lost_root_of_trust(system, kind):  # L54; L17: the policy "
     assert any(c["check"] == "deny_list" and c["expected"] == f"{kind}:{value}" for c in by_token["checks"])
     assert [x["decision"] for x in k.audit(key=key_id, limit=3)[:2]] == ["refused", "refused"]
     affected = json.loads(cli(system, "deny", "affected", "-o", "json"))
-    assert {"id": key_id} in affected["keys"]
+    assert {"id": key_id, "decision": "released"} in affected["keys"]
     assert any(x["key_id"] == key_id and x["decision"] == "released" and x["entry"] == f"{kind}:{value}" for x in affected["releases"])
     cli(system, "deny", "remove", kind, value)
     assert client.request(key_id, client.challenge(key_id), token).status == 200
@@ -347,8 +348,10 @@ def test_every_instance_that_shares_the_store(system, tmp_path):
 
 
 def test_affected_releases(kbs, key, tmp_path):
-    """From the audit log: the releases to such platforms, and the keys that went there."""
+    """From the audit log: releases to such platforms, uses for them, and of which keys."""
     assert Client(kbs).fetch(key)[0].status == 200
+    stays = kbs.make_key({"algorithm": "EC", "curve_type": "secp256r1"}, kbs.make_policy(use=["sign"])["id"])["key_information"]["id"]
+    User(kbs).done(stays, {"name": "describe"})
     a = Attestd(tmp_path / "a", "", roles=("as", "tcs"))
     a.aas = kbs.aas
     (a.dir / "aas-jwks.json").write_text(json.dumps(kbs.aas.jwks()))
@@ -356,8 +359,9 @@ def test_affected_releases(kbs, key, tmp_path):
     system = (None, a, kbs)
     cli(system, "deny", "add", "fmspc", FMSPC, "--reason", "recall")
     affected = json.loads(cli(system, "deny", "affected", "-o", "json"))
-    assert {"id": key} in affected["keys"]
+    assert {"id": key, "decision": "released"} in affected["keys"] and {"id": stays, "decision": "used"} in affected["keys"]
     assert any(r["key_id"] == key and r["decision"] == "released" and r["entry"] == f"fmspc:{FMSPC}" for r in affected["releases"])
-    assert key in cli(system, "deny", "affected")
+    text = cli(system, "deny", "affected")
+    assert key in text and stays in text
     cli(system, "deny", "remove", "fmspc", FMSPC)
     assert a.stop() == 0
