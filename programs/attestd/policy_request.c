@@ -57,13 +57,28 @@ static bool parse_version(struct span text, int64_t *out)
     return n > 0 && n <= VERSION_MAX;
 }
 
-bool policy_version_asked(struct http_exchange *x, int64_t *version)
+static bool version_asked(struct http_exchange *x, int64_t *version)
 {
     *version = 0;
     if (!http_has_query(x, "version") || parse_version(http_query(x, "version"), version))
         return true;
     http_answer_problem(x, 400, "malformed_request", "version: a number from 1 on");
     return false;
+}
+
+bool policy_row_asked(struct http_exchange *x, const struct as_service *s, struct span tenant,
+                      json_t **row)
+{
+    struct span id = http_param(x, "id");
+    int64_t version;
+
+    if (!version_asked(x, &version))
+        return false;
+    struct err e = version ? policy_store_version(s->policies, tenant, id, version, row)
+                           : policy_store_get(s->policies, tenant, id, row);
+    if (failed(e))
+        policy_answer_row(x, e, 0, NULL);
+    return !failed(e);
 }
 
 void policy_answer_row(struct http_exchange *x, struct err e, int status, json_t *row)

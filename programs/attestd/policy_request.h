@@ -13,8 +13,9 @@ bool policy_document_good(struct http_exchange *x, const json_t *document, struc
  * earlier version of it. New reference in *document. */
 bool policy_meant(struct http_exchange *x, const struct as_service *s, struct span tenant,
                   const json_t *given, json_t **document);
-/* Of a "?version=", 0 where there is none. */
-bool policy_version_asked(struct http_exchange *x, int64_t *version);
+/* The row of the policy in the path, of its "?version=" where there is one. New reference. */
+bool policy_row_asked(struct http_exchange *x, const struct as_service *s, struct span tenant,
+                      json_t **row);
 void policy_answer_row(struct http_exchange *x, struct err e, int status, json_t *row);
 
 #endif

@@ -72,13 +72,8 @@ void policies_show(struct http_exchange *x, void *context)
     const struct as_service *s = context;
     struct bearer b owned(bearer_done) = { 0 };
     json_t *row = NULL;
-    int64_t version;
-    if (!bearer_gate(x, s->aas_keys, &b) || !policy_version_asked(x, &version))
-        return;
-    struct span tenant = span_str(b.tenant), id = http_param(x, "id");
-    struct err e = version ? policy_store_version(s->policies, tenant, id, version, &row)
-                           : policy_store_get(s->policies, tenant, id, &row);
-    policy_answer_row(x, e, 200, row);
+    if (bearer_gate(x, s->aas_keys, &b) && policy_row_asked(x, s, span_str(b.tenant), &row))
+        http_answer_json(x, 200, row);
 }
 
 void policies_versions(struct http_exchange *x, void *context)

@@ -36,19 +36,10 @@ void policies_explain(struct http_exchange *x, void *context)
     owned(json_free) json_t *row = NULL, *j = json_object();
     owned(policy_free) struct policy *p = NULL;
     json_t *words = NULL;
-    int64_t version;
-    if (!bearer_gate(x, s->aas_keys, &b) || !policy_version_asked(x, &version))
+    if (!bearer_gate(x, s->aas_keys, &b) || !policy_row_asked(x, s, span_str(b.tenant), &row) ||
+        !policy_document_good(x, json_object_get(row, "policy"), &p))
         return;
-    struct span tenant = span_str(b.tenant), id = http_param(x, "id");
-    struct err e = version ? policy_store_version(s->policies, tenant, id, version, &row)
-                           : policy_store_get(s->policies, tenant, id, &row);
-    if (failed(e)) {
-        policy_answer_row(x, e, 0, NULL);
-        return;
-    }
-    if (!policy_document_good(x, json_object_get(row, "policy"), &p))
-        return;
-    e = policy_words(p, &words);
+    struct err e = policy_words(p, &words);
     if (failed(e)) {
         http_answer_failure(x, e, "internal_error");
         return;

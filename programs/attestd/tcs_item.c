@@ -4,6 +4,7 @@
 #include <ctype.h>
 
 #include "base/clock.h"
+#include "base/hex.h"
 #include "base/json.h"
 #include "crypto/crl.h"
 
@@ -33,14 +34,6 @@ fallible tcs_item_copy(const struct tcs_item *from, struct tcs_item *to)
     *to = t;
     t = tcs_item_of();
     return OK;
-}
-
-static int hex_digit(uint8_t c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = (uint8_t)tolower(c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 fallible tcs_chain_decode(const char *chain, struct buf *pem)

@@ -11,8 +11,7 @@ static void encode(struct span bytes, char *out)
     }
 }
 
-/* 0 to 15, or -1. */
-static int digit_value(uint8_t c)
+int hex_digit(uint8_t c)
 {
     if (c >= '0' && c <= '9')
         return c - '0';
@@ -26,7 +25,7 @@ static int digit_value(uint8_t c)
 static fallible decode(struct span text, uint8_t *out)
 {
     for (size_t i = 0; i + 1 < text.len; i += 2) {
-        int high = digit_value(text.at[i]), low = digit_value(text.at[i + 1]);
+        int high = hex_digit(text.at[i]), low = hex_digit(text.at[i + 1]);
 
         if (high < 0 || low < 0)
             return FAIL(INPUT, "not hexadecimal");
@@ -59,7 +58,7 @@ fallible hex_parse_exact(struct span text, uint8_t *out, size_t len)
     if (text.len % 2 || text.len / 2 != len)
         return FAIL(INPUT, "hexadecimal text of the wrong length");
     for (size_t i = 0; i < text.len; i++) {
-        if (digit_value(text.at[i]) < 0)
+        if (hex_digit(text.at[i]) < 0)
             return FAIL(INPUT, "not hexadecimal");
     }
     return decode(text, out);

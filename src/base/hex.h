@@ -5,6 +5,8 @@
 
 #include "base/buf.h"
 
+/* 0 to 15, or -1; either case. */
+int hex_digit(uint8_t c);
 void hex_add(struct buf *b, struct span bytes);
 /* `out` has room for 2 * bytes.len + 1. Returns out. */
 char *hex_str(struct span bytes, char *out);

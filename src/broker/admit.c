@@ -46,6 +46,30 @@ fallible admit_bearer(struct broker *b, const struct broker_request *q, bool mis
     return FAIL(SYSTEM, "unknown verdict on a bearer token");
 }
 
+void asker_done(struct asker *a)
+{
+    bearer_done(&a->client);
+    free(a->tenant);
+    *a = (struct asker){ 0 };
+}
+
+fallible admit_asker(struct broker *b, const struct broker_request *q, struct asker *out,
+                     struct outcome *o, bool *good)
+{
+    struct asker a owned(asker_done) = { 0 };
+
+    TRY(admit_bearer(b, q, true, &a.client, &a.has_client, o, good));
+    if (!*good)
+        return OK;
+    a.tenant = span_dup(tenant_of(q, a.has_client ? &a.client : NULL));
+    if (!a.tenant)
+        return FAIL(SYSTEM, "out of memory");
+    TRY(tenant_admit(b, a.tenant, o, good));
+    *out = a;
+    a = (struct asker){ 0 };
+    return OK;
+}
+
 fallible admit(struct broker *b, const struct broker_request *q, const char *needed,
                struct bearer *who, struct outcome *o, bool *good)
 {

@@ -11,6 +11,20 @@
  * `missing_is_fine` lets a request without any through with *present false. */
 fallible admit_bearer(struct broker *b, const struct broker_request *q, bool missing_is_fine,
                       struct bearer *who, bool *present, struct outcome *o, bool *good);
+/* Who asks for a challenge, with a bearer token or without one; the tenant that this is of, and that
+ * it may ask now. */
+struct asker {
+    struct bearer client; /* where has_client */
+    bool has_client;
+    char *tenant;
+};
+void asker_done(struct asker *a);
+static inline void asker_donep(struct asker *a)
+{
+    asker_done(a);
+}
+fallible admit_asker(struct broker *b, const struct broker_request *q, struct asker *out,
+                     struct outcome *o, bool *good);
 /* The token allows `needed` ("keys:create"); otherwise the outcome is a refusal and *good is false.
  */
 fallible admit(struct broker *b, const struct broker_request *q, const char *needed,

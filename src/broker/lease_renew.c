@@ -54,27 +54,21 @@ static void renewal_donep(struct renewal *n)
 struct err broker_lease_challenge(struct broker *b, const struct broker_request *q,
                                   struct outcome *o)
 {
-    struct bearer client owned(bearer_done) = { 0 };
+    struct asker asker owned(asker_done) = { 0 };
     struct buf text owned(buf_done) = buf_of(CHALLENGE_TEXT_MAX);
     struct challenge c;
     char time[CLOCK_TEXT_MAX];
-    bool present, good;
+    bool good;
 
-    TRY(admit_bearer(b, q, true, &client, &present, o, &good));
+    TRY(admit_asker(b, q, &asker, o, &good));
     if (!good)
         return OK;
-    char *tenant owned(free) = span_dup(tenant_of(q, present ? &client : NULL));
-    if (!tenant)
-        return FAIL(SYSTEM, "out of memory");
-    TRY(tenant_admit(b, tenant, o, &good));
-    if (!good)
-        return OK;
-    TRY(challenge_for(b, SPAN(CHALLENGE_NAME), present ? &client : NULL, tenant, q->now, &c,
-                      &text));
+    const struct bearer *client = asker.has_client ? &asker.client : NULL;
+    TRY(challenge_for(b, SPAN(CHALLENGE_NAME), client, asker.tenant, q->now, &c, &text));
     json_t *body = json_object();
     json_set_span(body, "challenge", buf_span(&text));
     json_set_str(body, "expires_at", clock_format(c.expires_at, time));
-    json_set_str(body, "tenant", tenant);
+    json_set_str(body, "tenant", asker.tenant);
     return outcome_answer(o, body);
 }
 

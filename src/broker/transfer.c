@@ -41,31 +41,26 @@ fallible challenge_for(struct broker *b, struct span what, const struct bearer *
 
 struct err broker_challenge(struct broker *b, const struct broker_request *q, struct outcome *o)
 {
-    struct bearer client owned(bearer_done) = { 0 };
+    struct asker asker owned(asker_done) = { 0 };
     struct key_entry key owned(key_entry_done) = { 0 };
     struct policy_entry policy owned(policy_entry_done) = { 0 };
     struct buf text owned(buf_done) = buf_of(CHALLENGE_TEXT_MAX);
     struct challenge c;
     char time[CLOCK_TEXT_MAX];
-    bool present, good;
+    bool good;
 
-    TRY(admit_bearer(b, q, true, &client, &present, o, &good));
+    TRY(admit_asker(b, q, &asker, o, &good));
     if (!good)
         return OK;
-    char *tenant owned(free) = span_dup(tenant_of(q, present ? &client : NULL));
-    if (!tenant)
-        return FAIL(SYSTEM, "out of memory");
-    TRY(tenant_admit(b, tenant, o, &good));
-    if (!good)
-        return OK;
-    TRY(read_both(b, span_str(tenant), q->id, &key, &policy, o));
+    const struct bearer *client = asker.has_client ? &asker.client : NULL;
+    TRY(read_both(b, span_str(asker.tenant), q->id, &key, &policy, o));
     if (o->code != CODE_OK)
         return OK;
-    TRY(challenge_for(b, q->id, present ? &client : NULL, tenant, q->now, &c, &text));
+    TRY(challenge_for(b, q->id, client, asker.tenant, q->now, &c, &text));
     json_t *body = json_object();
     json_set_span(body, "challenge", buf_span(&text));
     json_set_str(body, "expires_at", clock_format(c.expires_at, time));
-    json_set_str(body, "tenant", tenant);
+    json_set_str(body, "tenant", asker.tenant);
     json_set_str(body, "attestation", attestation_level_name(policy.policy->attestation));
     json_object_set_new(body, "attestation_types",
                         attestation_types_offered(b, policy.policy->attestation_types));

@@ -2,6 +2,7 @@
 #include "client/keys_file.h"
 
 #include "base/file.h"
+#include "base/hex.h"
 #include "base/owned.h"
 #include "base/reader.h"
 #include "crypto/random.h"
@@ -46,17 +47,6 @@ static struct span cut(struct span s, const char *stops, struct span *rest, char
     *rest = (struct span){ 0 };
     *stop = 0;
     return s;
-}
-
-static int hex_digit(uint8_t c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
 }
 
 /* Percent-decoding into text of at most max bytes; control characters are refused. */

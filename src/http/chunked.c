@@ -1,18 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "http/chunked_internal.h"
 
-#define SIZE_DIGITS_MAX 12
+#include "base/hex.h"
 
-static int hex_value(uint8_t c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
+#define SIZE_DIGITS_MAX 12
 
 static fallible parse_size(struct span line, uint64_t *out)
 {
@@ -24,7 +15,7 @@ static fallible parse_size(struct span line, uint64_t *out)
     if (!digits.len || digits.len > SIZE_DIGITS_MAX)
         return FAIL(INPUT, "size of a chunk");
     for (size_t i = 0; i < digits.len; i++) {
-        int v = hex_value(digits.at[i]);
+        int v = hex_digit(digits.at[i]);
         if (v < 0)
             return FAIL(INPUT, "size of a chunk");
         size = size << 4 | (unsigned)v;

@@ -3,6 +3,7 @@
  * heap. */
 #include "keys/vault_internal.h"
 
+#include "base/hex.h"
 #include "base/reader.h"
 
 #define OURS "key"
@@ -45,15 +46,12 @@ static void expect(struct reader *r, uint8_t c)
     reader_require(r, reader_u8(r) == c);
 }
 
-static unsigned hex_digit(struct reader *r)
+static unsigned take_hex(struct reader *r)
 {
-    uint8_t c = reader_u8(r);
+    int value = hex_digit(reader_u8(r));
 
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    reader_require(r, c >= 'a' && c <= 'f');
-    return c - 'a' + 10U;
+    reader_require(r, value >= 0);
+    return value < 0 ? 0 : (unsigned)value;
 }
 
 /* The character after a backslash; 0x80 for all that is not ASCII. */
@@ -69,7 +67,7 @@ static uint8_t take_escape(struct reader *r)
         return at ? (uint8_t)to[at - from] : 0;
     }
     for (int i = 0; i < 4; i++)
-        code = code << 4 | hex_digit(r);
+        code = code << 4 | take_hex(r);
     return code < 0x80 ? (uint8_t)code : 0x80;
 }
 
