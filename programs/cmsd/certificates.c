@@ -8,6 +8,7 @@
 
 #define CHAIN_BYTES_MAX (128U << 10)
 #define GRANTS_MAX 64
+#define SECONDS_DIGITS_MAX 12
 
 /* The names in certificates are no tenant's own: whoever administers a tenant may give any role
  * there, and so could have a certificate of any name. */
@@ -83,12 +84,49 @@ static bool read_type(struct http_exchange *x, enum cert_type *out)
     struct span given = http_query(x, "certType");
 
     if (!given.len || !cert_type_parse(given, out)) {
-        http_answer_invalid(
-            x, given.len ? "cert_type_invalid" : "cert_type_missing",
-            "say certType=TLS or certType=TLS-Client in the query",
-            json_pack("[{s:s,s:s}]", "parameter", "certType", "detail", "TLS or TLS-Client"));
+        http_answer_invalid(x, given.len ? "cert_type_invalid" : "cert_type_missing",
+                            "say certType=TLS, TLS-Client or TLS-Server in the query",
+                            json_pack("[{s:s,s:s}]", "parameter", "certType", "detail",
+                                      "TLS, TLS-Client or TLS-Server"));
         return false;
     }
+    return true;
+}
+
+static bool read_seconds(struct span text, int64_t *out)
+{
+    int64_t n = 0;
+
+    if (!text.len || text.len > SECONDS_DIGITS_MAX)
+        return false;
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.at[i] < '0' || text.at[i] > '9')
+            return false;
+        n = 10 * n + (text.at[i] - '0');
+    }
+    *out = n;
+    return n > 0;
+}
+
+/* validitySeconds of the query: less than the profile allows, never more. */
+static bool read_life(struct http_exchange *x, int64_t longest, int64_t *out)
+{
+    struct span given = http_query(x, "validitySeconds");
+    int64_t seconds = 0;
+
+    *out = longest;
+    if (!given.len && !http_has_query(x, "validitySeconds"))
+        return true;
+    if (!read_seconds(given, &seconds)) {
+        http_answer_invalid(x, "malformed_request", "validitySeconds is a number of seconds",
+                            json_pack("[{s:s,s:s}]", "parameter", "validitySeconds", "detail",
+                                      "a number from 1 on"));
+        return false;
+    }
+    if (seconds > longest)
+        return refuse(x, 403, "validity_not_granted",
+                      "a certificate of this type may not live so long");
+    *out = seconds;
     return true;
 }
 
@@ -145,16 +183,18 @@ void cms_certificate_create(struct http_exchange *x, void *context)
     struct csr csr owned(csr_done) = { 0 };
     struct buf chain owned(buf_done) = buf_of(CHAIN_BYTES_MAX);
     enum cert_type type;
+    int64_t seconds;
 
     if (!cms_authenticate(x, c, &b) || !check_permission(x, &b) || !read_type(x, &type) ||
-        !read_csr(x, &csr) || !check_granted(x, &b, &csr, type))
+        !read_life(x, c->seconds_max[type], &seconds) || !read_csr(x, &csr) ||
+        !check_granted(x, &b, &csr, type))
         return;
     const struct authority_order order = { .tenant = b.tenant,
                                            .requester = b.subject,
                                            .csr = &csr,
                                            .type = type,
                                            .now = clock_now(),
-                                           .days = c->days };
+                                           .seconds = seconds };
     struct err e = authority_issue(c->authority, &order, &chain);
     if (failed(e)) {
         cms_answer_failure(x, e, "not_found");
@@ -180,18 +220,48 @@ void cms_certificate_list(struct http_exchange *x, void *context)
         http_answer_json(x, 200, list);
 }
 
+void cms_certificate_show(struct http_exchange *x, void *context)
+{
+    struct cms *c = context;
+    struct bearer b owned(bearer_done) = { 0 };
+    json_t *shown = NULL;
+
+    if (!cms_authenticate(x, c, &b) || !check_permission(x, &b))
+        return;
+    struct err e = authority_show(c->authority, b.tenant, http_param(x, "serial"), &shown);
+    if (failed(e))
+        cms_answer_failure(x, e, "certificate_not_found");
+    else
+        http_answer_json(x, 200, shown);
+}
+
+static bool read_reason(struct http_exchange *x, enum revocation_reason *out)
+{
+    if (revocation_reason_parse(http_query(x, "reason"), out))
+        return true;
+    http_answer_invalid(x, "reason_invalid", "the reason is one of RFC 5280's, in snake_case",
+                        json_pack("[{s:s,s:s}]", "parameter", "reason", "detail",
+                                  "unspecified, key_compromise, affiliation_changed, superseded, "
+                                  "cessation_of_operation or privilege_withdrawn"));
+    return false;
+}
+
 void cms_certificate_revoke(struct http_exchange *x, void *context)
 {
     struct cms *c = context;
     struct bearer b owned(bearer_done) = { 0 };
 
-    if (!cms_authenticate(x, c, &b) || !check_permission(x, &b))
+    enum revocation_reason reason;
+
+    if (!cms_authenticate(x, c, &b) || !check_permission(x, &b) || !read_reason(x, &reason))
         return;
-    struct err e = authority_revoke(c->authority, b.tenant, http_param(x, "serial"), clock_now());
+    struct err e =
+        authority_revoke(c->authority, b.tenant, http_param(x, "serial"), reason, clock_now());
     if (failed(e)) {
         cms_answer_failure(x, e, "certificate_not_found");
         return;
     }
-    log_info("certificate revoked", "user", b.subject, "request", http_request_id(x));
+    log_info("certificate revoked", "user", b.subject, "reason", revocation_reason_name(reason),
+             "request", http_request_id(x));
     http_answer_empty(x, 204);
 }

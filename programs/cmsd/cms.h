@@ -7,16 +7,20 @@
 #include "base/options.h"
 #include "http/server.h"
 #include "pki/authority.h"
+#include "cmsd/token_key.h"
 
 struct cms_settings {
     char *address, *certificate, *key; /* [server] */
     uint64_t port, workers;
     char *folder, *store_url;    /* [store] */
     char *ca_file, *common_name; /* [ca] */
-    uint64_t years, days;
-    char *aas_jwks; /* [token] */
+    uint64_t years, intermediate_years, days, days_server, days_client;
+    char *crl_url;
+    uint64_t crl_hours;
+    struct token_key_settings token; /* [pkcs11] */
+    char *aas_jwks;                  /* [token] */
 };
-#define CMS_SETTINGS_MAX 14
+#define CMS_SETTINGS_MAX 26
 /* Fills the defaults; rows point into `s`. */
 void cms_settings_init(struct cms_settings *s, struct setting rows[CMS_SETTINGS_MAX]);
 fallible cms_settings_check(const struct cms_settings *s);
@@ -25,8 +29,9 @@ struct cms {
     struct store *store;
     struct authority *authority;
     struct pinned_keys *aas; /* NULL in offline commands */
-    struct buf ca_pem;
-    unsigned days;
+    struct token_key *token; /* NULL: the key is a file */
+    struct buf root_pem, issuing_pem;
+    int64_t seconds_max[3]; /* by enum cert_type */
 };
 /* Register, authority, and, where `serving`, the keys that bearer tokens are verified with. */
 fallible cms_open(const struct cms_settings *s, bool serving, struct cms *out);
@@ -38,10 +43,15 @@ static inline void cms_closep(struct cms *c)
 
 /* The commands for a system without running services. Each prints its own failures. */
 struct cms_command {
-    bool init, tls_digest, client;
+    bool init, tls_digest, client, crl;
     const char *csr, *out;
+    const char *root_key;     /* with init: an intermediate issues */
+    const char *import, *key; /* an enterprise's CA */
+    uint64_t seconds;         /* with issue; 0: as long as can be */
 };
-int cms_init(const struct cms_settings *s);
+int cms_init(const struct cms_settings *s, const struct cms_command *command);
+int cms_import(const struct cms_settings *s, const struct cms_command *command);
+int cms_write_crl(const struct cms_settings *s, const struct cms_command *command);
 int cms_issue_offline(const struct cms_settings *s, const struct cms_command *command);
 int cms_print_tls_digest(const struct cms_settings *s);
 
@@ -54,5 +64,6 @@ void cms_answer_failure(struct http_exchange *x, struct err e, const char *absen
 
 http_handler cms_ca_certificates, cms_crl, cms_version, cms_health;
 http_handler cms_certificate_create, cms_certificate_list, cms_certificate_revoke;
+http_handler cms_certificate_show;
 
 #endif

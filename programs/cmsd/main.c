@@ -27,7 +27,7 @@ static fallible serve(const struct cms_settings *s)
     struct http_server *server = NULL;
     char *jwks owned(free) = strdup(s->aas_jwks);
     const char *const readable[] = { s->certificate, s->key, jwks ? dirname(jwks) : NULL, NULL };
-    const char *const writable[] = { s->folder, NULL };
+    const char *const writable[] = { s->folder, s->token.files, NULL };
     const struct http_server_config config = {
         .address = s->address,
         .port = (uint16_t)s->port,
@@ -49,7 +49,11 @@ static fallible serve(const struct cms_settings *s)
 static int run(const struct cmsd_options *o, const struct cms_settings *s)
 {
     if (o->command.init)
-        return cms_init(s);
+        return cms_init(s, &o->command);
+    if (o->command.import)
+        return cms_import(s, &o->command);
+    if (o->command.crl)
+        return cms_write_crl(s, &o->command);
     if (o->command.tls_digest)
         return cms_print_tls_digest(s);
     if (o->issue)
@@ -78,9 +82,12 @@ static bool usage_good(const struct cmsd_options *o)
 {
     const struct cms_command *c = &o->command;
 
-    if (c->init + c->tls_digest + o->issue > 1)
+    if (c->init + c->tls_digest + o->issue + c->crl + (c->import != NULL) > 1)
         return false;
-    return o->issue ? c->csr && c->out : !c->csr && !c->out && !c->client;
+    if ((c->root_key && !c->init) || (c->key && !c->import) || (c->csr && !o->issue) ||
+        (c->out && !o->issue && !c->crl) || (!o->issue && (c->client || c->seconds)))
+        return false;
+    return o->issue ? c->csr && c->out : !c->crl || c->out;
 }
 
 int main(int argc, char **argv)
@@ -89,15 +96,26 @@ int main(int argc, char **argv)
     struct cmsd_options o = { .daemon = { .config = "/etc/warder/cmsd.conf" } };
     const struct option_row rows[] = {
         DAEMON_OPTIONS(o.daemon),
-        { "init", 0, OPTION_FLAG, NULL, "make the root CA and exit", &o.command.init },
+        { "init", 0, OPTION_FLAG, NULL, "make the CA and exit", &o.command.init },
+        { "root-key", 0, OPTION_TEXT, "FILE",
+          "with --init: the root's key, made where there is none; an intermediate issues, and FILE "
+          "is not needed again",
+          &o.command.root_key },
+        { "import", 0, OPTION_TEXT, "FILE",
+          "take an enterprise's CA and exit: its certificate and those above it, PEM",
+          &o.command.import },
+        { "key", 0, OPTION_TEXT, "FILE", "with --import: its key, PEM, mode 0600", &o.command.key },
+        { "crl", 0, OPTION_FLAG, NULL, "write the revocation list to --out FILE and exit",
+          &o.command.crl },
         { "issue", 0, OPTION_FLAG, NULL,
           "sign one request with the CA's key here and exit: for the first certificates",
           &o.issue },
         { "csr", 0, OPTION_TEXT, "FILE", "with --issue: the request, PEM", &o.command.csr },
-        { "out", 0, OPTION_TEXT, "FILE", "with --issue: where certificate and CA certificate go",
-          &o.command.out },
+        { "out", 0, OPTION_TEXT, "FILE", "with --issue and --crl: where it goes", &o.command.out },
         { "client", 0, OPTION_FLAG, NULL, "with --issue: a certificate for TLS clients only",
           &o.command.client },
+        { "seconds", 0, OPTION_NUMBER, "N", "with --issue: life of the certificate",
+          &o.command.seconds },
         { "tls-cert-sha384", 0, OPTION_FLAG, NULL,
           "print the SHA-384 of this service's TLS certificate and exit", &o.command.tls_digest },
         { 0 },
@@ -111,8 +129,10 @@ int main(int argc, char **argv)
     if (status >= 0)
         return status;
     if (!usage_good(&o)) {
-        fprintf(stderr, "cmsd: one of --init, --tls-cert-sha384, --issue --csr FILE --out FILE "
-                        "[--client], or none to serve\n");
+        fprintf(stderr,
+                "cmsd: one of --init [--root-key FILE], --import FILE [--key FILE], "
+                "--tls-cert-sha384, --crl --out FILE, --issue --csr FILE --out FILE [--client] "
+                "[--seconds N], or none to serve\n");
         return EXIT_USAGE;
     }
     return configured(&o);

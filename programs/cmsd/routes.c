@@ -11,26 +11,29 @@ const struct http_route cms_routes[] = {
       .needs = "CMS:CertApprover" },
     { "GET", "/cms/v1/certificates", ROUTE_BEARER, cms_certificate_list,
       .needs = "CMS:certificates:search" },
+    { "GET", "/cms/v1/certificates/{serial}", ROUTE_BEARER, cms_certificate_show,
+      .needs = "CMS:certificates:search" },
     { "DELETE", "/cms/v1/certificates/{serial}", ROUTE_BEARER, cms_certificate_revoke,
       .needs = "CMS:certificates:revoke" },
     { 0 },
 };
 
-/* One root signs all, so every issuing CA that old clients name is that one. */
+/* The root is what others trust; the names of types are for its issuing CA. */
 void cms_ca_certificates(struct http_exchange *x, void *context)
 {
-    static const char *const known[] = { "", "root", "TLS", "TLS-Client" };
+    static const char *const known[] = { "", "root", "TLS", "TLS-Client", "TLS-Server" };
     const struct cms *c = context;
 
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
         if (span_equal_str(http_query(x, "issuingCa"), known[i])) {
-            http_answer(x, 200, "application/x-pem-file", buf_span(&c->ca_pem));
+            http_answer(x, 200, "application/x-pem-file",
+                        buf_span(i < 2 ? &c->root_pem : &c->issuing_pem));
             return;
         }
     }
-    http_answer_invalid(
-        x, "malformed_request", "issuingCa is root, TLS or TLS-Client",
-        json_pack("[{s:s,s:s}]", "parameter", "issuingCa", "detail", "root, TLS or TLS-Client"));
+    http_answer_invalid(x, "malformed_request", "issuingCa is root, TLS, TLS-Client or TLS-Server",
+                        json_pack("[{s:s,s:s}]", "parameter", "issuingCa", "detail",
+                                  "root, TLS, TLS-Client or TLS-Server"));
 }
 
 void cms_crl(struct http_exchange *x, void *context)

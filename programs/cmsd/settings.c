@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cmsd/cms.h"
 
+#define DAYS_MAX 825
+
 void cms_settings_init(struct cms_settings *s, struct setting rows[CMS_SETTINGS_MAX])
 {
     *s = (struct cms_settings){
@@ -12,7 +14,11 @@ void cms_settings_init(struct cms_settings *s, struct setting rows[CMS_SETTINGS_
         .folder = strdup("/var/lib/warder/cmsd"),
         .common_name = strdup("Warder Root CA"),
         .years = 10,
+        .intermediate_years = 5,
         .days = 365,
+        .days_server = 365,
+        .days_client = 365,
+        .crl_hours = 168,
         .aas_jwks = strdup("/etc/warder/keys/aas-jwks.json"),
     };
     const struct setting list[CMS_SETTINGS_MAX] = {
@@ -29,7 +35,22 @@ void cms_settings_init(struct cms_settings *s, struct setting rows[CMS_SETTINGS_
           "where --init writes the CA certificate for others to trust" },
         { "ca", "common_name", OPTION_TEXT, &s->common_name, "of the root, when it is made" },
         { "ca", "years", OPTION_NUMBER, &s->years, "life of the root" },
-        { "ca", "days", OPTION_NUMBER, &s->days, "life of a certificate" },
+        { "ca", "intermediate_years", OPTION_NUMBER, &s->intermediate_years,
+          "life of the intermediate CA that --init --root-key makes" },
+        { "ca", "days", OPTION_NUMBER, &s->days, "longest life of a certificate of type TLS" },
+        { "ca", "days_server", OPTION_NUMBER, &s->days_server, "of type TLS-Server" },
+        { "ca", "days_client", OPTION_NUMBER, &s->days_client, "of type TLS-Client" },
+        { "ca", "crl_url", OPTION_TEXT, &s->crl_url,
+          "where others get the revocation list; stands in every certificate; without: nowhere" },
+        { "ca", "crl_hours", OPTION_NUMBER, &s->crl_hours,
+          "from an edition of the revocation list to its next update" },
+        { "pkcs11", "module", OPTION_TEXT, &s->token.module,
+          "the vendor's library, where the issuing key is in a token; without: a file" },
+        { "pkcs11", "token", OPTION_TEXT, &s->token.token, "its URI (RFC 7512)" },
+        { "pkcs11", "key", OPTION_TEXT, &s->token.key, "URI of the private key in it" },
+        { "pkcs11", "pin_file", OPTION_TEXT, &s->token.pin_file, "mode 0600" },
+        { "pkcs11", "files", OPTION_TEXT, &s->token.files,
+          "folder that the library reads and writes" },
         { "token", "aas_jwks", OPTION_TEXT, &s->aas_jwks,
           "public keys of aasd, for bearer tokens" },
         { 0 },
@@ -47,7 +68,12 @@ fallible cms_settings_check(const struct cms_settings *s)
         return FAIL(LIMIT, "[server] workers is 1 to 256");
     if (!s->years || s->years > 30)
         return FAIL(LIMIT, "[ca] years is 1 to 30");
-    if (!s->days || s->days > 825)
-        return FAIL(LIMIT, "[ca] days is 1 to 825");
-    return OK;
+    if (!s->intermediate_years || s->intermediate_years > 20)
+        return FAIL(LIMIT, "[ca] intermediate_years is 1 to 20");
+    if (!s->days || s->days > DAYS_MAX || !s->days_server || s->days_server > DAYS_MAX ||
+        !s->days_client || s->days_client > DAYS_MAX)
+        return FAIL(LIMIT, "[ca] days, days_server and days_client are 1 to 825");
+    if (!s->crl_hours || s->crl_hours > 24 * 31)
+        return FAIL(LIMIT, "[ca] crl_hours is 1 to 744");
+    return token_key_check(&s->token);
 }

@@ -27,6 +27,16 @@ fallible crl_signed_by(const struct crl *c, const struct key *issuer, bool *good
 /* `serial` big-endian without leading zeros. */
 bool crl_lists(const struct crl *c, struct span serial);
 
+/* Why, RFC 5280 section 5.3.1; 0 (unspecified) is not written. */
+struct crl_entry {
+    struct span serial;
+    int64_t at;
+    uint8_t reason;
+};
+fallible crl_issue_entries(const struct cert *issuer, const struct key *issuer_key,
+                           const struct crl_entry *entries, size_t count, int64_t this_update,
+                           int64_t next_update, uint64_t number, struct crl **out);
+/* All of them revoked at `this_update`, without a reason. */
 fallible crl_issue(const struct cert *issuer, const struct key *issuer_key,
                    const struct span *serials, size_t count, int64_t this_update,
                    int64_t next_update, uint64_t number, struct crl **out);

@@ -54,6 +54,73 @@ static fallible read_subject(struct span subject, struct csr *out)
     return out->common_name ? OK : FAIL(SYSTEM, "memory is short");
 }
 
+/* BasicConstraints ::= SEQUENCE { cA BOOLEAN DEFAULT FALSE, pathLen INTEGER OPTIONAL } */
+static fallible read_constraints(struct span value, struct csr *out)
+{
+    struct reader r = reader_of(value);
+    struct reader s = der_enter(&r, DER_SEQUENCE);
+
+    if (der_next_is(&s, DER_BOOLEAN)) {
+        struct span ca = der_value(&s, DER_BOOLEAN);
+        out->wants_ca = out->wants_ca || ca.len != 1 || ca.at[0];
+    }
+    if (der_next_is(&s, DER_INTEGER))
+        (void)der_value(&s, DER_INTEGER);
+    TRY(reader_end(&s, "BasicConstraints (RFC 5280 section 4.2.1.9)"));
+    return reader_end(&r, "BasicConstraints (RFC 5280 section 4.2.1.9)");
+}
+
+#define USAGE_KEY_CERT_SIGN 0x04 /* of the first byte: bits 5 and 6 */
+#define USAGE_CRL_SIGN 0x02
+
+static fallible read_usage(struct span value, struct csr *out)
+{
+    struct reader r = reader_of(value);
+    struct span bits = der_value(&r, DER_BIT_STRING);
+
+    TRY(reader_end(&r, "KeyUsage (RFC 5280 section 4.2.1.3)"));
+    if (bits.len < 1 || bits.at[0] > 7)
+        return FAIL(INPUT, "KeyUsage (RFC 5280 section 4.2.1.3)");
+    if (bits.len > 1 && (bits.at[1] & (USAGE_KEY_CERT_SIGN | USAGE_CRL_SIGN)))
+        out->wants_ca = true;
+    return OK;
+}
+
+static fallible read_extended_usage(struct span value, struct csr *out)
+{
+    struct reader r = reader_of(value);
+    struct reader list = der_enter(&r, DER_SEQUENCE);
+
+    out->names_usages = true;
+    while (!list.failed && list.rest.len) {
+        struct span oid = der_value(&list, DER_OID);
+        bool server = span_equal(oid, oid_server_auth), client = span_equal(oid, oid_client_auth);
+        out->server_auth = out->server_auth || server;
+        out->client_auth = out->client_auth || client;
+        out->other_usage = out->other_usage || (!server && !client);
+    }
+    TRY(reader_end(&list, "ExtKeyUsageSyntax (RFC 5280 section 4.2.1.12)"));
+    return reader_end(&r, "ExtKeyUsageSyntax (RFC 5280 section 4.2.1.12)");
+}
+
+static fallible read_extensions(const struct extensions *e, struct csr *out)
+{
+    for (size_t i = 0; i < e->count; i++) {
+        const struct extension *x = &e->at[i];
+        if (span_equal(x->oid, oid_san))
+            TRY(san_read(x->value, &out->san, &out->has_other_names));
+        else if (span_equal(x->oid, oid_basic_constraints))
+            TRY(read_constraints(x->value, out));
+        else if (span_equal(x->oid, oid_key_usage))
+            TRY(read_usage(x->value, out));
+        else if (span_equal(x->oid, oid_extended_key_usage))
+            TRY(read_extended_usage(x->value, out));
+        else if (!span_equal(x->oid, oid_subject_key_id))
+            out->has_other_extensions = true;
+    }
+    return OK;
+}
+
 static fallible read_info(struct span info, struct csr *out)
 {
     struct reader r = reader_of(info);
@@ -69,10 +136,8 @@ static fallible read_info(struct span info, struct csr *out)
     TRY(reader_end(&t, "CertificationRequestInfo (RFC 2986 section 4.1)"));
     TRY(reader_end(&r, "CertificationRequestInfo (RFC 2986 section 4.1)"));
     TRY(read_attributes(attributes, &extensions));
-    struct span san = extensions_find(&extensions, oid_san);
-    if (san.len)
-        TRY(san_read(san, &out->san, &out->has_other_names));
-    else
+    TRY(read_extensions(&extensions, out));
+    if (!out->san)
         out->san = calloc(1, sizeof *out->san);
     if (!out->san)
         return FAIL(SYSTEM, "memory is short");

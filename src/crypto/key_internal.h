@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 
 #include "crypto/curve_internal.h"
+#include "crypto/signature.h"
 
 struct ec_ahead;
 struct key {
@@ -24,6 +25,7 @@ struct key {
     struct ec_verifier *verifier; /* EC */
     _Atomic(EVP_PKEY *) pkey;
     _Atomic(struct ec_ahead *) ahead; /* of a private EC key: for one signature */
+    struct key_signer signer;         /* where the private half is elsewhere */
 };
 
 /* Borrowed; NULL when memory is short. */

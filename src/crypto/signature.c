@@ -9,6 +9,8 @@
 #include "crypto/key_internal.h"
 #include "crypto/openssl_internal.h"
 
+#define SPKI_MAX 1024
+
 static bool suits(const struct key *k, enum signature_scheme scheme)
 {
     return (scheme == SIGNATURE_ECDSA) == (k->kind != KEY_RSA);
@@ -63,10 +65,12 @@ fallible signature_make_prehashed(const struct key *k, enum signature_scheme sch
     uint8_t made[SIGNATURE_MAX];
     size_t len = sizeof made;
 
-    if (!k->is_private || !suits(k, scheme))
+    if ((!k->is_private && !k->signer.sign) || !suits(k, scheme))
         return FAIL(INPUT, "the key cannot make this kind of signature");
     if (hash.len != digest_size(digest))
         return FAIL(INPUT, "hash of the wrong length");
+    if (k->signer.sign)
+        return k->signer.sign(k->signer.context, scheme, digest, hash, out);
     if (scheme == SIGNATURE_ECDSA)
         return ec_sign(k, hash, out);
     EVP_PKEY_CTX *ctx owned(EVP_PKEY_CTX_free) =
@@ -85,4 +89,17 @@ fallible signature_make(const struct key *k, enum signature_scheme scheme, enum 
 
     TRY(digest_of(digest, message, hash));
     return signature_make_prehashed(k, scheme, digest, span_from(hash, digest_size(digest)), out);
+}
+
+fallible key_with_signer(const struct key *public_half, const struct key_signer *signer,
+                         struct key **out)
+{
+    struct buf spki owned(buf_done) = buf_of(SPKI_MAX);
+    struct key *k owned(key_free) = NULL;
+
+    TRY(key_to_spki(public_half, &spki));
+    TRY(key_from_spki(buf_span(&spki), &k));
+    k->signer = *signer;
+    *out = TAKE(k);
+    return OK;
 }

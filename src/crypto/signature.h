@@ -32,4 +32,14 @@ fallible signature_make(const struct key *k, enum signature_scheme scheme, enum 
 fallible signature_make_prehashed(const struct key *k, enum signature_scheme scheme,
                                   enum digest_kind digest, struct span hash, struct buf *out);
 
+/* A public key whose private half signs elsewhere, in a token. */
+struct key_signer {
+    /* Appends what signature_make_prehashed() would. */
+    struct err (*sign)(void *context, enum signature_scheme scheme, enum digest_kind digest,
+                       struct span hash, struct buf *out);
+    void *context; /* outlives the key */
+};
+fallible key_with_signer(const struct key *public_half, const struct key_signer *signer,
+                         struct key **out);
+
 #endif

@@ -84,6 +84,11 @@ struct csr {
     char *common_name;
     char **san;           /* NULL-terminated: "DNS" names and IP addresses as text */
     bool has_other_names; /* e-mail, URI or others are there */
+    /* What it asks for besides names. */
+    bool wants_ca;     /* a CA's basic constraints, or to sign certificates or CRLs */
+    bool names_usages; /* extended key usages; those that are none of the next two: */
+    bool server_auth, client_auth, other_usage;
+    bool has_other_extensions; /* none of those, nor a subject key identifier */
 };
 fallible csr_parse(struct span pem_or_der, struct csr *out); /* the self-signature is checked */
 void csr_done(struct csr *r);

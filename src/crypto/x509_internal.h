@@ -19,7 +19,7 @@ struct extensions {
 };
 
 extern const struct span oid_subject_key_id, oid_key_usage, oid_san, oid_basic_constraints,
-    oid_crl_number, oid_authority_key_id, oid_extended_key_usage;
+    oid_crl_number, oid_authority_key_id, oid_extended_key_usage, oid_server_auth, oid_client_auth;
 
 /* SEQUENCE OF Extension; an extension given twice fails the reader (RFC 5280 section 4.2). */
 void extensions_read(struct reader *r, struct extensions *out);

@@ -10,8 +10,8 @@
 static const uint8_t ca_usage[] = { 0x03, 0x02, 0x01, 0x06 };   /* keyCertSign, cRLSign */
 static const uint8_t leaf_usage[] = { 0x03, 0x02, 0x07, 0x80 }; /* digitalSignature */
 static const uint8_t rsa_usage[] = { 0x03, 0x02, 0x05, 0xa0 };  /* and keyEncipherment */
-static const struct span server_auth = { (const uint8_t *)"\x2b\x06\x01\x05\x05\x07\x03\x01", 8 };
-static const struct span client_auth = { (const uint8_t *)"\x2b\x06\x01\x05\x05\x07\x03\x02", 8 };
+const struct span oid_server_auth = { (const uint8_t *)"\x2b\x06\x01\x05\x05\x07\x03\x01", 8 };
+const struct span oid_client_auth = { (const uint8_t *)"\x2b\x06\x01\x05\x05\x07\x03\x02", 8 };
 
 void extension_put(struct der_writer *w, struct span oid, bool critical, struct span value)
 {
@@ -108,9 +108,9 @@ static fallible put_names(struct der_writer *w, const struct cert_request *req)
     if (req->server_auth || req->client_auth) {
         struct der_writer value = der_writer_of(room, sizeof room);
         if (req->client_auth)
-            der_put_value(&value, DER_OID, client_auth);
+            der_put_value(&value, DER_OID, oid_client_auth);
         if (req->server_auth)
-            der_put_value(&value, DER_OID, server_auth);
+            der_put_value(&value, DER_OID, oid_server_auth);
         der_wrap(&value, DER_SEQUENCE, sizeof room);
         extension_put(w, oid_extended_key_usage, false, der_written(&value));
     }

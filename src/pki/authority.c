@@ -1,94 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pki/authority.h"
 
-#include "base/file.h"
 #include "base/hex.h"
 #include "crypto/crl.h"
 #include "pki/register_internal.h"
 
-#define PATH_MAX_BYTES 4096
-#define CERT_FILE_MAX (64U << 10)
-#define DAY (24 * 60 * 60)
 #define BACKDATE (5 * 60) /* clocks that differ */
-#define CRL_LIFE (7 * DAY)
-#define CRL_RENEW (CRL_LIFE / 4)
+#define BACKDATE_SHARE 10 /* of a short life */
+#define CRL_RENEW_SHARE 4
+#define CRL_POINT_MAX 600
 
 struct authority {
     struct store *store;
-    struct key *key;
-    struct cert *cert;
+    struct issuer issuer;
+    struct buf crl_point; /* the extension's content; empty: none */
+    int64_t crl_seconds;
     struct crl *crl; /* in force; guarded by the store's lock */
     int64_t crl_made, crl_mark;
 };
 
-static fallible path_in(const char *folder, const char *file, struct buf *out)
-{
-    buf_addf(out, "%s/%s", folder, file);
-    return buf_check(out);
-}
-
-static fallible make_root(const struct key *k, const char *common_name, int64_t now, unsigned years,
-                          struct buf *pem)
-{
-    owned(cert_free) struct cert *c = NULL;
-    const struct cert_request req = {
-        .common_name = common_name,
-        .key = k,
-        .not_before = now - BACKDATE,
-        .not_after = now + (int64_t)years * 365 * DAY,
-        .ca = true,
-        .path_len = 0,
-    };
-
-    TRY(cert_issue(&req, NULL, k, &c));
-    return cert_to_pem(c, pem);
-}
-
-fallible authority_create(const char *folder, const char *common_name, int64_t now, unsigned years)
-{
-    owned(key_free) struct key *k = NULL;
-    struct buf key_path owned(buf_done) = buf_of(PATH_MAX_BYTES);
-    struct buf cert_path owned(buf_done) = buf_of(PATH_MAX_BYTES);
-    struct buf pem owned(buf_done) = buf_of(CERT_FILE_MAX);
-
-    TRY(path_in(folder, AUTHORITY_KEY_FILE, &key_path));
-    TRY(path_in(folder, AUTHORITY_CERT_FILE, &cert_path));
-    if (file_exists(buf_str(&key_path)) || file_exists(buf_str(&cert_path)))
-        return FAIL(CONFLICT, "there is an authority already");
-    TRY(file_make_dir(folder, 0700));
-    TRY(key_make_ec(KEY_P256, &k));
-    TRY(make_root(k, common_name, now, years, &pem));
-    TRY(key_save(buf_str(&key_path), k));
-    return file_create(buf_str(&cert_path), buf_span(&pem), 0644);
-}
-
-static fallible load(const char *folder, struct authority *a)
-{
-    struct buf path owned(buf_done) = buf_of(PATH_MAX_BYTES);
-    struct buf pem owned(buf_done) = buf_of(CERT_FILE_MAX);
-    struct chain chain owned(chain_done) = { 0 };
-
-    TRY(path_in(folder, AUTHORITY_KEY_FILE, &path));
-    TRY(key_load(buf_str(&path), &a->key));
-    buf_clear(&path);
-    TRY(path_in(folder, AUTHORITY_CERT_FILE, &path));
-    TRY(file_read(buf_str(&path), &pem));
-    TRY(chain_from_pem(buf_span(&pem), &chain));
-    if (chain.count != 1 || !cert_is_ca(chain.certs[0]) ||
-        !key_same_public(cert_key(chain.certs[0]), a->key))
-        return FAIL(INPUT, "authority: certificate and key do not belong together");
-    a->cert = cert_ref(chain.certs[0]);
-    return OK;
-}
-
-fallible authority_open(const char *folder, struct store *store, struct authority **out)
+fallible authority_open(const struct authority_config *config, struct store *store,
+                        struct authority **out)
 {
     owned(authority_close) struct authority *a = calloc(1, sizeof(*a));
 
     if (!a)
         return FAIL(SYSTEM, "memory for the authority");
     a->store = store;
-    TRY(load(folder, a));
+    a->crl_seconds = config->crl_seconds;
+    a->crl_point = buf_of(CRL_POINT_MAX);
+    TRY(issuer_load(config->folder, config->token, &a->issuer));
+    if (config->crl_url)
+        TRY(crl_point_write(config->crl_url, &a->crl_point));
     TRY(register_schema_apply(store));
     *out = TAKE(a);
     return OK;
@@ -98,32 +41,43 @@ void authority_close(struct authority *a)
 {
     if (!a)
         return;
-    key_free(a->key);
-    cert_free(a->cert);
+    issuer_done(&a->issuer);
+    buf_done(&a->crl_point);
     crl_free(a->crl);
     free(a);
 }
 
 const struct cert *authority_cert(const struct authority *a)
 {
-    return a->cert;
+    return issuer_cert(&a->issuer);
+}
+
+const struct cert *authority_root(const struct authority *a)
+{
+    return issuer_root(&a->issuer);
 }
 
 static fallible sign(struct authority *a, const struct authority_order *o, struct cert **out)
 {
-    int64_t end = o->now + (int64_t)o->days * DAY;
+    int64_t end = o->now + o->seconds, share = o->seconds / BACKDATE_SHARE;
+    const struct cert *issuer = authority_cert(a);
+    const struct cert_extra extra[] = {
+        { "2.5.29.31", buf_span(&a->crl_point), false }, /* CRL distribution points */
+        { 0 },
+    };
     const struct cert_request req = {
         .common_name = o->csr->common_name,
         .san = (const char *const *)o->csr->san,
         .key = o->csr->key,
-        .not_before = o->now - BACKDATE,
-        .not_after = end < cert_not_after(a->cert) ? end : cert_not_after(a->cert),
+        .not_before = o->now - (share < BACKDATE ? share : BACKDATE),
+        .not_after = end < cert_not_after(issuer) ? end : cert_not_after(issuer),
         .path_len = -1,
-        .server_auth = o->type == CERT_TLS,
-        .client_auth = true, /* services authenticate to each other with their one certificate */
+        .server_auth = cert_type_serves(o->type),
+        .client_auth = cert_type_asks(o->type),
+        .extra = a->crl_point.len ? extra : NULL,
     };
 
-    return cert_issue(&req, a->cert, a->key, out);
+    return cert_issue(&req, issuer, a->issuer.key, out);
 }
 
 fallible authority_issue(struct authority *a, const struct authority_order *order,
@@ -133,7 +87,7 @@ fallible authority_issue(struct authority *a, const struct authority_order *orde
 
     if (csr_check(order->csr) != CSR_GOOD)
         return FAIL(DENIED, "signing request is not sound");
-    if (order->now >= cert_not_after(a->cert))
+    if (order->now >= cert_not_after(authority_cert(a)))
         return FAIL(SYSTEM, "the authority's own certificate has expired");
     TRY(sign(a, order, &c));
     store_lock(a->store);
@@ -141,7 +95,9 @@ fallible authority_issue(struct authority *a, const struct authority_order *orde
     store_unlock(a->store);
     TRY(e);
     TRY(cert_to_pem(c, chain));
-    return cert_to_pem(a->cert, chain);
+    for (size_t i = 0; i < a->issuer.chain.count; i++)
+        TRY(cert_to_pem(a->issuer.chain.certs[i], chain));
+    return OK;
 }
 
 /* The register's form of a serial number: lower case, without leading zero bytes. */
@@ -158,13 +114,14 @@ static fallible serial_text(struct span given, char out[AUTHORITY_SERIAL_TEXT_MA
     return OK;
 }
 
-fallible authority_revoke(struct authority *a, const char *tenant, struct span serial, int64_t now)
+fallible authority_revoke(struct authority *a, const char *tenant, struct span serial,
+                          enum revocation_reason reason, int64_t now)
 {
     char text[AUTHORITY_SERIAL_TEXT_MAX];
 
     TRY(serial_text(serial, text));
     store_lock(a->store);
-    struct err e = register_revoke(a->store, tenant, text, now);
+    struct err e = register_revoke(a->store, tenant, text, reason, now);
     store_unlock(a->store);
     return e;
 }
@@ -177,16 +134,46 @@ fallible authority_list(struct authority *a, const char *tenant, json_t **out)
     return e;
 }
 
+fallible authority_show(struct authority *a, const char *tenant, struct span serial, json_t **out)
+{
+    char text[AUTHORITY_SERIAL_TEXT_MAX];
+
+    TRY(serial_text(serial, text));
+    store_lock(a->store);
+    struct err e = register_show(a->store, tenant, text, out);
+    store_unlock(a->store);
+    return e;
+}
+
+void authority_holder_done(struct authority_holder *h)
+{
+    free(h->tenant);
+    free(h->common_name);
+    json_decref(h->sans);
+    *h = (struct authority_holder){ 0 };
+}
+
+fallible authority_know(struct authority *a, const struct cert *c, int64_t now,
+                        struct authority_holder *out)
+{
+    if (now < cert_not_before(c) || now >= cert_not_after(c))
+        return FAIL(DENIED, "the certificate is not valid now");
+    store_lock(a->store);
+    struct err e = register_know(a->store, c, out);
+    store_unlock(a->store);
+    return e;
+}
+
 static fallible renew_crl(struct authority *a, int64_t now, int64_t mark)
 {
-    struct revoked_set revoked owned(revoked_set_done) = { .bytes = buf_of(0) };
+    struct revoked_set revoked owned(revoked_set_done) = { 0 };
     struct crl *made = NULL;
     uint64_t number = 0;
 
     TRY(register_revoked(a->store, now, &revoked));
     TRY(register_next_crl_number(a->store, &number));
-    TRY(crl_issue(a->cert, a->key, revoked.spans, revoked.count, now, now + CRL_LIFE, number,
-                  &made));
+    TRY(crl_issue_entries(authority_cert(a), a->issuer.key, revoked.entries, revoked.count, now,
+                          now + a->crl_seconds, number, &made));
     crl_free(a->crl);
     a->crl = made;
     a->crl_made = now;
@@ -199,7 +186,8 @@ static fallible crl_in_force(struct authority *a, int64_t now, struct buf *out)
     int64_t mark = 0;
 
     TRY(register_revoked_mark(a->store, &mark));
-    if (!a->crl || mark != a->crl_mark || now - a->crl_made >= CRL_RENEW || now < a->crl_made)
+    if (!a->crl || mark != a->crl_mark || now - a->crl_made >= a->crl_seconds / CRL_RENEW_SHARE ||
+        now < a->crl_made)
         TRY(renew_crl(a, now, mark));
     buf_add(out, crl_der(a->crl));
     return buf_check(out);

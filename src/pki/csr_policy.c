@@ -3,7 +3,9 @@
 
 #include <arpa/inet.h>
 
-static const char *const type_names[] = { [CERT_TLS] = "TLS", [CERT_TLS_CLIENT] = "TLS-Client" };
+static const char *const type_names[] = {
+    [CERT_TLS] = "TLS", [CERT_TLS_CLIENT] = "TLS-Client", [CERT_TLS_SERVER] = "TLS-Server"
+};
 
 static char lower(uint8_t c)
 {
@@ -37,6 +39,16 @@ const char *cert_type_name(enum cert_type type)
     return type_names[type];
 }
 
+bool cert_type_serves(enum cert_type type)
+{
+    return type != CERT_TLS_CLIENT;
+}
+
+bool cert_type_asks(enum cert_type type)
+{
+    return type != CERT_TLS_SERVER;
+}
+
 const char *csr_verdict_code(enum csr_verdict verdict)
 {
     switch (verdict) {
@@ -48,6 +60,14 @@ const char *csr_verdict_code(enum csr_verdict verdict)
         return "csr_common_name_refused";
     case CSR_SAN_REFUSED:
         return "csr_san_refused";
+    case CSR_CA_REFUSED:
+        return "csr_ca_refused";
+    case CSR_USAGE_REFUSED:
+        return "csr_usage_refused";
+    case CSR_EXTENSION_REFUSED:
+        return "csr_extension_refused";
+    case CSR_USAGE_NOT_GRANTED:
+        return "usage_not_granted";
     case CSR_TYPE_NOT_GRANTED:
         return "cert_type_not_granted";
     case CSR_NAME_NOT_GRANTED:
@@ -70,6 +90,15 @@ const char *csr_verdict_text(enum csr_verdict verdict)
                "-";
     case CSR_SAN_REFUSED:
         return "subject alternative names are host names and IP addresses, at most 64";
+    case CSR_CA_REFUSED:
+        return "the request asks for a CA's certificate, or to sign certificates or lists";
+    case CSR_USAGE_REFUSED:
+        return "the extended key usages are serverAuth and clientAuth, or none";
+    case CSR_EXTENSION_REFUSED:
+        return "the request has an extension other than names, key usage, extended key usage, "
+               "basic constraints and subject key identifier";
+    case CSR_USAGE_NOT_GRANTED:
+        return "the request names an extended key usage that this type of certificate has not";
     case CSR_TYPE_NOT_GRANTED:
         return "no CertApprover role of the token is for this type of certificate";
     case CSR_NAME_NOT_GRANTED:
@@ -161,7 +190,19 @@ enum csr_verdict csr_check(const struct csr *csr)
         return CSR_KEY_REFUSED;
     if (!of_charset(name, " ._@-", CSR_COMMON_NAME_MAX))
         return CSR_NAME_REFUSED;
-    return sans_acceptable(csr) ? CSR_GOOD : CSR_SAN_REFUSED;
+    if (!sans_acceptable(csr))
+        return CSR_SAN_REFUSED;
+    if (csr->wants_ca)
+        return CSR_CA_REFUSED;
+    if (csr->other_usage)
+        return CSR_USAGE_REFUSED;
+    return csr->has_other_extensions ? CSR_EXTENSION_REFUSED : CSR_GOOD;
+}
+
+bool csr_usages_within(const struct csr *csr, enum cert_type type)
+{
+    return (!csr->server_auth || cert_type_serves(type)) &&
+           (!csr->client_auth || cert_type_asks(type));
 }
 
 /* `*` in the pattern: any run of characters. Linear for one star, bounded by the lengths' product
@@ -238,6 +279,22 @@ static bool sans_granted(const struct csr *csr, struct span list)
     return true;
 }
 
+bool csr_names_within(const struct csr *csr, const char *common_name, const json_t *sans)
+{
+    if (!csr->common_name || strcmp(csr->common_name, common_name) != 0)
+        return false;
+    for (char *const *san = csr->san; san && *san; san++) {
+        bool listed = false;
+        for (size_t i = 0; !listed && i < json_array_size(sans); i++) {
+            const char *text = json_string_value(json_array_get(sans, i));
+            listed = text && equal_nocase(span_str(text), span_str(*san));
+        }
+        if (!listed)
+            return false;
+    }
+    return true;
+}
+
 static bool type_granted(enum cert_type type, struct span list)
 {
     struct span entry;
@@ -255,6 +312,8 @@ static enum csr_verdict one_granted(const struct csr *csr, enum cert_type type,
 {
     if (!type_granted(type, grant->types))
         return CSR_TYPE_NOT_GRANTED;
+    if (!csr_usages_within(csr, type))
+        return CSR_USAGE_NOT_GRANTED;
     if (!grant->common_name.len || !pattern_matches(grant->common_name, span_str(csr->common_name)))
         return CSR_NAME_NOT_GRANTED;
     return sans_granted(csr, grant->sans) ? CSR_GOOD : CSR_SAN_NOT_GRANTED;

@@ -15,18 +15,25 @@
 #define CSR_SANS_MAX 64
 #define CSR_SAN_MAX 253
 
-enum cert_type { CERT_TLS, CERT_TLS_CLIENT };
-/* "TLS" and "TLS-Client", without regard to case. */
+/* CERT_TLS is for both sides: services authenticate to each other with their one certificate. */
+enum cert_type { CERT_TLS, CERT_TLS_CLIENT, CERT_TLS_SERVER };
+/* "TLS", "TLS-Client" and "TLS-Server", without regard to case. */
 bool cert_type_parse(struct span text, enum cert_type *out);
 const char *cert_type_name(enum cert_type type);
+bool cert_type_serves(enum cert_type type); /* extended key usage serverAuth */
+bool cert_type_asks(enum cert_type type);   /* clientAuth */
 
 enum csr_verdict {
     CSR_GOOD,
-    CSR_KEY_REFUSED,  /* not RSA 2048 to 4096, P-256 or P-384 */
-    CSR_NAME_REFUSED, /* common name missing, too long, or with characters other than A-Z a-z 0-9 .
-                         _ @ - and blank */
-    CSR_SAN_REFUSED,  /* not a host name or address, too many, or names of another kind */
+    CSR_KEY_REFUSED,   /* not RSA 2048 to 4096, P-256 or P-384 */
+    CSR_NAME_REFUSED,  /* common name missing, too long, or with characters other than A-Z a-z 0-9 .
+                          _ @ - and blank */
+    CSR_SAN_REFUSED,   /* not a host name or address, too many, or names of another kind */
+    CSR_CA_REFUSED,    /* asks to be a CA */
+    CSR_USAGE_REFUSED, /* extended key usages other than serverAuth and clientAuth */
+    CSR_EXTENSION_REFUSED, /* extensions that are not of a TLS certificate of ours */
     CSR_TYPE_NOT_GRANTED,
+    CSR_USAGE_NOT_GRANTED, /* more than the type has */
     CSR_NAME_NOT_GRANTED,
     CSR_SAN_NOT_GRANTED
 };
@@ -36,6 +43,11 @@ const char *csr_verdict_code(enum csr_verdict verdict);
 const char *csr_verdict_text(enum csr_verdict verdict);
 
 enum csr_verdict csr_check(const struct csr *csr);
+/* It names no extended key usage that the type has not. */
+bool csr_usages_within(const struct csr *csr, enum cert_type type);
+/* This very common name, and no alternative name that is not in the list of texts: what a renewal
+ * may have. No character of the list means more than itself. */
+bool csr_names_within(const struct csr *csr, const char *common_name, const json_t *sans);
 
 /* A role's context CN=..;SAN=..;CERTTYPE=.. in parts. */
 struct csr_grant {

@@ -134,20 +134,21 @@ class Service:
 class Identity:
     """The pair, its folder, and what an administrator does with it."""
 
-    def __init__(self, folder, **aasd):
+    def __init__(self, folder, init=("--init",), ca="", **aasd):
+        """init: cmsd's arguments that make the CA; ca: more of its section [ca]."""
         self.dir = folder
         for name in ("etc/tls", "etc/keys", "var", "log"):
             (folder / name).mkdir(parents=True)
         login = {"memory_kib": 19456, "passes": 2, "window_seconds": 300, "lockout_seconds": 300, **aasd.pop("login", {})}
         self.cmsd = Service(self, "cmsd", CMSD,
                             self._server("cmsd") + f"[store]\nfolder = {folder}/var/cmsd\n"
-                            f"[ca]\ncertificate = {folder}/etc/tls/ca.pem\n"
+                            f"[ca]\ncertificate = {folder}/etc/tls/ca.pem\n{ca}"
                             f"[token]\naas_jwks = {folder}/etc/keys/aas-jwks.json\n")
         self.aasd = Service(self, "aasd", AASD,
                             self._server("aasd") + f"[store]\nfolder = {folder}/var/aasd\n"
                             f"[token]\njwks_file = {folder}/etc/keys/aas-jwks.json\nminutes = {aasd.get('minutes', 120)}\n"
                             "[login]\n" + "".join(f"{k} = {v}\n" for k, v in login.items()))
-        self.cmsd.run("--init")
+        self.cmsd.run(*(init if "--import" in init else ["--init", *(i for i in init if i != "--init")]))
         for name in ("cmsd", "aasd"):
             self.certify(name)
         self.password_file = folder / "etc/admin.password"

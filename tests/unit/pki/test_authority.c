@@ -19,6 +19,16 @@ struct fixture {
     struct key *key;
 };
 
+static const struct issuer_order root_order = {
+    .common_name = "Test Root", .now = NOW, .years = 10, .intermediate_years = 5
+};
+
+static struct err open_it(struct fixture *f, struct authority **out)
+{
+    const struct authority_config config = { .folder = f->folder, .crl_seconds = 7 * DAY };
+    return authority_open(&config, f->store, out);
+}
+
 static int setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof(*f));
@@ -27,8 +37,8 @@ static int setup(void **state)
     assert_non_null(mkdtemp(f->folder));
     strcat(f->folder, "/ca");
     assert_ok(store_open("sqlite::memory:", &f->store));
-    assert_ok(authority_create(f->folder, "Test Root", NOW, 10));
-    assert_ok(authority_open(f->folder, f->store, &f->a));
+    assert_ok(issuer_create(f->folder, &root_order));
+    assert_ok(open_it(f, &f->a));
     assert_ok(key_make_ec(KEY_P256, &f->key));
     *state = f;
     return 0;
@@ -57,7 +67,7 @@ static void issue_to(struct fixture *f, const char *tenant, struct chain *out)
 
     assert_ok(csr_make(f->key, "nginx", san, &pem));
     assert_ok(csr_parse(buf_span(&pem), &csr));
-    const struct authority_order order = { tenant, "ann", &csr, CERT_TLS, NOW, 365 };
+    const struct authority_order order = { tenant, "ann", &csr, CERT_TLS, NOW, 365 * DAY };
     assert_ok(authority_issue(f->a, &order, &chain));
     assert_ok(chain_from_pem(buf_span(&chain), out));
 }
@@ -75,10 +85,10 @@ static void the_root(void **state)
     assert_int_equal(key_kind_of(cert_key(root)), KEY_P256);
     assert_ok(cert_signed_by(root, cert_key(root), &good));
     assert_true(good);
-    snprintf(path, sizeof(path), "%s/%s", f->folder, AUTHORITY_KEY_FILE);
+    snprintf(path, sizeof(path), "%s/%s", f->folder, ISSUER_KEY_FILE);
     assert_int_equal(stat(path, &st), 0);
     assert_int_equal(st.st_mode & 0777, 0600); /* L50 */
-    assert_fails(authority_create(f->folder, "Again", NOW, 10), FAIL_CONFLICT);
+    assert_fails(issuer_create(f->folder, &root_order), FAIL_CONFLICT);
 }
 
 static void another_key_is_not_taken(void **state)
@@ -87,12 +97,12 @@ static void another_key_is_not_taken(void **state)
     owned(authority_close) struct authority *a = NULL;
     char path[96];
 
-    snprintf(path, sizeof(path), "%s/%s", f->folder, AUTHORITY_KEY_FILE);
+    snprintf(path, sizeof(path), "%s/%s", f->folder, ISSUER_KEY_FILE);
     assert_int_equal(unlink(path), 0);
     assert_ok(key_save(path, f->key));
-    assert_fails(authority_open(f->folder, f->store, &a), FAIL_INPUT);
+    assert_fails(open_it(f, &a), FAIL_INPUT);
     assert_int_equal(chmod(path, 0644), 0);
-    struct err e = authority_open(f->folder, f->store, &a);
+    struct err e = open_it(f, &a);
     assert_true(failed(e));
 }
 
@@ -129,7 +139,9 @@ static void nothing_outlives_the_root(void **state)
 
     assert_ok(csr_make(f->key, "nginx", NULL, &pem));
     assert_ok(csr_parse(buf_span(&pem), &csr));
-    struct authority_order order = { "default", "ann", &csr, CERT_TLS_CLIENT, end - DAY, 365 };
+    struct authority_order order = {
+        "default", "ann", &csr, CERT_TLS_CLIENT, end - DAY, 365 * DAY
+    };
     assert_ok(authority_issue(f->a, &order, &chain));
     assert_ok(chain_from_pem(buf_span(&chain), &certs));
     assert_int_equal(cert_not_after(certs.certs[0]), end);
@@ -166,18 +178,22 @@ static void revocation(void **state)
     assert_true(span_equal(crl_der(before), crl_der(same)));
     assert_false(crl_lists(before, cert_serial(one.certs[0])));
     hex_str(cert_serial(one.certs[0]), serial);
-    assert_fails(authority_revoke(f->a, "other", span_str(serial), NOW + 2),
+    assert_fails(authority_revoke(f->a, "other", span_str(serial), REVOKED_KEY_COMPROMISE, NOW + 2),
                  FAIL_ABSENT); /* another tenant */
-    assert_fails(authority_revoke(f->a, "default", SPAN("00"), NOW + 2), FAIL_ABSENT);
-    assert_fails(authority_revoke(f->a, "default", SPAN("xyz"), NOW + 2), FAIL_ABSENT);
-    assert_fails(authority_revoke(f->a, "default", SPAN(""), NOW + 2), FAIL_ABSENT);
-    assert_ok(authority_revoke(f->a, "default", span_str(serial), NOW + 2));
+    assert_fails(authority_revoke(f->a, "default", SPAN("00"), REVOKED_KEY_COMPROMISE, NOW + 2),
+                 FAIL_ABSENT);
+    assert_fails(authority_revoke(f->a, "default", SPAN("xyz"), REVOKED_KEY_COMPROMISE, NOW + 2),
+                 FAIL_ABSENT);
+    assert_fails(authority_revoke(f->a, "default", SPAN(""), REVOKED_KEY_COMPROMISE, NOW + 2),
+                 FAIL_ABSENT);
+    assert_ok(authority_revoke(f->a, "default", span_str(serial), REVOKED_KEY_COMPROMISE, NOW + 2));
     crl_at(f, NOW + 2, &after);
     assert_true(crl_lists(after, cert_serial(one.certs[0])));
     assert_false(crl_lists(after, cert_serial(two.certs[0])));
     assert_true(crl_next_update(after) > NOW + 2);
     assert_int_equal(crl_number(before).at[0] + 1, crl_number(after).at[0]);
-    assert_ok(authority_revoke(f->a, "default", span_str(serial), NOW + 9)); /* again is fine */
+    assert_ok(authority_revoke(f->a, "default", span_str(serial), REVOKED_KEY_COMPROMISE,
+                               NOW + 9)); /* again is fine */
     crl_at(f, NOW + 400 * DAY, &much_later);
     assert_false(
         crl_lists(much_later, cert_serial(one.certs[0]))); /* expired: need not be listed */
