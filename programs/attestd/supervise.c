@@ -9,7 +9,6 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/wait.h>
-#include <systemd/sd-daemon.h>
 #include <time.h>
 
 #include "attestd/channel.h"
@@ -18,6 +17,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/owned.h"
+#include "base/service_manager.h"
 #include "base/writer.h"
 
 #define KEYS_TEXT_MAX (32U << 10) /* fits into a pipe */
@@ -296,7 +296,7 @@ static void ask_rotation(struct supervisor *s)
 static void note_listening(struct supervisor *s)
 {
     if (!s->listening) {
-        sd_notify(0, "READY=1");
+        service_manager_tell("READY=1");
         log_info("attestd is ready");
     }
     s->listening = true;
@@ -398,7 +398,7 @@ int supervise(const struct attestd_config *c)
             ask_rotation(&s);
         reap(&s);
     }
-    sd_notify(0, "STOPPING=1");
+    service_manager_tell("STOPPING=1");
     stop_all(&s, &signals);
     free(s.keys);
     return s.useless ? 1 : 0;

@@ -2,11 +2,11 @@
 #include "daemon/daemon.h"
 
 #include <signal.h>
-#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include "base/json.h"
 #include "base/log.h"
+#include "base/service_manager.h"
 
 enum { EXIT_USAGE = 2 };
 
@@ -92,17 +92,18 @@ fallible daemon_confine(const char *const *readable, const char *const *writable
 
 void daemon_wait(const char *program, const char *address, unsigned port)
 {
-    char text[16];
+    char text[16], ready[320];
     sigset_t set;
     int caught = 0;
 
     snprintf(text, sizeof(text), "%u", port);
     log_info("service start", "service", program, "address", address, "port", text);
-    sd_notifyf(0, "READY=1\nSTATUS=serving on %s port %u", address, port);
+    snprintf(ready, sizeof(ready), "READY=1\nSTATUS=serving on %s port %u", address, port);
+    service_manager_tell(ready);
     stop_signals(&set);
     while (sigwait(&set, &caught))
         ;
-    sd_notify(0, "STOPPING=1");
+    service_manager_tell("STOPPING=1");
     log_info("service stop", "service", program);
 }
 

@@ -7,13 +7,13 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <systemd/sd-daemon.h>
 
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/harden.h"
 #include "base/ipc.h"
 #include "base/log.h"
+#include "base/service_manager.h"
 #include "daemon/daemon.h"
 
 #define READY_SECONDS 60
@@ -282,14 +282,14 @@ int keyd_supervise(const struct keyd_settings *s)
             return EXIT_FAILURE;
         }
         if (first)
-            sd_notify(0, "READY=1");
+            service_manager_tell("READY=1");
         first = false;
         stopping = wait_for_end(&set, &f);
         end_all(&f);
         if (!stopping)
             usleep(RESTART_PAUSE_US);
     }
-    sd_notify(0, "STOPPING=1");
+    service_manager_tell("STOPPING=1");
     char operators[KEYD_PATH_MAX];
     keyd_operator_path(s, operators);
     unlink(operators);

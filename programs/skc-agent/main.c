@@ -8,11 +8,11 @@
 #include <signal.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
-#include <systemd/sd-daemon.h>
 
 #include "base/file.h"
 #include "base/harden.h"
 #include "base/log.h"
+#include "base/service_manager.h"
 #include "config.h"
 #include "crypto/crypto.h"
 #include "fetch_secret.h"
@@ -147,7 +147,7 @@ static void agent_ready(struct agent *a)
 {
     log_info("ready", "socket", a->config.socket, "kbs", a->config.url, "attester",
              attester_kind_name(a->config.platform.kind));
-    sd_notify(0, "READY=1");
+    service_manager_tell("READY=1");
     if (a->ready >= 0 && write(a->ready, "r", 1) == 1)
         close(fd_take(&a->ready));
 }
@@ -190,7 +190,7 @@ static void agent_run(struct agent *a)
 
 static void agent_stop(struct agent *a)
 {
-    sd_notify(0, "STOPPING=1");
+    service_manager_tell("STOPPING=1");
     if (a->made_socket)
         unlink(a->config.socket);
     server_free(a->server);

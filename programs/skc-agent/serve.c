@@ -9,10 +9,10 @@
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/un.h>
-#include <systemd/sd-daemon.h>
 
 #include "base/ipc.h"
 #include "base/log.h"
+#include "base/service_manager.h"
 #include "requests.h"
 
 #define BACKLOG 128
@@ -92,18 +92,10 @@ static fallible listen_at(const char *path, int *listener)
 
 fallible serve_listen(const char *path, int *listener, bool *made)
 {
-    int passed = sd_listen_fds(1);
-
     *made = false;
-    if (passed > 1)
-        return FAIL(INPUT, "more than one socket was passed");
-    if (passed == 1) {
-        if (sd_is_socket_unix(SD_LISTEN_FDS_START, SOCK_SEQPACKET, 1, NULL, 0) <= 0)
-            return FAIL(INPUT,
-                        "the passed socket is not a listening Unix socket of type SOCK_SEQPACKET");
-        *listener = SD_LISTEN_FDS_START;
+    TRY(service_manager_socket(SOCK_SEQPACKET, listener));
+    if (*listener >= 0)
         return OK;
-    }
     TRY(listen_at(path, listener));
     *made = true;
     return OK;
