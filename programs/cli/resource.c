@@ -61,50 +61,66 @@ int list_rows(int argc, char **argv, enum service service, const char *path, con
     return EXIT_OK;
 }
 
+/* One thing, asked for by its id. */
+struct one {
+    struct session session;
+    const char *id;
+    json_t *answer;
+};
+
+static void one_donep(struct one *o)
+{
+    session_closep(&o->session);
+    json_free(o->answer);
+}
+
+struct question {
+    enum service service;
+    const char *method, *path, *name, *summary;
+};
+
+/* False: over, with the exit status. */
+static bool ask_for_one(int argc, char **argv, const struct question *q, struct one *o, int *rc)
+{
+    struct session_options options = { 0 };
+    struct buf full owned(buf_done) = buf_of(512);
+
+    if (!parse_one(argc, argv, &options, q->name, q->summary, &o->id, rc))
+        return false;
+    buf_addf(&full, "%s%s", q->path, o->id);
+    *rc = session_open(&options, &o->session);
+    if (!*rc)
+        *rc = session_call(&o->session, q->service, q->method, buf_str(&full), NULL, &o->answer);
+    return !*rc;
+}
+
 int show_one(int argc, char **argv, enum service service, const char *path, const char *name,
              const char *summary)
 {
-    struct session_options options = { 0 };
-    struct session s owned(session_close) = { 0 };
-    struct buf full owned(buf_done) = buf_of(512);
-    json_t *answer owned(json_free) = NULL;
-    const char *id = NULL;
+    struct one o owned(one_done) = { 0 };
     int rc;
 
-    if (!parse_one(argc, argv, &options, name, summary, &id, &rc))
+    if (!ask_for_one(argc, argv, &(struct question){ service, "GET", path, name, summary }, &o,
+                     &rc))
         return rc;
-    buf_addf(&full, "%s%s", path, id);
-    rc = session_open(&options, &s);
-    if (!rc)
-        rc = session_call(&s, service, "GET", buf_str(&full), NULL, &answer);
-    if (rc)
-        return rc;
-    if (s.json)
-        print_json(answer);
+    if (o.session.json)
+        print_json(o.answer);
     else
-        print_object(answer);
+        print_object(o.answer);
     return EXIT_OK;
 }
 
 int delete_one(int argc, char **argv, enum service service, const char *path, const char *name,
                const char *summary)
 {
-    struct session_options options = { 0 };
-    struct session s owned(session_close) = { 0 };
-    struct buf full owned(buf_done) = buf_of(512);
-    json_t *answer owned(json_free) = NULL;
-    const char *id = NULL;
+    struct one o owned(one_done) = { 0 };
     int rc;
 
-    if (!parse_one(argc, argv, &options, name, summary, &id, &rc))
+    if (!ask_for_one(argc, argv, &(struct question){ service, "DELETE", path, name, summary }, &o,
+                     &rc))
         return rc;
-    buf_addf(&full, "%s%s", path, id);
-    rc = session_open(&options, &s);
-    if (!rc)
-        rc = session_call(&s, service, "DELETE", buf_str(&full), NULL, &answer);
-    if (!rc && json_object_get(answer, "pending"))
-        return session_answer(&s, answer);
-    if (!rc)
-        printf(s.json ? "{}\n" : "deleted %s\n", id);
-    return rc;
+    if (json_object_get(o.answer, "pending"))
+        return session_answer(&o.session, o.answer);
+    printf(o.session.json ? "{}\n" : "deleted %s\n", o.id);
+    return EXIT_OK;
 }
