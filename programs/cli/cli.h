@@ -34,7 +34,9 @@ bool verb_options(int argc, char **argv, const struct option_row *rows,
                   const struct command_help *help, int count, const char **operands,
                   int *exit_status);
 
+int cli_aas(int argc, char **argv);
 int cli_appraisal(int argc, char **argv);
+int cli_cms(int argc, char **argv);
 int cli_collateral(int argc, char **argv);
 int cli_audit(int argc, char **argv);
 int cli_deny(int argc, char **argv);

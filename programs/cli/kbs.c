@@ -3,18 +3,16 @@
 #include "cli/kbs_setup.h"
 
 #include <limits.h>
-#include <unistd.h>
+#include <stdlib.h>
 
-#include "base/clock.h"
 #include "base/file.h"
-#include "crypto/x509.h"
-#include "http/client.h"
+#include "cli/service.h"
 
 #define DIR_DEFAULT "/opt/kbs"
-#define HEALTH_WAIT_US 15000000
 
-static const char *const programs[] = { "keyd", "kbsd" }; /* in the order of their start */
-#define PROGRAMS (sizeof(programs) / sizeof(*programs))
+static const char *const programs[] = { "keyd", "kbsd" };
+static const char *const folders[] = { "etc/tls", "etc/keys", "var/keyd", "run", "log", NULL };
+static const struct local_service broker = { "kbs", "key broker", DIR_DEFAULT, programs, 2 };
 
 /* DIR/kbs.log, absolute; the programs make the file. */
 static fallible place_log(struct kbs_setup *s, const char *dir)
@@ -25,18 +23,6 @@ static fallible place_log(struct kbs_setup *s, const char *dir)
     if (!realpath(dir, full) || strlen(full) > 900)
         return FAIL(SYSTEM, "the folder cannot be found, or its path is too long");
     snprintf(s->log_file, sizeof(s->log_file), "%.900s/kbs.log", full);
-    return OK;
-}
-
-static fallible make_folders(struct kbs_setup *s, const char *dir)
-{
-    static const char *const folders[] = { "etc/tls", "etc/keys", "var/keyd", "run", "log" };
-    char path[1024];
-
-    TRY(file_make_dir(dir, 0700));
-    TRY(dev_place(&s->d, dir));
-    for (size_t i = 0; i < sizeof(folders) / sizeof(*folders); i++)
-        TRY(file_make_dir(dev_path(&s->d, path, "%s", folders[i]), 0700));
     return OK;
 }
 
@@ -51,86 +37,12 @@ static void default_attestation(const struct kbs_env *e, char out[512])
     snprintf(out, 512, "https://%.*s:12001", (int)(end > 300 ? 300 : end), (const char *)host.at);
 }
 
-static fallible start_both(const struct dev *d)
-{
-    char program[1024], config[1024], socket[1024];
-    pid_t pid;
-
-    for (size_t i = 0; i < PROGRAMS; i++) {
-        if (dev_alive(d, programs[i], &pid))
-            continue;
-        TRY(dev_program(d, programs[i], program));
-        TRY(dev_spawn(d, programs[i],
-                      (const char *const[]){ program, "--config",
-                                             dev_path(d, config, "etc/%s.conf", programs[i]),
-                                             NULL }));
-        if (!strcmp(programs[i], "keyd"))
-            TRY(dev_wait_socket(d, "keyd", dev_path(d, socket, "run/keyd.sock")));
-    }
-    return OK;
-}
-
-static void stop_both(const struct dev *d)
-{
-    for (size_t i = PROGRAMS; i-- > 0;)
-        dev_stop(d, programs[i]);
-}
-
-/* Until kbsd, known by the certificate that it was just given, answers on its own address. */
-static fallible wait_until_well(const struct kbs_setup *s)
-{
-    struct http_client *http owned(http_client_free) = NULL;
-    struct chain chain owned(chain_done) = { 0 };
-    struct buf pem owned(buf_done) = buf_of(64U << 10);
-    uint8_t digest[SHA384_SIZE];
-    char path[1024], url[512];
-    pid_t pid;
-    int64_t until = clock_monotonic_us() + HEALTH_WAIT_US;
-
-    TRY(file_read(dev_path(&s->d, path, "etc/tls/kbsd.pem"), &pem));
-    TRY(chain_from_pem(buf_span(&pem), &chain));
-    TRY(digest_of(DIGEST_SHA384, cert_der(chain.certs[0]), digest));
-    TRY(http_client_new(&(struct http_client_config){ .server_sha384 = digest }, &http));
-    snprintf(url, sizeof(url), "https://%s:%u/health",
-             s->env.server_ip ? s->env.server_ip : "127.0.0.1", s->env.server_port);
-    while (clock_monotonic_us() < until) {
-        struct http_reply reply owned(http_reply_done) = { 0 };
-        struct http_call call = { .method = "GET", .url = url };
-        if (!failed(http_send(http, &call, &reply)))
-            return OK;
-        if (!dev_alive(&s->d, "kbsd", &pid))
-            return FAIL(SYSTEM, "kbsd ended at its start; log/kbsd.log says why");
-        usleep(20000);
-    }
-    return FAIL(UPSTREAM, "kbsd does not answer after 15 seconds; log/kbsd.log says why");
-}
-
 static int load(struct kbs_setup *s, const char *file)
 {
-    unsigned line;
-    struct err e = kbs_env_load(file, &s->env, &line);
+    int rc = kbs_env_load(file, &s->env);
+    struct err e = rc ? OK : kbs_env_key_manager(&s->env, &s->keys);
 
-    if (failed(e) && line)
-        fprintf(stderr, "warder: %s: line %u\n", file, line);
-    if (!failed(e))
-        e = kbs_env_key_manager(&s->env, &s->keys);
-    return failed(e) ? print_failure(e, file, NULL) : EXIT_OK;
-}
-
-static int report(const struct kbs_setup *s, bool started)
-{
-    if (s->d.json) {
-        json_t *out owned(json_free) = json_object();
-        json_set_str(out, "dir", s->d.dir);
-        json_object_set_new(out, "started", json_boolean(started));
-        print_json(out);
-    } else if (started) {
-        dev_say(&s->d, "The key broker runs on port %u; stop it: warder kbs stop --dir %s",
-                s->env.server_port, s->d.dir);
-    } else {
-        dev_say(&s->d, "Start it: warder kbs start --dir %s", s->d.dir);
-    }
-    return EXIT_OK;
+    return failed(e) ? print_failure(e, file, NULL) : rc;
 }
 
 static int run_setup(struct kbs_setup *s, bool start)
@@ -139,13 +51,10 @@ static int run_setup(struct kbs_setup *s, bool start)
     if (rc)
         return rc;
     struct err e = kbs_write_configs(s);
-    if (!failed(e) && start) {
-        stop_both(&s->d); /* an earlier one has the earlier configuration */
-        e = start_both(&s->d);
-    }
     if (!failed(e) && start)
-        e = wait_until_well(s);
-    return failed(e) ? print_failure(e, s->d.dir, NULL) : report(s, start);
+        e = service_restart(&broker, &s->d, "kbsd", s->env.server_ip, s->env.server_port);
+    return failed(e) ? print_failure(e, s->d.dir, NULL)
+                     : service_report(&broker, &s->d, start, s->env.server_port);
 }
 
 static int setup(int argc, char **argv)
@@ -193,7 +102,7 @@ static int setup(int argc, char **argv)
     if (!rc) {
         default_attestation(&s.env, attestation);
         s.attestation = s.attestation ? s.attestation : attestation;
-        struct err e = make_folders(&s, dir);
+        struct err e = service_place(&s.d, dir, folders);
         rc = failed(e) ? print_failure(e, dir, NULL) : EXIT_OK;
         if (!rc && log_dir && failed(e = place_log(&s, log_dir)))
             rc = print_failure(e, log_dir, "say where to log with --log-dir");
@@ -204,72 +113,19 @@ static int setup(int argc, char **argv)
     return rc;
 }
 
-/* False: over, with the exit status. */
-static bool broker_folder(int argc, char **argv, const struct command_help *help, struct dev *d,
-                          int *rc)
-{
-    const char *dir = DIR_DEFAULT, *output = NULL;
-    char path[1024];
-    const struct option_row rows[] = {
-        { "dir", 0, OPTION_TEXT, "DIR", "folder of the key broker (default " DIR_DEFAULT ")",
-          &dir },
-        OUTPUT_OPTION(output),
-        { 0 },
-    };
-
-    if (!verb_options(argc, argv, rows, help, 0, NULL, rc))
-        return false;
-    *rc = EXIT_USAGE;
-    if (!output_is_json(output, &d->json))
-        return false;
-    struct err e = dev_place(d, dir);
-    if (!failed(e) && !file_exists(dev_path(d, path, "etc/keyd.conf")))
-        e = FAIL(ABSENT, "there is no key broker");
-    *rc = failed(e) ? print_failure(e, dir,
-                                    "say where it is with --dir; 'warder kbs setup' makes "
-                                    "one")
-                    : EXIT_OK;
-    return *rc == EXIT_OK;
-}
-
 static int start(int argc, char **argv)
 {
-    const struct command_help help = { "warder kbs start", "", "start the key broker", NULL };
-    struct dev d = { 0 };
-    int rc;
-
-    if (!broker_folder(argc, argv, &help, &d, &rc))
-        return rc;
-    struct err e = start_both(&d);
-    if (!failed(e) && d.json)
-        puts("{}");
-    return failed(e) ? print_failure(e, d.dir, NULL) : EXIT_OK;
+    return service_verb_start(&broker, argc, argv);
 }
 
 static int stop(int argc, char **argv)
 {
-    const struct command_help help = { "warder kbs stop", "", "stop the key broker", NULL };
-    struct dev d = { 0 };
-    int rc;
-
-    if (!broker_folder(argc, argv, &help, &d, &rc))
-        return rc;
-    stop_both(&d);
-    if (d.json)
-        puts("{}");
-    return EXIT_OK;
+    return service_verb_stop(&broker, argc, argv);
 }
 
 static int status(int argc, char **argv)
 {
-    const struct command_help help = { "warder kbs status", "", "which of its programs run",
-                                       "Exit status: 0 both run, 4 one does not." };
-    struct dev d = { 0 };
-    int rc;
-
-    return broker_folder(argc, argv, &help, &d, &rc)
-               ? dev_print_running(&d, programs, PROGRAMS, NULL)
-               : rc;
+    return service_verb_status(&broker, argc, argv);
 }
 
 int cli_kbs(int argc, char **argv)

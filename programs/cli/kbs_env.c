@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/kbs_env.h"
 
-#include "base/env_file.h"
-#include "base/hex.h"
 #include "base/owned.h"
-#include "base/reader.h"
+#include "cli/cli.h"
 #include "crypto/secret.h"
 
 #define SESSION_MINUTES_DEFAULT 60
@@ -26,41 +24,11 @@ void kbs_env_done(struct kbs_env *e)
     *e = (struct kbs_env){ 0 };
 }
 
-static fallible take_https(struct span value, void *to)
-{
-    while (value.len && value.at[value.len - 1] == '/')
-        value = span_head(value, value.len - 1);
-    if (!span_starts(value, SPAN("https://")) || value.len == strlen("https://"))
-        return FAIL(INPUT, "address is not https://HOST:PORT/...");
-    return env_take_name(value, to);
-}
-
 static fallible take_minutes(struct span value, void *to)
 {
-    uint64_t minutes = 0;
-
-    for (struct reader r = reader_of(value); r.rest.len;) {
-        uint8_t c = reader_u8(&r);
-        if (c < '0' || c > '9')
-            return FAIL(INPUT, "minutes are not a number");
-        minutes = minutes * 10 + (uint64_t)(c - '0');
-        if (minutes > SESSION_MINUTES_MAX)
-            return FAIL(INPUT, "a session lasts 1 to 1440 minutes");
-    }
-    *(uint64_t *)to = minutes;
-    return minutes ? OK : FAIL(INPUT, "a session lasts 1 to 1440 minutes");
-}
-
-static fallible take_sha384(struct span value, void *to)
-{
-    struct buf bytes owned(buf_done) = buf_of(SHA384_SIZE);
-    struct kbs_env *e = to;
-
-    if (failed(hex_parse(value, &bytes)) || bytes.len != SHA384_SIZE)
-        return FAIL(INPUT, "not a SHA-384 in hexadecimal, 96 digits");
-    memcpy(e->cms_sha384, bytes.at, SHA384_SIZE);
-    e->cms_pinned = true;
-    return OK;
+    return failed(env_number(value, 1, SESSION_MINUTES_MAX, to))
+               ? FAIL(INPUT, "a session lasts 1 to 1440 minutes")
+               : OK;
 }
 
 /* The original's names of TEEs; its SW, a client without one, is refused. */
@@ -94,14 +62,14 @@ static fallible take_challenge_type(struct span value, void *to)
 static const struct env_key keys[] = {
     { "SERVER_PORT", AT(server_port), env_take_port },
     { "SERVER_IP", AT(server_ip), env_take_name },
-    { "ENDPOINT_URL", AT(endpoint_url), take_https },
-    { "CMS_BASE_URL", AT(cms_url), take_https },
-    { "AAS_API_URL", AT(aas_url), take_https },
+    { "ENDPOINT_URL", AT(endpoint_url), env_take_https },
+    { "CMS_BASE_URL", AT(cms_url), env_take_https },
+    { "AAS_API_URL", AT(aas_url), env_take_https },
     { "KBS_SERVICE_USERNAME", AT(username), env_take_name },
     { "KBS_SERVICE_PASSWORD", AT(password), secret_take },
     { "TLS_COMMON_NAME", AT(common_name), env_take_text },
     { "SKC_CHALLENGE_TYPE", 0, take_challenge_type },
-    { "CMS_TLS_CERT_SHA384", 0, take_sha384 },
+    { "CMS_TLS_CERT_SHA384", AT(cms_sha384), env_take_sha384 },
     { "TLS_SAN_LIST", AT(san_list), env_take_text },
     { "BEARER_TOKEN", AT(bearer), secret_take },
     { "SESSION_EXPIRY_TIME", AT(session_minutes), take_minutes },
@@ -124,7 +92,7 @@ static fallible fill_in(struct kbs_env *e)
         TRY(env_take_text(SPAN("KBS TLS Certificate"), &e->common_name));
     if (!e->san_list)
         TRY(env_take_text(SPAN("127.0.0.1,localhost"), &e->san_list));
-    if (!e->cms_url || !e->aas_url || !e->cms_pinned || !e->bearer)
+    if (!e->cms_url || !e->aas_url || !e->cms_sha384.given || !e->bearer)
         return FAIL(INPUT, "CMS_BASE_URL, CMS_TLS_CERT_SHA384, AAS_API_URL and BEARER_TOKEN are "
                            "needed");
     if (e->password) /* as AAS is told it: without the NUL */
@@ -134,18 +102,19 @@ static fallible fill_in(struct kbs_env *e)
     return OK;
 }
 
-fallible kbs_env_load(const char *path, struct kbs_env *out, unsigned *line)
+int kbs_env_load(const char *path, struct kbs_env *out)
 {
-    struct secret *text owned(secret_free) = NULL;
     struct kbs_env e owned(kbs_env_done) = { 0 };
 
-    *line = 0;
-    TRY(secret_load(path, &text));
-    TRY(env_file_parse(secret_expose(text), keys, sizeof(keys) / sizeof(keys[0]), &e, line));
-    TRY(fill_in(&e));
+    int rc = env_load(path, keys, sizeof(keys) / sizeof(keys[0]), &e);
+    struct err bad = rc ? OK : fill_in(&e);
+    if (failed(bad))
+        rc = print_failure(bad, path, "docs/kbs-env.md has all keys");
+    if (rc)
+        return rc;
     *out = e;
     e = (struct kbs_env){ 0 };
-    return OK;
+    return EXIT_OK;
 }
 
 fallible kbs_env_key_manager(const struct kbs_env *e, enum kbs_key_manager *out)
