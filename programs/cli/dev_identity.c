@@ -4,10 +4,10 @@
 
 #include "base/base64.h"
 #include "base/file.h"
+#include "cli/aas_admin.h"
 #include "crypto/random.h"
 #include "crypto/secret.h"
 #include "crypto/x509.h"
-#include "http/client.h"
 
 #define PASSWORD_BYTES 24
 #define ADMINISTRATOR "admin"
@@ -87,96 +87,28 @@ fallible dev_make_administrator(const struct dev *d)
     return file_write(done, SPAN(ADMINISTRATOR "\n"), 0600);
 }
 
-struct aas {
-    const struct dev *d;
-    struct http_client *http;
-    char token[4096];
-};
-
-static fallible call(struct aas *a, const char *method, const char *path, json_t *body,
-                     json_t **out)
-{
-    char url[512];
-    json_t *mine owned(json_free) = body;
-    char *text owned(free) = body ? json_text(body) : NULL;
-    struct http_reply reply owned(http_reply_done) = { 0 };
-
-    snprintf(url, sizeof(url), "https://127.0.0.1:%u/aas/v1/%s", dev_port(a->d, DEV_AAS), path);
-    static const char *const accept[] = { "Accept: application/json", NULL };
-    struct http_call c = { .method = method,
-                           .url = url,
-                           .body = span_str(text),
-                           .bearer = *a->token ? a->token : NULL,
-                           .headers = accept };
-    struct err e = http_send(a->http, &c, &reply);
-    if (text)
-        wipe(text, strlen(text));
-    TRY(e);
-    if (reply.status == 409)
-        return FAIL(CONFLICT, "aasd has it already");
-    if (reply.status < 200 || reply.status > 299)
-        return FAIL(DENIED, "aasd refused a step of the set-up");
-    return out && reply.body.len ? json_parse(buf_span(&reply.body), out) : OK;
-}
-
-static fallible login(struct aas *a, const char *user, struct span *token, json_t **answer)
+/* As a user whose password is in a file here; a failure has been told. */
+static fallible log_in(const struct dev *d, struct aas_admin *a, const char *user,
+                       struct secret **token)
 {
     char path[1024];
     struct secret *password owned(secret_free) = NULL;
-    json_t *body = json_object();
 
-    TRY(secret_load(dev_path(a->d, path, "var/dev/%s.password", user), &password));
-    json_set_str(body, "username", user);
-    json_set_span(body, "password", secret_expose(password));
-    TRY(call(a, "POST", "token", body, answer));
-    return json_get_str(*answer, "token", "token", token);
+    TRY(secret_load(dev_path(d, path, "var/dev/%s.password", user), &password));
+    return aas_token_of(a, user, password, path, token)
+               ? FAIL(DENIED, "aasd refused a step of the set-up")
+               : OK;
 }
 
-static fallible login_as_administrator(struct aas *a)
+static fallible log_in_as_administrator(const struct dev *d, struct aas_admin *a)
 {
-    json_t *answer owned(json_free) = NULL;
-    struct span token;
+    struct secret *token owned(secret_free) = NULL;
 
-    *a->token = '\0';
-    TRY(login(a, ADMINISTRATOR, &token, &answer));
-    if (token.len >= sizeof(a->token))
-        return FAIL(LIMIT, "the administrator's token is too long");
-    memcpy(a->token, token.at, token.len);
-    a->token[token.len] = '\0';
-    return dev_write(a->d, "etc/cli.token", token, 0600);
-}
-
-static fallible user_id(struct aas *a, const char *name, char out[64])
-{
-    char path[128];
-    json_t *users owned(json_free) = NULL;
-    struct span id;
-
-    snprintf(path, sizeof(path), "users?name=%s", name);
-    TRY(call(a, "GET", path, NULL, &users));
-    TRY(json_get_str(json_array_get(users, 0), "user_id", "user id", &id));
-    snprintf(out, 64, "%.*s", (int)id.len, (const char *)id.at);
-    return OK;
-}
-
-static fallible grant(struct aas *a, const char *user, const char *service, const char *name,
-                      const char *context)
-{
-    char path[160], id[64];
-    json_t *role owned(json_free) = NULL;
-    struct span role_id;
-
-    struct err e = call(
-        a, "POST", "roles",
-        json_pack("{s:s,s:s,s:s}", "service", service, "name", name, "context", context), &role);
-    if (e.kind == FAIL_CONFLICT)
-        return OK; /* made and granted before */
-    TRY(e);
-    TRY(json_get_str(role, "role_id", "role id", &role_id));
-    TRY(user_id(a, user, id));
-    snprintf(path, sizeof(path), "users/%s/roles", id);
-    return call(a, "POST", path,
-                json_pack("{s:[s%]}", "role_ids", (const char *)role_id.at, role_id.len), NULL);
+    TRY(log_in(d, a, ADMINISTRATOR, &token));
+    secret_free(a->token);
+    a->token = TAKE(token);
+    struct span text = secret_expose(a->token);
+    return dev_write(d, "etc/cli.token", span_head(text, text.len - 1), 0600);
 }
 
 /* The agent's side in the seed system's form. It holds the workload's token: mode 0600. */
@@ -202,38 +134,35 @@ static fallible write_skc_library(const struct dev *d, struct span token)
     return e;
 }
 
-static fallible make_all(struct aas *a)
+static fallible make_all(const struct dev *d, struct aas_admin *a)
 {
+    static const struct aas_role transfer = {
+        "KBS", "KeyTransfer", "permissions=nginx,USA", { 0 }
+    };
+    static const struct aas_role approver = {
+        "CMS", "CertApprover", "CN=localhost;SAN=localhost,127.0.0.1;CERTTYPE=TLS", { 0 }
+    };
     char path[1024];
-    struct secret *password owned(secret_free) = NULL;
-    json_t *body = json_object(), *answer owned(json_free) = NULL;
-    struct span token;
+    struct secret *password owned(secret_free) = NULL, *token owned(secret_free) = NULL;
 
-    TRY(login_as_administrator(a));
-    TRY(secret_load(dev_path(a->d, path, "var/dev/" WORKLOAD ".password"), &password));
-    json_set_str(body, "username", WORKLOAD);
-    json_set_span(body, "password", secret_expose(password));
-    struct err e = call(a, "POST", "users", body, NULL);
-    if (failed(e) && e.kind != FAIL_CONFLICT)
-        return e;
-    TRY(grant(a, WORKLOAD, "KBS", "KeyTransfer", "permissions=nginx,USA"));
-    TRY(grant(a, ADMINISTRATOR, "CMS", "CertApprover",
-              "CN=localhost;SAN=localhost,127.0.0.1;CERTTYPE=TLS"));
-    TRY(login_as_administrator(a)); /* with the role that it has now */
-    *a->token = '\0';
-    TRY(login(a, WORKLOAD, &token, &answer));
-    return write_skc_library(a->d, token);
+    TRY(log_in_as_administrator(d, a));
+    TRY(secret_load(dev_path(d, path, "var/dev/" WORKLOAD ".password"), &password));
+    if (aas_have_user(a, WORKLOAD, password) || aas_have_role(a, WORKLOAD, &transfer) ||
+        aas_have_role(a, ADMINISTRATOR, &approver))
+        return FAIL(DENIED, "aasd refused a step of the set-up");
+    TRY(log_in_as_administrator(d, a)); /* with the role that it has now */
+    TRY(log_in(d, a, WORKLOAD, &token));
+    struct span text = secret_expose(token);
+    return write_skc_library(d, span_head(text, text.len - 1));
 }
 
 fallible dev_make_users(const struct dev *d)
 {
-    char ca[1024];
-    struct aas a = { .d = d };
-    struct http_client_config config = { .ca_file = dev_path(d, ca, "etc/tls/ca.pem") };
+    char ca[1024], url[64];
+    struct aas_admin a owned(aas_admin_close) = { 0 };
 
-    TRY(http_client_new(&config, &a.http));
-    struct http_client *http owned(http_client_free) = a.http;
-    struct err e = make_all(&a);
-    wipe(a.token, sizeof(a.token));
-    return e;
+    snprintf(url, sizeof(url), "https://127.0.0.1:%u/aas/v1", dev_port(d, DEV_AAS));
+    if (aas_admin_open(url, dev_path(d, ca, "etc/tls/ca.pem"), &a))
+        return FAIL(SYSTEM, "no way to ask aasd");
+    return make_all(d, &a);
 }
