@@ -64,17 +64,31 @@ static fallible appraise_one(const json_t *one, const json_t *claims, int64_t no
     owned(policy_free) struct policy *p = NULL;
     char *message owned(free) = NULL;
     struct policy_result result owned(policy_result_done) = { 0 };
+    bool if_met = false;
+    TRY(json_opt_bool(one, "if_met", "policy: if_met", &if_met));
     TRY(json_get_str(one, "id", "policy: id", &id));
     TRY(json_opt_str(one, "name", "policy: name", &name));
     TRY(json_get_u64(one, "version", UINT32_MAX, "policy: version", &version));
     TRY(json_get_object(one, "policy", "policy: document", &document));
     TRY(policy_from_json(document, &p, &message));
     TRY(policy_evaluate(p, claims, now, &result));
-    TRY(note_policy(a->policies, id, name, version, p));
-    a->met &= result.met;
+    if (result.met || !if_met)
+        TRY(note_policy(a->policies, id, name, version, p));
+    a->met &= result.met || if_met;
     if (!result.met)
         note_all_failed(a->failed, id, &result);
     return OK;
+}
+
+fallible appraisal_fail(struct appraisal *a, const char *check, const char *clause,
+                        const char *detail)
+{
+    json_t *j = json_object();
+    json_set_str(j, "check", check);
+    json_set_str(j, "clause", clause);
+    json_set_str(j, "detail", detail);
+    a->met = false;
+    return json_array_insert_new(a->failed, 0, j) ? FAIL(SYSTEM, "memory for an appraisal") : OK;
 }
 
 fallible appraise(const json_t *policies, const json_t *claims, int64_t now, struct appraisal *out)
@@ -88,6 +102,7 @@ fallible appraise(const json_t *policies, const json_t *claims, int64_t now, str
         return FAIL(INPUT, "an appraisal needs 1 to 16 policies");
     for (size_t i = 0; i < count; i++)
         TRY(appraise_one(json_array_get(policies, i), claims, now, &a));
+    a.met &= json_array_size(a.policies) > 0;
     *out = a;
     a = (struct appraisal){ 0 };
     return OK;

@@ -7,7 +7,7 @@
 #include "base/json.h"
 
 struct appraisal {
-    bool met;         /* all policies */
+    bool met;         /* all policies; where all are "if met", one of them */
     json_t *policies; /* [{"id","name","version","digest"}] */
     json_t *
         failed; /* [{"policy","path","alternative","claim","operator","expected","actual","nearest"}]
@@ -20,7 +20,11 @@ static inline void appraisal_donep(struct appraisal *a)
 {
     appraisal_done(a);
 }
-/* `policies`: [{"id","name","version","policy"}], at least one. A policy that does not parse is
+/* Something else than a policy refuses. */
+fallible appraisal_fail(struct appraisal *a, const char *check, const char *clause,
+                        const char *detail);
+/* `policies`: [{"id","name","version","policy","if_met"?}], at least one. One that says "if_met" is
+ * left out where it is not met. A policy that does not parse is
  * FAIL_INPUT: nothing is decided by half of what was asked for. */
 fallible appraise(const json_t *policies, const json_t *claims, int64_t now, struct appraisal *out);
 

@@ -9,36 +9,56 @@
 #include "policy/default_policy.h"
 #include "token/attestation.h"
 
-static fallible add_policy(struct policy_store *s, struct span tenant, struct span id, json_t *list)
+static fallible add_policy(struct policy_store *s, struct span tenant, struct span id, bool if_met,
+                           json_t *list)
 {
     owned(json_free) json_t *row = NULL;
-    TRY(policy_store_get(s, tenant, id, &row));
+    struct err e = policy_store_get(s, tenant, id, &row);
+    if (e.kind == FAIL_ABSENT && if_met) /* nobody can meet it */
+        return OK;
+    TRY(e);
     json_t *one = json_object();
     json_object_set(one, "id", json_object_get(row, "id"));
     json_object_set(one, "name", json_object_get(row, "name"));
     json_object_set(one, "version", json_object_get(row, "version"));
     json_object_set(one, "policy", json_object_get(row, "policy"));
+    if (if_met)
+        json_set_bool(one, "if_met", true);
     return json_array_append_new(list, one) == 0 ? OK : FAIL(SYSTEM, "memory for policies");
 }
 
-/* The documents that are to be applied; "policy_ids" absent means the default one, an empty list is
- * refused. */
-static fallible gather_policies(struct policy_store *s, struct span tenant, const json_t *body,
-                                json_t **out)
+static fallible add_policies(struct policy_store *s, struct span tenant, const json_t *ids,
+                             bool if_met, json_t *list)
 {
-    owned(json_free) json_t *list = json_array();
-    const json_t *ids = json_object_get(body, "policy_ids");
     if (!ids)
-        TRY(add_policy(s, tenant, SPAN(DEFAULT_POLICY_NAME), list));
-    else if (!json_is_array(ids) || !json_array_size(ids) ||
-             json_array_size(ids) > POLICIES_PER_REQUEST_MAX)
+        return OK;
+    if (!json_is_array(ids) || !json_array_size(ids) ||
+        json_array_size(ids) > POLICIES_PER_REQUEST_MAX)
         return FAIL(INPUT, "policy_ids must list 1 to 16 policies");
     for (size_t i = 0; i < json_array_size(ids); i++) {
         const json_t *id = json_array_get(ids, i);
         if (!json_is_string(id))
             return FAIL(INPUT, "policy_ids must list names or ids");
-        TRY(add_policy(s, tenant, span_from(json_string_value(id), json_string_length(id)), list));
+        TRY(add_policy(s, tenant, span_from(json_string_value(id), json_string_length(id)), if_met,
+                       list));
     }
+    return OK;
+}
+
+/* The documents that are to be applied; without "policy_ids" and "policy_ids_if_met" it is the
+ * default one, an empty list is refused. */
+static fallible gather_policies(struct policy_store *s, struct span tenant, const json_t *body,
+                                json_t **out)
+{
+    owned(json_free) json_t *list = json_array();
+    const json_t *ids = json_object_get(body, "policy_ids"),
+                 *if_met = json_object_get(body, "policy_ids_if_met");
+    if (!ids && !if_met)
+        TRY(add_policy(s, tenant, SPAN(DEFAULT_POLICY_NAME), false, list));
+    TRY(add_policies(s, tenant, ids, false, list));
+    TRY(add_policies(s, tenant, if_met, true, list));
+    if (!json_array_size(list))
+        return FAIL(ABSENT, "none of these policies is known");
     *out = TAKE(list);
     return OK;
 }

@@ -46,10 +46,5 @@ fallible denial_apply(struct span denied, const json_t *claims, struct appraisal
     *denied_now = name != NULL;
     if (!name)
         return OK;
-    json_t *j = json_object();
-    json_set_str(j, "check", "deny_list");
-    json_set_str(j, "clause", CLAUSE);
-    json_object_set(j, "detail", name);
-    a->met = false;
-    return json_array_insert_new(a->failed, 0, j) ? FAIL(SYSTEM, "memory for an appraisal") : OK;
+    return appraisal_fail(a, "deny_list", CLAUSE, json_string_value(name));
 }

@@ -71,8 +71,9 @@ fallible envelope_verify(const json_t *body, struct envelope *out)
 
 fallible envelope_attest(const json_t *body, struct envelope *out)
 {
-    static const char *const members[] = { "evidence", "policy_ids",   "tenant",
-                                           "audience", "runtime_data", NULL };
+    static const char *const members[] = { "evidence", "policy_ids", "policy_ids_if_met",
+                                           "tenant",   "audience",   "runtime_data",
+                                           NULL };
     struct envelope e owned(
         envelope_done) = { .request = { .kind = WORK_ATTEST,
                                         .tenant = SPAN("default"),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "attestd/runtime_data.h"
 
+#include "attestd/guest_runtime.h"
 #include "base/base64.h"
 #include "base/hex.h"
 #include "base/writer.h"
@@ -106,6 +107,8 @@ fallible runtime_data_parse(const json_t *j, struct span tenant, struct runtime_
             TRY(parse_kbs(j, tenant, &d));
         else if (span_equal_str(type, "nonce"))
             TRY(parse_nonce(j, tenant, &d));
+        else if (span_equal_str(type, "guest"))
+            TRY(guest_runtime_parse(j, tenant, &d));
         else if (span_equal_str(type, "report-data"))
             TRY(parse_value(j, &d));
         else

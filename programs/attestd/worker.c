@@ -3,6 +3,7 @@
 
 #include "attestd/denial.h"
 #include "attestd/channel.h"
+#include "attestd/guest_runtime.h"
 #include "attestd/request.h"
 #include "attestd/runtime_data.h"
 #include "base/base64.h"
@@ -10,6 +11,7 @@
 #include "base/hex.h"
 #include "base/ipc.h"
 #include "crypto/key.h"
+#include "evidence/guest_evidence.h"
 #include "token/attestation.h"
 
 #define SGX_QUOTE_TYPE "application/vnd.warder.sgx-quote"
@@ -67,10 +69,30 @@ static bool type_agrees(const struct collateral_key *k, struct span media_type)
            (!strcmp(k->tee, "snp") && span_equal_str(media_type, SNP_REPORT_TYPE));
 }
 
+/* What is kept and hashed as evidence is what it is judged by. */
+static fallible read_guest(struct work *w, const struct work_request *q)
+{
+    struct buf text owned(buf_done) = buf_of(GUEST_EVIDENCE_MAX);
+
+    struct err e = base64url_parse(q->evidence, &text);
+    if (!failed(e))
+        e = guest_evidence_read(buf_span(&text), &w->evidence);
+    if (e.kind == FAIL_SYSTEM)
+        return e;
+    if (failed(e)) { /* which the verifier refuses, in a signed statement */
+        buf_clear(&w->evidence);
+        buf_add(&w->evidence, SPAN("unreadable"));
+    }
+    name_platform(w);
+    return OK;
+}
+
 /* A record whose media type agrees with its quote is judged by the quote alone, without JSON around
  * it; any other goes to the verifier as it is, which says what is wrong. */
 static fallible read_record(struct work *w, const struct work_request *q)
 {
+    if (span_equal_str(q->media_type, GUEST_EVIDENCE_TYPE))
+        return read_guest(w, q);
     if (!failed(base64url_parse(q->evidence, &w->evidence)))
         name_platform(w);
     if (w->named && type_agrees(&w->needs, q->media_type))
@@ -290,10 +312,16 @@ static fallible decide(struct work *w, const struct runtime_data *rd, const stru
     struct appraisal appraisal owned(appraisal_done) = { 0 };
     owned(json_free) json_t *documents = NULL, *wrong = NULL;
     char evidence[DIGEST_TEXT_SIZE], collateral[DIGEST_TEXT_SIZE];
+    json_t *claims = (json_t *)(uintptr_t)verify_result_claims(w->result);
     bool verified = verify_result_verified(w->result), denied;
+    const char *differs = NULL; /* init-data from what the TEE holds of it */
     TRY(json_parse(q->policies, &documents));
-    TRY(appraise(documents, verify_result_claims(w->result), w->now, &appraisal));
-    TRY(denial_apply(q->denied, verify_result_claims(w->result), &appraisal, &denied));
+    if (verified)
+        TRY(guest_init_data_check(rd, claims, &differs));
+    TRY(appraise(documents, claims, w->now, &appraisal));
+    if (differs)
+        TRY(appraisal_fail(&appraisal, "init_data", GUEST_INIT_DATA_CLAUSE, differs));
+    TRY(denial_apply(q->denied, claims, &appraisal, &denied));
     TRY(digest_text(buf_span(&w->evidence), evidence));
     wrong = verified ? json_incref(appraisal.failed) : failed_checks(w->result);
     struct attestation_facts facts = {
@@ -302,6 +330,8 @@ static fallible decide(struct work *w, const struct runtime_data *rd, const stru
         .signing_jkt = span_str(rd->signing_jkt),
         .signing_key = rd->signing_key,
         .encryption_jkt = span_str(rd->encryption_jkt),
+        .encryption_key = rd->encryption_key,
+        .guest_protocol = rd->guest_protocol,
         .challenge = span_str(rd->challenge),
         .nonce = rd->nonce,
         .evidence_digest = span_str(evidence),
@@ -312,6 +342,7 @@ static fallible decide(struct work *w, const struct runtime_data *rd, const stru
         .genuine = verified,
         .measured = any_names_measurement(documents),
         .reason = verified && denied ? "the platform is on the deny list"
+                  : differs          ? differs
                   : verified         ? "the evidence is genuine but an appraisal policy is not met"
                                      : verify_result_reason(w->result),
         .failed = wrong,
@@ -332,6 +363,10 @@ static fallible serve_attest(struct work *w, const struct work_request *q)
     if (asked)
         return OK;
     TRY(verify(w, rd.expected ? SPAN_OF(rd.report_data) : (struct span){ 0 }));
+    if (rd.has_other && !verify_result_verified(w->result)) {
+        verify_result_free(TAKE(w->result));
+        TRY(verify(w, SPAN_OF(rd.other_report_data)));
+    }
     owned(json_free) json_t *decision = NULL;
     TRY(decide(w, &rd, q, &decision));
     char *text owned(free) = json_text(decision);

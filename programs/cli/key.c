@@ -28,6 +28,7 @@ json_t *key_body(const struct key_wish *w, json_t *information)
     json_set_str(body, "transfer_policy_id", w->policy);
     json_set_str(body, "label", w->label);
     json_set_str(body, "usage", w->usage);
+    json_set_str(body, "resource_path", w->resource_path);
     if (w->four_eyes)
         json_set_bool(body, "four_eyes", true);
     return body;
@@ -185,6 +186,7 @@ static int key_list(int argc, char **argv)
                                               { "key_information.key_length", "LENGTH" },
                                               { "key_information.curve_type", "CURVE" },
                                               { "label", "LABEL" },
+                                              { "resource_path", "PATH" },
                                               { "transfer_policy_id", "POLICY" },
                                               { "created_at", "CREATED" },
                                               { 0 } });
@@ -213,6 +215,7 @@ int cli_key(int argc, char **argv)
         { "show", key_show, "one key" },
         { "describe", key_describe, "one key and its versions, and what the key manager says" },
         { "rotate", key_rotate, "give a key a new version" },
+        { "path", key_path, "give a key the path under which guests ask for it" },
         { "disable", key_disable, "refuse a key, or one version of it, until it is enabled" },
         { "enable", key_enable, "release it again" },
         { "delete", key_delete, "delete a key" },

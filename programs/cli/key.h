@@ -16,6 +16,12 @@
         { "label",   0, OPTION_TEXT, "TEXT", "label, the object's name in the PKCS#11 module",     \
           &(w).label },                                                                            \
         { "usage", 0, OPTION_TEXT, "TEXT", "free text", &(w).usage },                              \
+        { "resource-path",                                                                         \
+          0,                                                                                       \
+          OPTION_TEXT,                                                                             \
+          "REPO/TYPE/TAG",                                                                         \
+          "name under which guests of Confidential Containers ask for it",                         \
+          &(w).resource_path },                                                                    \
     {                                                                                              \
         "four-eyes", 0, OPTION_FLAG, NULL,                                                         \
             "deleting, rotating or enabling it needs a second person", &(w).four_eyes              \

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* warder key rotate, disable, enable, describe: a key that is there already. */
+/* warder key rotate, path, disable, enable, describe: a key that is there already. */
 #include "base/harden.h"
 #include "cli/cli.h"
 #include "cli/enroll.h"
@@ -122,6 +122,35 @@ static int set_state(int argc, char **argv, const char *verb, const struct comma
     rc = path_of(id, verb, &path);
     if (!rc)
         rc = session_call(&s, SERVICE_KBS, "POST", buf_str(&path), body, &answer);
+    return rc ? rc : session_answer(&s, answer);
+}
+
+int key_path(int argc, char **argv)
+{
+    struct session_options options = { 0 };
+    const char *wanted = NULL, *id;
+    const struct option_row rows[] = {
+        { "resource-path", 0, OPTION_TEXT, "REPO/TYPE/TAG",
+          "the path, each once in a tenant (default: take it away)", &wanted },
+        SESSION_OPTIONS(options),
+        { 0 },
+    };
+    const struct command_help help = {
+        "warder key path", "ID",
+        "give a key or secret the path under which guests of Confidential Containers ask for it",
+        NULL
+    };
+    struct session s owned(session_close) = { 0 };
+    struct buf path owned(buf_done) = buf_of(PATH_MAX_LEN);
+    json_t *answer owned(json_free) = NULL, *body owned(json_free) = json_object();
+    int rc;
+
+    if (!verb_session(argc, argv, rows, &help, 1, &id, &options, &s, &rc))
+        return rc;
+    json_set_str(body, "resource_path", wanted ? wanted : "");
+    rc = path_of(id, "resource-path", &path);
+    if (!rc)
+        rc = session_call(&s, SERVICE_KBS, "PUT", buf_str(&path), body, &answer);
     return rc ? rc : session_answer(&s, answer);
 }
 

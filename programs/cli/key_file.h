@@ -6,7 +6,7 @@
 #include "crypto/key.h"
 
 struct key_wish {
-    const char *algorithm, *curve, *policy, *label, *usage;
+    const char *algorithm, *curve, *policy, *label, *usage, *resource_path;
     uint64_t length;
     bool four_eyes;
 };
@@ -20,5 +20,6 @@ int key_rotate(int argc, char **argv);
 int key_disable(int argc, char **argv);
 int key_enable(int argc, char **argv);
 int key_describe(int argc, char **argv);
+int key_path(int argc, char **argv);
 
 #endif

@@ -118,6 +118,7 @@ static int secret_list(int argc, char **argv)
                      (const struct column[]){ { "key_information.id", "ID" },
                                               { "key_information.size", "SIZE" },
                                               { "label", "LABEL" },
+                                              { "resource_path", "PATH" },
                                               { "transfer_policy_id", "POLICY" },
                                               { "created_at", "CREATED" },
                                               { 0 } });
@@ -141,6 +142,7 @@ int cli_secret(int argc, char **argv)
         { "put", secret_put, "give the broker a secret, wrapped" },
         { "rotate", secret_rotate, "give one a new version" },
         { "get-metadata", secret_show, "what is known of one" },
+        { "path", key_path, "give one the path under which guests ask for it" },
         { "list", secret_list, "all opaque secrets" },
         { "destroy", secret_destroy, "destroy one" },
         { 0 },

@@ -77,6 +77,13 @@ fallible appraise(struct appraiser *a, const json_t *body, const json_t *plan, e
                   struct buf *statement)
 {
     json_t *q owned(json_free) = question(body, plan);
+
+    return appraise_question(a, q, out, statement);
+}
+
+fallible appraise_question(struct appraiser *a, const json_t *q, enum appraisal *out,
+                           struct buf *statement)
+{
     char *text owned(free) = json_text(q);
     struct http_reply reply owned(http_reply_done) = { 0 };
     struct http_call call = { .method = "POST", .url = buf_str(&a->url), .body = span_str(text) };

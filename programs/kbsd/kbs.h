@@ -55,6 +55,10 @@ void appraiser_close(struct appraiser *a);
 fallible appraise(struct appraiser *a, const json_t *body, const json_t *plan, enum appraisal *out,
                   struct buf *statement);
 
+/* The same for a request that is ready. */
+fallible appraise_question(struct appraiser *a, const json_t *q, enum appraisal *out,
+                           struct buf *statement);
+
 /* The question with what every request has: id, bearer token, body, path. Borrows from the
  * exchange. */
 struct broker_request kbs_question(const struct http_exchange *x);
@@ -69,5 +73,6 @@ void kbs_unavailable(struct http_exchange *x);
 http_handler kbs_transfer, kbs_leases, kbs_policy_test;
 http_handler kbs_key_create, kbs_key_list, kbs_key_show, kbs_key_delete;
 http_handler kbs_key_rotate, kbs_key_disable, kbs_key_enable, kbs_key_describe;
+http_handler kbs_key_resource_path;
 
 #endif

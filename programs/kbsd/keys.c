@@ -61,6 +61,12 @@ void kbs_key_rotate(struct http_exchange *x, void *context)
     answer_keys(x, context, OPERATION_KEY_ROTATE, &q, 200);
 }
 
+void kbs_key_resource_path(struct http_exchange *x, void *context)
+{
+    struct broker_request q = kbs_question(x);
+    answer_keys(x, context, OPERATION_KEY_RESOURCE_PATH, &q, 200);
+}
+
 void kbs_key_disable(struct http_exchange *x, void *context)
 {
     struct broker_request q = kbs_question(x);

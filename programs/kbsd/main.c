@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "crypto/crypto.h"
 #include "daemon/daemon.h"
+#include "kbsd/guest.h"
 #include "kbsd/kbs.h"
 
 static void kbs_close(struct kbs *k)
@@ -38,6 +39,7 @@ static fallible serve(const struct kbs_settings *s)
         .scope_prefix = "/tenants/",
         .scope_domain = s->tenant_domain,
         .context = &k,
+        .foreign_error = guest_foreign_error,
     };
 
     if (s->log_file)

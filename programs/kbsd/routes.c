@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/log.h"
 #include "http/problem.h"
+#include "kbsd/guest.h"
 #include "kbsd/kbs.h"
 
 #define KEY_BODY_MAX (SEALED_SECRET_MAX + (4U << 10)) /* an opaque secret, sealed */
@@ -228,6 +229,8 @@ const struct http_route kbs_routes[] = {
       .needs = "KBS:keys:disable" },
     { "POST", "/kbs/v1/keys/{id}/enable", ROUTE_BEARER, kbs_key_enable,
       .needs = "KBS:keys:enable" },
+    { "PUT", "/kbs/v1/keys/{id}/resource-path", ROUTE_BEARER, kbs_key_resource_path,
+      .needs = "KBS:keys:rename" },
     { "POST", "/kbs/v1/keys/{id}/transfer", ROUTE_PROOF, kbs_transfer },
     { "POST", "/kbs/v1/keys/{id}/policy-test", ROUTE_BEARER, kbs_policy_test,
       .needs = "KBS:key_transfer_policies:test" },
@@ -256,5 +259,8 @@ const struct http_route kbs_routes[] = {
       .needs = "KBS:deny_list:delete" },
     { "GET", "/kbs/v1/audit", ROUTE_BEARER, audit_list, .needs = "KBS:audit:search" },
     { "GET", "/kbs/v1/audit/{id}", ROUTE_BEARER, audit_show, .needs = "KBS:audit:search" },
+    { "POST", "/kbs/v0/auth", ROUTE_PROOF, guest_auth },
+    { "POST", "/kbs/v0/attest", ROUTE_PROOF, guest_attest },
+    { "GET", "/kbs/v0/resource/{repository}/{type}/{tag}", ROUTE_PROOF, guest_resource },
     { 0 },
 };

@@ -60,6 +60,9 @@ void keyd_settings_init(struct keyd_settings *s, struct setting rows[KEYD_SETTIN
           "refuse a key_string that is not a JWE to the import key" },
         { "log", "file", OPTION_TEXT, &s->log_file,
           "a copy of the log, as text in the form of the original system's kbs.log" },
+        { "guests", "rsa1_5", OPTION_FLAG, &s->guest_rsa1_5,
+          "serve guests of Confidential Containers up to release 0.11, which open only RSA1_5 "
+          "without an authenticated header" },
         { "tenants", "rate", OPTION_NUMBER, &s->tenant_rate,
           "challenges and administrators' requests of one tenant a second; 0: no limit" },
         { "tenants", "burst", OPTION_NUMBER, &s->tenant_burst, "and at once" },

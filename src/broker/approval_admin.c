@@ -105,7 +105,7 @@ static const struct {
 } changes[] = {
     { "policy_update", broker_policy_update }, { "policy_delete", broker_policy_delete },
     { "key_delete", broker_key_delete },       { "key_enable", broker_key_enable },
-    { "key_rotate", broker_key_rotate },
+    { "key_rotate", broker_key_rotate },       { "key_resource_path", broker_key_resource_path },
 };
 
 static broker_operation *operation_of(const char *action)

@@ -36,11 +36,13 @@ struct broker {
     struct key *import; /* public: imports are sealed to it */
     const char *kbs_id; /* in every challenge */
     uint64_t challenge_seconds;
-    int64_t session_seconds; /* an attestation token is taken again for so long; 0: until it expires */
-    json_t *attestation_types; /* kinds of TEE whose evidence is taken, whatever a policy says; NULL:
-                                  all */
-    uint64_t approval_hours; /* how long a change waits for its second person */
+    int64_t
+        session_seconds; /* an attestation token is taken again for so long; 0: until it expires */
+    json_t *attestation_types; /* kinds of TEE whose evidence is taken, whatever a policy says;
+                                  NULL: all */
+    uint64_t approval_hours;   /* how long a change waits for its second person */
     bool require_wrapped_import;
+    bool guest_rsa1_5; /* guests of the oldest releases are served, which know no better wrapping */
     struct rate_limit *tenant_rate;                /* NULL: no limit */
     uint64_t keys_per_tenant, policies_per_tenant; /* 0: no limit */
     struct busy_keys rotating;
@@ -61,8 +63,11 @@ bool broker_is_use(const struct broker_request *q);
 broker_operation broker_challenge, broker_release, broker_release_appraised,
     broker_release_without_policy;
 broker_operation broker_lease_challenge, broker_lease_renew;
+broker_operation broker_guest_challenge, broker_guest_attest, broker_guest_attested,
+    broker_guest_resource;
 broker_operation broker_key_create, broker_key_list, broker_key_show, broker_key_delete;
-broker_operation broker_key_rotate, broker_key_disable, broker_key_enable, broker_key_describe;
+broker_operation broker_key_rotate, broker_key_disable, broker_key_enable, broker_key_describe,
+    broker_key_resource_path;
 broker_operation broker_policy_create, broker_policy_list, broker_policy_show, broker_policy_update,
     broker_policy_delete, broker_policy_test, broker_policy_test_appraised;
 broker_operation broker_pending_list, broker_pending_show, broker_pending_approve,

@@ -118,6 +118,7 @@ json_t *key_entry_json(const struct key_entry *k)
     copy_member(j, k->content, "label");
     copy_member(j, k->content, "usage");
     copy_member(j, k->content, "four_eyes");
+    copy_member(j, k->content, "resource_path");
     json_set_int(j, "version", (int64_t)key_versions_newest(&k->versions)->number);
     json_set_str(j, "state", key_versions_current(&k->versions) ? "enabled" : "disabled");
     json_set_int(j, "keep_old_versions", (int64_t)k->versions.keep_old);

@@ -5,6 +5,7 @@
 #include "broker/admit.h"
 #include "broker/key_request.h"
 #include "broker/record.h"
+#include "broker/resource_path.h"
 #include "broker/tenant.h"
 #include "crypto/random.h"
 
@@ -18,7 +19,7 @@ struct making {
     struct key_spec spec;
     struct row row;
     json_t *record;
-    bool no_policy, full, stays; /* stays: the policy grants use only */
+    bool no_policy, full, path_taken, stays; /* stays: the policy grants use only */
 };
 
 static void making_done(struct making *m)
@@ -122,6 +123,8 @@ static fallible write_content(struct making *m)
         json_set_bool(content, "four_eyes", true);
     if (m->request.usage.len)
         json_set_span(content, "usage", m->request.usage);
+    if (m->request.resource_path.len)
+        json_set_span(content, "resource_path", m->request.resource_path);
     if (m->request.kmip_key_id.len)
         json_set_span(content, "kmip_key_id", m->request.kmip_key_id);
     return json_canonical(content, &m->row.content);
@@ -142,6 +145,13 @@ static struct err insert_key(struct transaction *t, void *context)
     if (m->full)
         return FAIL(LIMIT, "the tenant's keys are full");
     TRY(row_insert(t->store, m->b->secrets.integrity, ROW_KEYS, &m->row));
+    if (m->request.resource_path.len) {
+        e = resource_path_add(t->store, span_str(m->who.tenant), m->request.resource_path,
+                              span_str(m->id));
+        m->path_taken = e.kind == FAIL_CONFLICT;
+        TRY(e);
+        json_set_span(m->record, "resource_path", m->request.resource_path);
+    }
     json_set_str(m->record, "key_id", m->id);
     json_set_int(m->record, "key_version", 1);
     json_set_str(m->record, "policy_id", policy_id);
@@ -163,6 +173,9 @@ static fallible keep(struct making *m)
             return outcome_refuse(m->o, CODE_POLICY_NOT_FOUND, "no such transfer policy");
         if (m->full)
             return tenant_refuse_full(m->b, ROW_KEYS, m->o);
+        if (m->path_taken)
+            return outcome_refuse(m->o, CODE_RESOURCE_PATH_TAKEN,
+                                  "another key of the tenant has this resource path");
         return failed(gone) ? gone : e;
     }
     TRY(key_entry_of(&m->row, &made));

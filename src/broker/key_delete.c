@@ -10,6 +10,7 @@
 #include "broker/admit.h"
 #include "broker/record.h"
 #include "broker/release_count.h"
+#include "broker/resource_path.h"
 
 #define REMOVALS_MAX 64 /* a round: the next one has the rest */
 
@@ -28,6 +29,7 @@ static struct err delete_key(struct transaction *t, void *context)
     TRY(row_delete(t->store, ROW_KEYS, span_str(row->tenant), span_str(row->id)));
     TRY(row_insert(t->store, d->b->secrets.integrity, ROW_REMOVALS, row));
     TRY(release_count_forget(t->store, span_str(row->tenant), span_str(row->id)));
+    TRY(resource_path_remove(t->store, span_str(row->tenant), span_str(row->id)));
     return audit_append(t, d->record, d->q->now);
 }
 

@@ -3,6 +3,8 @@
 
 #include <ctype.h>
 
+#include "broker/resource_path.h"
+
 #define NAME_MAX_LEN 64
 #define TEXT_MAX 256
 #define KEY_STRING_MAX (48U << 10)
@@ -117,13 +119,18 @@ static fallible read_information(const json_t *information, struct key_request *
 
 static fallible read_body(struct key_request *r)
 {
-    static const char *const members[] = { "key_information", "transfer_policy_id", "label",
-                                           "usage", "four_eyes", NULL };
+    static const char *const members[] = {
+        "key_information", "transfer_policy_id", "label", "usage",
+        "four_eyes",       "resource_path",      NULL
+    };
 
     TRY(json_only(r->body, members));
     TRY(json_opt_str(r->body, "transfer_policy_id", "transfer_policy_id is a text", &r->policy_id));
     TRY(json_opt_str(r->body, "label", "label is a text", &r->label));
     TRY(json_opt_str(r->body, "usage", "usage is a text", &r->usage));
+    TRY(json_opt_str(r->body, "resource_path", "resource_path is a text", &r->resource_path));
+    if (json_object_get(r->body, "resource_path") && !resource_path_valid(r->resource_path))
+        return FAIL(INPUT, "resource_path is repository/type/tag");
     TRY(json_opt_bool(r->body, "four_eyes", "four_eyes is true or false", &r->four_eyes));
     if (r->policy_id.len > TEXT_MAX || r->label.len > TEXT_MAX || r->usage.len > TEXT_MAX)
         return FAIL(LIMIT, "transfer_policy_id, label and usage have at most 256 bytes");

@@ -18,7 +18,7 @@ struct key_request {
     struct key_spec spec; /* bits 0: not given */
     struct span key_string, kmip_key_id;
     bool sealed; /* key_string is a JWE */
-    struct span policy_id, label, usage;
+    struct span policy_id, label, usage, resource_path;
     bool four_eyes; /* changes need a second person */
 };
 /* Wipes key_string. */

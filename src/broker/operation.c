@@ -45,6 +45,12 @@ static const struct {
     [OPERATION_PENDING_REJECT] = { "reject change", broker_pending_reject, "change_reject" },
     [OPERATION_LEASE_CHALLENGE] = { "challenge for leases", broker_lease_challenge, NULL },
     [OPERATION_LEASE_RENEW] = { "renew leases", broker_lease_renew, NULL },
+    [OPERATION_GUEST_CHALLENGE] = { "challenge for a guest", broker_guest_challenge, NULL },
+    [OPERATION_GUEST_ATTEST] = { "attest a guest", broker_guest_attest, NULL },
+    [OPERATION_GUEST_ATTESTED] = { "attest a guest", broker_guest_attested, NULL },
+    [OPERATION_GUEST_RESOURCE] = { "release to a guest", broker_guest_resource, NULL },
+    [OPERATION_KEY_RESOURCE_PATH] = { "name a key for guests", broker_key_resource_path,
+                                      "key_resource_path" },
 };
 
 const char *operation_name(uint16_t operation)

@@ -36,6 +36,8 @@ static const struct {
     [CODE_USE_NOT_GRANTED] = { "use_not_granted", FAIL_DENIED, false },
     [CODE_TRANSFER_NOT_GRANTED] = { "transfer_not_granted", FAIL_DENIED, false },
     [CODE_PERMISSION_DENIED] = { "permission_denied", FAIL_DENIED, false },
+    [CODE_PROTOCOL_VERSION] = { "protocol_version_unsupported", FAIL_DENIED, false },
+    [CODE_RESOURCE_PATH_TAKEN] = { "resource_path_taken", FAIL_CONFLICT, false },
     [CODE_KEY_NOT_FOUND] = { "key_not_found", FAIL_ABSENT, false },
     [CODE_POLICY_NOT_FOUND] = { "policy_not_found", FAIL_ABSENT, false },
     [CODE_RECORD_NOT_FOUND] = { "record_not_found", FAIL_ABSENT, false },

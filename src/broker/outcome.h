@@ -11,7 +11,7 @@
 
 enum code {
     CODE_OK,
-    CODE_APPRAISE, /* no refusal: ask again with the attestation service's word */
+    CODE_APPRAISE,         /* no refusal: ask again with the attestation service's word */
     CODE_PENDING_APPROVAL, /* nor this: it is kept until a second person approves it */
     CODE_MALFORMED_REQUEST,
     CODE_MALFORMED_POLICY,
@@ -36,6 +36,8 @@ enum code {
     CODE_RATE_LIMITED,
     CODE_QUOTA_EXCEEDED,
     CODE_PERMISSION_DENIED,
+    CODE_PROTOCOL_VERSION, /* of a guest's, that is not served */
+    CODE_RESOURCE_PATH_TAKEN,
     CODE_USE_NOT_GRANTED,
     CODE_TRANSFER_NOT_GRANTED, /* the key's policy grants use only */
     CODE_KEY_NOT_FOUND,

@@ -14,7 +14,7 @@ static const struct json_shape tee_item[] = {
     { "", SHAPE_TEXT, .words = SHAPE_WORDS("tdx", "sgx", "snp", "tpm", "azure-vtpm", "bundle") }
 };
 static const struct json_shape wrapping_item[] = {
-    { "", SHAPE_TEXT, .words = SHAPE_WORDS(WRAPPING_BY_KEYD, WRAPPING_IN_HSM) }
+    { "", SHAPE_TEXT, .words = SHAPE_WORDS(WRAPPING_BY_KEYD, WRAPPING_IN_HSM, WRAPPING_RSA) }
 };
 static const struct json_shape use_item[] = {
     { "", SHAPE_TEXT, .words = SHAPE_WORDS("sign", "decrypt", "derive") }

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "broker/admit.h"
 #include "broker/audit.h"
+#include "broker/guest_session.h"
 #include "broker/lease.h"
 #include "broker/row.h"
 #include "crypto/jose.h"
@@ -117,6 +118,7 @@ static struct err sweep(struct transaction *t, void *context)
     TRY(store_query(t->store, "DELETE FROM spent WHERE expires_at < ?1", &q));
     bind_int(q, 1, *now - 3600);
     TRY(store_run(q));
+    TRY(guest_session_sweep(t->store, *now));
     return lease_sweep(t->store, *now);
 }
 

@@ -4,8 +4,8 @@
  * answers key bytes.
  *
  * Question: u8 3, then parts: request_id bearer id path body proof certificate attestation refusal
- * options source tenant. Answer: u8 3, u8 fail kind, u8 whether the caller is unauthenticated, parts:
- * code, detail, JSON text: the answer, or of a refusal the list of its errors.
+ * options source tenant. Answer: u8 3, u8 fail kind, u8 whether the caller is unauthenticated,
+ * parts: code, detail, JSON text: the answer, or of a refusal the list of its errors.
  */
 #ifndef BROKER_QUESTION_H
 #define BROKER_QUESTION_H
@@ -48,6 +48,12 @@ enum operation {
     OPERATION_PENDING_REJECT,
     OPERATION_POLICY_TEST, /* with evidence: answered by CODE_APPRAISE, as a release */
     OPERATION_POLICY_TEST_APPRAISED,
+    /* Of guests of Confidential Containers; what is asked stands in `options`. */
+    OPERATION_GUEST_CHALLENGE,
+    OPERATION_GUEST_ATTEST, /* answered by CODE_APPRAISE, or by the token that the session has */
+    OPERATION_GUEST_ATTESTED,
+    OPERATION_GUEST_RESOURCE, /* id: the resource's path; bearer: an attestation token */
+    OPERATION_KEY_RESOURCE_PATH,
     OPERATION_COUNT
 };
 

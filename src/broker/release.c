@@ -42,7 +42,13 @@ static void describe_who(const struct release *r, json_t *record)
 {
     if (r->has_client)
         record_client(record, &r->client);
-    json_set_str(record, "signing_key", r->signing_jkt);
+    if (r->guest_protocol.len) {
+        json_set_span(record, "guest_protocol", r->guest_protocol);
+        json_set_span(record, "resource_path", r->resource_path);
+        json_set_str(record, "encryption_key", r->encryption_jkt);
+    } else {
+        json_set_str(record, "signing_key", r->signing_jkt);
+    }
     json_set_str(record, "challenge", r->challenge_digest);
 }
 
@@ -161,11 +167,12 @@ static struct err commit_release(struct transaction *t, void *context)
 {
     struct commitment *c = context;
     struct release *r = c->r;
-    bool first;
+    bool first = true;
 
     TRY(unchanged(t->store, ROW_KEYS, &r->key.row));
     TRY(unchanged(t->store, ROW_POLICIES, &r->policy.row));
-    TRY(spent_add(t->store, &r->challenge, &first));
+    if (!r->guest_protocol.len) /* whose challenge its session has spent */
+        TRY(spent_add(t->store, &r->challenge, &first));
     if (!first) {
         c->spent_before = true;
         json_set_str(c->record, "decision", "refused");
@@ -190,6 +197,8 @@ static fallible commit(struct release *r)
 
 static fallible answer(struct release *r, struct span jwe)
 {
+    if (r->guest_protocol.len)
+        return release_guest_answer(r, jwe);
     struct buf jws owned(buf_done) = buf_of(JOSE_TEXT_MAX);
     json_t *header owned(json_free) =
         json_pack("{s:s,s:s}", "typ", r->for_use ? "warder-use+jwt" : "warder-answer+jwt", "kid",
@@ -210,28 +219,35 @@ static fallible answer(struct release *r, struct span jwe)
     return outcome_answer(r->o, body);
 }
 
-/* What an HSM has wrapped itself says so in its header. */
-static fallible check_wrapping(struct release *r, struct span jwe)
+static fallible judge_wrapping(struct release *r, const char *wrapping)
 {
-    struct buf text owned(buf_done) = buf_of(JOSE_HEADER_MAX);
-    json_t *header owned(json_free) = NULL;
     enum code code = CODE_OK;
 
-    if (!r->policy.policy->wrappings)
-        return OK;
-    TRY(base64url_parse(span_head(jwe, span_find(jwe, SPAN("."))), &text));
-    TRY(json_parse_object(buf_span(&text), &header));
-    TRY(transfer_policy_check_wrapping(
-        r->policy.policy, json_object_get(header, "inner") ? WRAPPING_IN_HSM : WRAPPING_BY_KEYD,
-        r->checks, &code));
+    TRY(transfer_policy_check_wrapping(r->policy.policy, wrapping, r->checks, &code));
     return code == CODE_OK
                ? OK
                : outcome_refuse(r->o, code, "the key's policy does not allow how it is wrapped");
 }
 
+/* What an HSM has wrapped itself says so in its header. */
+static fallible check_wrapping(struct release *r, struct span jwe)
+{
+    struct buf text owned(buf_done) = buf_of(JOSE_HEADER_MAX);
+    json_t *header owned(json_free) = NULL;
+
+    if (!r->policy.policy->wrappings)
+        return OK;
+    if (r->guest_protocol.len)
+        return judge_wrapping(r, release_guest_wrapping(r));
+    TRY(base64url_parse(span_head(jwe, span_find(jwe, SPAN("."))), &text));
+    TRY(json_parse_object(buf_span(&text), &header));
+    return judge_wrapping(r, json_object_get(header, "inner") ? WRAPPING_IN_HSM : WRAPPING_BY_KEYD);
+}
+
 static fallible wrap(struct release *r, struct buf *jwe)
 {
-    json_t *header owned(json_free) = release_header(r);
+    json_t *header owned(json_free) =
+        r->guest_protocol.len ? release_guest_header(r) : release_header(r);
     struct key_ref ref = key_entry_ref(&r->key, key_versions_current(&r->key.versions));
     struct err e =
         key_service_wrap_to(r->b->manager, &ref, &r->key.spec, r->encryption, header, jwe);
@@ -258,6 +274,8 @@ static fallible attempt(struct release *r)
     TRY(release_look_up(r));
     if (r->o->code == CODE_OK)
         TRY(release_decide(r));
+    if (r->o->code == CODE_OK)
+        TRY(release_check_guest(r));
     if (r->o->code == CODE_OK)
         TRY(r->for_use ? release_use(r, &jwe) : wrap(r, &jwe));
     if (r->o->code != CODE_OK)
@@ -315,6 +333,12 @@ static fallible decide_and_answer(struct release *r)
     TRY(e);
     explain_to_caller(r);
     return OK;
+}
+
+fallible release_decide_known(struct release *r)
+{
+    TRY(random_uuid_ordered(clock_now_us(), r->audit_id));
+    return r->o->code == CODE_OK ? decide_and_answer(r) : release_record_refusal(r);
 }
 
 /* What the front end says here can refuse a key, never release one. */

@@ -27,6 +27,9 @@ struct release {
     bool evidence_sent, appraised; /* appraised: the front end has asked the attestation service */
     bool for_use;                  /* by handle: the path, which the proof covers, says so */
     struct use_request use;
+    /* Of a guest of Confidential Containers (guest_release.c); empty: it is none. The second
+     * borrows from the question. */
+    struct span guest_protocol, resource_path;
     bool without_policy; /* which does not have a policy that it was asked for */
     /* verified */
     struct challenge challenge;
@@ -94,6 +97,15 @@ fallible release_use(struct release *r, struct buf *statement);
 /* The words of the outcome with what failed: for the record, and for the caller where the policy
  * says so. */
 const char *release_reason(const struct release *r, char out[OUTCOME_DETAIL_SIZE]);
+
+/* For guests (guest_release.c): what they cannot hold to, and the JWE that they read. */
+fallible release_check_guest(struct release *r);
+json_t *release_guest_header(const struct release *r); /* new reference */
+const char *release_guest_wrapping(const struct release *r);
+fallible release_guest_answer(struct release *r, struct span jwe);
+/* Decides, commits and answers, or puts the refusal that is there on record. Everything about who
+ * asks is known. */
+fallible release_decide_known(struct release *r);
 
 /* What the decision rested on and is not in the record otherwise. New reference. */
 json_t *release_facts(const struct release *r, const json_t *record);

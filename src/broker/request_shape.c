@@ -7,6 +7,7 @@
 #include "broker/key_versions.h"
 #include "broker/lease.h"
 #include "broker/policy_shape.h"
+#include "broker/resource_path.h"
 #include "crypto/secret.h"
 
 #define TEXT_MAX 256
@@ -30,6 +31,7 @@ static const struct json_shape key_create[] = {
     { "label", SHAPE_TEXT, .max = TEXT_MAX },
     { "usage", SHAPE_TEXT, .max = TEXT_MAX },
     { "four_eyes", SHAPE_BOOL },
+    { "resource_path", SHAPE_TEXT, .max = RESOURCE_PATH_MAX, .rule = "repository/type/tag" },
     SHAPE_END,
 };
 static const struct json_shape key_rotate[] = {
@@ -41,6 +43,11 @@ static const struct json_shape key_rotate[] = {
 };
 static const struct json_shape key_state[] = {
     { "version", SHAPE_NUMBER, .min = 1, .max = UINT32_MAX },
+    SHAPE_END,
+};
+static const struct json_shape resource_path[] = {
+    { "resource_path", SHAPE_TEXT, true, .max = RESOURCE_PATH_MAX,
+      .rule = "repository/type/tag, or empty" },
     SHAPE_END,
 };
 static const struct json_shape decision[] = {
@@ -153,6 +160,7 @@ static const struct {
     [OPERATION_KEY_ROTATE] = { .body = key_rotate },
     [OPERATION_KEY_DISABLE] = { .body = key_state },
     [OPERATION_KEY_ENABLE] = { .body = key_state },
+    [OPERATION_KEY_RESOURCE_PATH] = { .body = resource_path },
     [OPERATION_POLICY_CREATE] = { .body_of = policy_of },
     [OPERATION_POLICY_UPDATE] = { .body_of = policy_of },
     [OPERATION_DENY_ADD] = { .body = denial },

@@ -43,6 +43,16 @@ const struct migration broker_schema[] = {
     { 5, /* When to look at a key's versions again; what happens then its own record says. */
       "CREATE TABLE version_dates (due_at INTEGER NOT NULL, tenant TEXT NOT NULL, id TEXT NOT NULL,"
       " PRIMARY KEY (due_at, tenant, id));" },
+    { 6,
+      "CREATE TABLE guest_sessions (tenant TEXT NOT NULL, id TEXT NOT NULL, version INTEGER NOT "
+      "NULL, "
+      "link TEXT NOT NULL, content TEXT NOT NULL, mac BLOB NOT NULL, expires_at INTEGER NOT NULL "
+      "DEFAULT 0, PRIMARY KEY (tenant, id));"
+      "CREATE UNIQUE INDEX guest_sessions_challenge ON guest_sessions (tenant, link);"
+      "CREATE INDEX guest_sessions_end ON guest_sessions (expires_at);"
+      "CREATE TABLE resource_paths (tenant TEXT NOT NULL, path TEXT NOT NULL, id TEXT NOT NULL, "
+      "PRIMARY KEY (tenant, path));"
+      "CREATE UNIQUE INDEX resource_paths_key ON resource_paths (tenant, id);" },
 };
 const size_t broker_schema_count = sizeof broker_schema / sizeof broker_schema[0];
 
@@ -50,7 +60,8 @@ const size_t broker_schema_count = sizeof broker_schema / sizeof broker_schema[0
 
 /* SQL must be literals: a row of them for each table. */
 static const struct {
-    const char *name, *read, *read_linked, *insert, *update, *remove, *version, *count, *list, *list_all;
+    const char *name, *read, *read_linked, *insert, *update, *remove, *version, *count, *list,
+        *list_all;
 } tables[] = {
 #define TABLE(t)                                                                                   \
     {                                                                                              \
@@ -73,6 +84,7 @@ static const struct {
     [ROW_RELEASE_COUNTS] = TABLE("release_counts"),
     [ROW_PENDING_CHANGES] = TABLE("pending_changes"),
     [ROW_LEASES] = TABLE("leases"),
+    [ROW_GUEST_SESSIONS] = TABLE("guest_sessions"),
 #undef TABLE
 };
 

@@ -24,13 +24,15 @@ enum row_table {
     ROW_DENY_LISTS,
     ROW_RELEASE_COUNTS,
     ROW_PENDING_CHANGES,
-    ROW_LEASES
+    ROW_LEASES,
+    ROW_GUEST_SESSIONS
 };
 
 struct row {
     char tenant[TENANT_MAX + 1], id[UUID_TEXT_SIZE],
         link[ROW_LINK_MAX + 1]; /* keys: policy id; policies: name or ""; pending changes:
-                                   what they are of; leases: key id */
+                                   what they are of; leases: key id; guests' sessions: digest of
+                                   the challenge */
     uint64_t version;
     struct buf content;       /* canonical JSON */
     uint8_t mac[SHA256_SIZE]; /* of a row that was read */

@@ -29,6 +29,7 @@
 /* How the answer is wrapped: by keyd, or once more inside the HSM that holds the key. */
 #define WRAPPING_BY_KEYD "ECDH-ES+A256KW"
 #define WRAPPING_IN_HSM "ECDH+A256KWP"
+#define WRAPPING_RSA "RSA-OAEP-256" /* to a guest of Confidential Containers with an RSA key */
 
 enum attestation_level { ATTESTATION_NONE, ATTESTATION_OBSERVE, ATTESTATION_REQUIRE };
 

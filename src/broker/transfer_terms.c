@@ -28,9 +28,11 @@ static fallible wrappings_read(struct transfer_policy *p, char **message)
     json_array_foreach(p->wrappings, i, item)
     {
         const char *name = json_string_value(item);
-        if (strcmp(name, WRAPPING_BY_KEYD) && strcmp(name, WRAPPING_IN_HSM))
+        if (strcmp(name, WRAPPING_BY_KEYD) && strcmp(name, WRAPPING_IN_HSM) &&
+            strcmp(name, WRAPPING_RSA))
             return policy_bad(message, "wrapping_anyof",
-                              "known are " WRAPPING_BY_KEYD " and " WRAPPING_IN_HSM);
+                              "known are " WRAPPING_BY_KEYD ", " WRAPPING_RSA
+                              " and " WRAPPING_IN_HSM);
     }
     return OK;
 }

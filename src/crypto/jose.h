@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * A small profile of JOSE on EVP, compact serialization only (RFC 7515, 7516, 7518):
- * JWS with ES256, ES384, PS384; JWE with ECDH-ES+A256KW (P-256, P-384) or RSA-OAEP-256, content
- * A256GCM. The algorithm comes from the key, never from the header alone (RFC 8725 section 3.1;
- * lesson L35): a header that names another is refused, so are "none", "crit", "zip", "b64", "jku",
- * "x5u" and "jwk" members (but a JWE's "epk" is read).
+ * JWS with ES256, ES384, PS384; JWE with ECDH-ES+A256KW (P-256, P-384, P-521) or RSA-OAEP-256,
+ * content A256GCM. The algorithm comes from the key, never from the header alone (RFC 8725
+ * section 3.1; lesson L35): a header that names another is refused, so are "none", "crit", "zip",
+ * "b64", "jku", "x5u" and "jwk" members (but a JWE's "epk" is read).
  */
 #ifndef CRYPTO_JOSE_H
 #define CRYPTO_JOSE_H
@@ -27,6 +27,11 @@ fallible jwe_seal(const struct key *recipient, const json_t *header, const struc
                   struct buf *out);
 fallible jwe_open(const struct key *recipient, struct span text, json_t **header,
                   struct secret **plain);
+
+/* For guests of Confidential Containers up to release 0.11, which know nothing else: RSA1_5, and
+ * the header is not authenticated. Nothing of ours opens it. */
+fallible jwe_seal_unauthenticated(const struct key *recipient, const struct secret *plain,
+                                  struct buf *out);
 
 /* A JSON Web Key Set of public keys; each gets "kid" (thumbprint), "use":"sig" and "alg". */
 struct jwks;

@@ -13,8 +13,8 @@
 #define CEK_SIZE 32
 #define ENC "A256GCM"
 
-static fallible add_content(const struct secret *cek, struct span associated,
-                            const struct secret *plain, struct buf *text)
+fallible jwe_add_content(const struct secret *cek, struct span associated,
+                         const struct secret *plain, struct buf *text)
 {
     uint8_t nonce[GCM_NONCE_SIZE], tag[GCM_TAG_SIZE];
     struct buf sealed owned(buf_done) = buf_of(SECRET_MAX);
@@ -31,6 +31,17 @@ static fallible add_content(const struct secret *cek, struct span associated,
     return buf_check(text);
 }
 
+/* Members in the order of their names: guests of Confidential Containers write the header anew from
+ * what they read, and authenticate that. */
+static fallible jwe_add_header(const json_t *header, struct buf *out)
+{
+    struct buf text owned(buf_done) = buf_of(JOSE_HEADER_MAX);
+
+    TRY(json_canonical(header, &text));
+    base64url_add(out, buf_span(&text));
+    return buf_check(out);
+}
+
 fallible jwe_seal(const struct key *recipient, const json_t *header, const struct secret *plain,
                   struct buf *out)
 {
@@ -44,12 +55,12 @@ fallible jwe_seal(const struct key *recipient, const json_t *header, const struc
     json_set_str(protected, "enc", ENC);
     TRY(random_secret(CEK_SIZE, &cek));
     TRY(jwe_wrap(recipient, protected, cek, &wrapped));
-    TRY(jose_add_header(protected, &head));
+    TRY(jwe_add_header(protected, &head));
     buf_add(&text, buf_span(&head));
     buf_add_u8(&text, '.');
     base64url_add(&text, buf_span(&wrapped));
     buf_add_u8(&text, '.');
-    TRY(add_content(cek, buf_span(&head), plain, &text));
+    TRY(jwe_add_content(cek, buf_span(&head), plain, &text));
     buf_add(out, buf_span(&text));
     return buf_check(out);
 }

@@ -15,4 +15,8 @@ fallible jwe_wrap(const struct key *recipient, json_t *header, const struct secr
 fallible jwe_unwrap(const struct key *recipient, const json_t *header, struct span wrapped,
                     struct secret **cek);
 
+/* ".iv.ciphertext.tag" without the first dot, under the content key. */
+fallible jwe_add_content(const struct secret *cek, struct span associated,
+                         const struct secret *plain, struct buf *text);
+
 #endif

@@ -20,9 +20,8 @@ const char *jwe_algorithm(const struct key *k)
         return ALG_RSA;
     case KEY_P256:
     case KEY_P384:
-        return ALG_EC;
     case KEY_P521:
-        return NULL;
+        return ALG_EC;
     }
     return NULL;
 }

@@ -136,6 +136,17 @@ fallible key_material_parse(const struct secret *given, enum key_algorithm algor
     return parse_asymmetric(given, algorithm, out, spec);
 }
 
+bool key_header_is_bare(const json_t *header)
+{
+    return !json_object_size(header) || key_header_is_old(header);
+}
+
+bool key_header_is_old(const json_t *header)
+{
+    const char *alg = json_string_value(json_object_get(header, "alg"));
+    return alg && !strcmp(alg, KEY_WRAP_OLD);
+}
+
 fallible key_material_wrap(const struct secret *material, const struct key_spec *spec,
                            const struct key *recipient, const json_t *header, struct buf *jwe)
 {
@@ -143,5 +154,7 @@ fallible key_material_wrap(const struct secret *material, const struct key_spec 
 
     if (bare && secret_len(material) * 8 != spec->bits)
         return FAIL(INPUT, "the stored key is not what its description says");
+    if (key_header_is_old(header))
+        return jwe_seal_unauthenticated(recipient, material, jwe);
     return jwe_seal(recipient, header, material, jwe);
 }

@@ -43,6 +43,12 @@ fallible key_material_make(const struct key_spec *spec, struct secret **out);
  * is expected. */
 fallible key_material_parse(const struct secret *given, enum key_algorithm algorithm,
                             struct secret **out, struct key_spec *spec);
+/* Headers for recipients that do not speak our protocol (guests of Confidential Containers): empty,
+ * for a JWE with the members of the standard alone, or {"alg": KEY_WRAP_OLD} for one as their old
+ * releases read it. A key that leaves so is wrapped once, by us. */
+#define KEY_WRAP_OLD "RSA1_5"
+bool key_header_is_bare(const json_t *header);
+bool key_header_is_old(const json_t *header);
 /* Seals stored material to the recipient after checking that it is of this kind. */
 fallible key_material_wrap(const struct secret *material, const struct key_spec *spec,
                            const struct key *recipient, const json_t *header, struct buf *jwe);

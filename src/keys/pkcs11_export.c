@@ -230,7 +230,8 @@ fallible hsm_export(struct hsm_session *s, CK_OBJECT_HANDLE object, struct hsm_j
                    ? FAIL(DENIED, "the key may leave the HSM only wrapped, and it lacks AES key "
                                   "wrap with padding")
                    : read_value(s, object, job);
-    if (key_kind_of(job->recipient) == KEY_P256 && hsm_can(s, CKM_ECDH1_DERIVE, CKF_DERIVE) &&
+    if (key_kind_of(job->recipient) == KEY_P256 && !key_header_is_bare(job->header) &&
+        hsm_can(s, CKM_ECDH1_DERIVE, CKF_DERIVE) &&
         hsm_can(s, CKM_EC_KEY_PAIR_GEN, CKF_GENERATE_KEY_PAIR))
         return wrap_inside(s, how, object, job);
     return wrap_here(s, how, object, job);

@@ -112,6 +112,9 @@ const struct claim_row claim_table[] = {
     { "vmpl", CLAIM_NUMBER, 32, NULL, "snp",
       "privilege level in the guest that asked for the report: 0 is the highest" },
     { "measurement", CLAIM_HEX, 48, NULL, "snp", "measurement of the guest's initial contents" },
+    { "init_data_digest", CLAIM_HEX, 0, NULL, "sgx tdx snp",
+      "digest of the init-data of a guest of Confidential Containers, which the TEE was launched "
+      "with" },
     { "host_data", CLAIM_HEX, 32, NULL, "snp", "what the host gave at launch" },
     { "id_key_digest", CLAIM_HEX, 48, NULL, "snp",
       "hash of the key that signed the guest's ID block; zero: none" },

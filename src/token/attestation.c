@@ -29,6 +29,14 @@ static json_t *confirmation_json(const struct attestation_facts *f)
     return j;
 }
 
+static json_t *encryption_json(const struct attestation_facts *f)
+{
+    json_t *j = thumbprint_json(f->encryption_jkt);
+    if (f->encryption_key)
+        json_object_set_new(j, "jwk", json_deep_copy(f->encryption_key));
+    return j;
+}
+
 static json_t *warder_json(const struct attestation_facts *f)
 {
     json_t *w = json_object();
@@ -37,7 +45,8 @@ static json_t *warder_json(const struct attestation_facts *f)
     json_object_set_new(w, "claims", f->claims ? json_deep_copy(f->claims) : json_object());
     json_object_set_new(w, "policies", f->policies ? json_deep_copy(f->policies) : json_array());
     if (f->encryption_jkt.len)
-        json_object_set_new(w, "enc", thumbprint_json(f->encryption_jkt));
+        json_object_set_new(w, "enc", encryption_json(f));
+    set_given(w, "guest_protocol", f->guest_protocol);
     set_given(w, "challenge", f->challenge);
     set_given(w, "evidence_digest", f->evidence_digest);
     set_given(w, "collateral_digest", f->collateral_digest);
@@ -193,6 +202,8 @@ static fallible read_warder(const json_t *w, struct attestation *a)
     TRY(json_opt_str(w, "collateral_digest", "token: collateral digest", &a->collateral_digest));
     TRY(json_opt_str(w, "reason", "token: reason", &a->reason));
     TRY(read_thumbprint(w, "enc", &a->encryption_jkt));
+    TRY(json_opt_str(w, "guest_protocol", "token: protocol", &a->guest_protocol));
+    a->encryption_key = json_object_get(json_object_get(w, "enc"), "jwk");
     a->failed = json_object_get(w, "failed");
     a->verified = span_equal_str(verdict, "verified");
     if (!a->verified && !span_equal_str(verdict, "refused"))

@@ -23,8 +23,10 @@
 /* What the decision is about. Empty spans are "not there". */
 struct attestation_facts {
     struct span tenant;
-    struct span signing_jkt;    /* thumbprint of S: the token is of use only with a proof by it */
-    struct span encryption_jkt; /* thumbprint of E */
+    struct span signing_jkt;      /* thumbprint of S: the token is of use only with a proof by it */
+    struct span encryption_jkt;   /* thumbprint of E */
+    const json_t *encryption_key; /* E's public JWK, where keyd is to take it from here; or NULL */
+    struct span guest_protocol; /* of Confidential Containers, that the attester speaks: "0.4.0" */
     struct span challenge;      /* "sha256:..." of the challenge's text */
     struct span evidence_digest, collateral_digest; /* "sha256:..." */
     const json_t *claims;                           /* flat: docs/claims.md */
@@ -62,7 +64,9 @@ struct attestation {
     json_t *all;
     struct span jti, tenant;
     struct span signing_jkt, encryption_jkt,
-        challenge; /* empty: report data was not bound by this protocol */
+        challenge;                /* empty: report data was not bound by this protocol */
+    const json_t *encryption_key; /* object, or NULL */
+    struct span guest_protocol;
     struct span evidence_digest, collateral_digest;
     const json_t *claims;   /* object */
     const json_t *policies; /* array */

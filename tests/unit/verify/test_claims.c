@@ -146,7 +146,7 @@ static void verifier_and_table_agree(void **state)
     }
     for (const struct claim_row *row = claim_table; row->name; row++)
         /* What a TD has in common with a TPM comes from a log, which test_bundle_rules.c looks at. */
-        if (!seen[row - claim_table] && among(row->tees, "sgx") + (among(row->tees, "tdx") && !among(row->tees, "tpm")))
+        if (!seen[row - claim_table] && strcmp(row->name, "init_data_digest") /* attestd's */ && among(row->tees, "sgx") + (among(row->tees, "tdx") && !among(row->tees, "tpm")))
             fail_msg("nothing makes the claim %s", row->name);
 }
 
