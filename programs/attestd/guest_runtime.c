@@ -127,7 +127,9 @@ fallible guest_runtime_parse(const json_t *j, struct span tenant, struct runtime
         return FAIL(INPUT, "runtime data: tenant, protocol or evidence");
     TRY(name_challenge(nonce, out->challenge));
     TRY(read_key(j, out->guest_protocol, out, &typed));
-    json_t *text owned(json_free) = json_stringn((const char *)additional.at, additional.len);
+    json_t *text owned(json_free) = additional.len
+                                        ? json_stringn((const char *)additional.at, additional.len)
+                                        : json_string("");
     TRY(hash_members(typed, nonce, whole ? text : NULL, out->report_data));
     if (span_equal_str(out->guest_protocol, "0.1.0")) {
         TRY(hash_texts(typed, nonce, out->other_report_data));

@@ -248,7 +248,7 @@ fallible guest_snp_read(const json_t *evidence, struct buf *out)
     w.turin = is_turin(report);
     put_head(&w);
     put_tail(&w);
-    if (chain && !json_is_null(chain) && json_array_size(chain))
+    if (chain && !json_is_null(chain) && (!json_is_array(chain) || json_array_size(chain)))
         put_certificates(&w, chain);
     TRY(w.wrong);
     return buf_check(out);
