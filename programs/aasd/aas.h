@@ -3,6 +3,7 @@
 #ifndef AASD_AAS_H
 #define AASD_AAS_H
 
+#include "aasd/token_keys.h"
 #include "access/bearer.h"
 #include "access/login.h"
 #include "access/role.h"
@@ -12,26 +13,26 @@
 #include "http/server.h"
 
 struct aas_settings {
-    char *address, *certificate, *key; /* [server] */
+    char *address, *certificate, *key, *client_ca; /* [server] */
     uint64_t port, workers;
-    char *folder, *store_url; /* [store] */
-    char *jwks_file;          /* [token] */
-    uint64_t token_minutes;
-    uint64_t attempts, window_seconds, lockout_seconds; /* [login] */
+    char *folder, *store_url;    /* [store] */
+    char *jwks_file, *algorithm; /* [token] */
+    uint64_t token_minutes, rotate_days, announce_minutes;
+    uint64_t attempts, window_seconds, lockout_seconds, longest_seconds; /* [login] */
+    char *certificate_roles;
     uint64_t memory_kib, passes, hashing;
 };
 /* Fills the defaults; rows point into `s`. */
-#define AAS_SETTINGS_MAX 16
+#define AAS_SETTINGS_MAX 24
 void aas_settings_init(struct aas_settings *s, struct setting rows[AAS_SETTINGS_MAX]);
 fallible aas_settings_check(const struct aas_settings *s);
 
 struct aas {
     struct store *store;
     struct login *login;
-    struct key *key;   /* signs tokens */
-    struct jwks *keys; /* its public part, as relying programs have it */
-    struct buf jwks_text;
+    struct token_keys *keys; /* sign tokens */
     unsigned token_minutes;
+    const char *certificate_roles; /* names separated by blanks; NULL: none */
 };
 /* Store, signing key (made at the first start) and public key file. */
 fallible aas_open(const struct aas_settings *s, struct aas *out);
@@ -67,6 +68,7 @@ bool aas_authorise_operator(struct http_exchange *x, struct aas *a, struct calle
 struct role_filter aas_role_filter(const struct http_exchange *x);
 
 /* The body, with these members, or a 400; false: answered. */
+bool aas_body_shaped(struct http_exchange *x, const json_t *body, const struct json_shape *members);
 bool aas_body(struct http_exchange *x, const struct json_shape *members, json_t **out);
 /* 400 for what is wrong with one member of the body. */
 void aas_answer_invalid(struct http_exchange *x, const char *code, const char *member,
@@ -83,7 +85,25 @@ bool aas_take_new_password(struct http_exchange *x, struct aas *a, json_t *body,
  * ours to mend. */
 void aas_answer_failure(struct http_exchange *x, struct err e, const char *noun);
 
+/* The client's TLS certificate is the user's: the registered one, or, where none is, one of the
+ * user's name. */
+bool aas_certificate_proves(const struct http_exchange *x, const struct user *u);
+/* One with these claims is heard only with its certificate; 403 where it has not come with it, and
+ * false. */
+bool aas_certificate_given(struct http_exchange *x, const struct aas *a, const struct user *u,
+                           const json_t *claims);
+/* Tells everybody that tokens of the user, or with NULL of the tenant, have ended. False: answered.
+ */
+bool aas_end_tokens(struct http_exchange *x, struct aas *a, const char *tenant,
+                    const struct user *u);
+/* A token of the user, as text or as JSON. */
+void aas_give_token(struct http_exchange *x, struct aas *a, const char *tenant,
+                    const struct user *u, bool by_grant);
+/* The rest of POST /aas/v1/token: `body` has a grant_type. */
+void aas_token_by_grant(struct http_exchange *x, struct aas *a, json_t *body);
+
 http_handler aas_token_create, aas_password_change, aas_jwks, aas_version, aas_health;
+http_handler aas_jwks_rotate, aas_revocations, aas_token_revoke, aas_user_revoke, aas_user_secret;
 http_handler aas_user_create, aas_user_list, aas_user_show, aas_user_update, aas_user_delete;
 http_handler aas_tenant_create, aas_tenant_list, aas_tenant_show, aas_tenant_delete;
 http_handler aas_role_create, aas_role_list, aas_role_show, aas_role_update, aas_role_delete;

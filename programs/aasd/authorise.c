@@ -38,6 +38,8 @@ static bool check_permission(struct http_exchange *x, struct aas *a, const struc
         aas_answer_failure(x, e, "user");
         return false;
     }
+    if (!aas_certificate_given(x, a, &c->user, claims))
+        return false;
     if (claims_meet(claims, http_needs(x)))
         return true;
     log_warn("unauthorized request", "user", c->user.name, "permission", http_needs(x), "request",
@@ -53,7 +55,7 @@ bool aas_authorise(struct http_exchange *x, struct aas *a, struct caller *out)
     enum bearer_verdict verdict = BEARER_INVALID;
     struct caller c;
 
-    struct err e = bearer_verify(a->keys, http_bearer(x), clock_now(), &verdict, &b);
+    struct err e = token_keys_verify(a->keys, http_bearer(x), clock_now(), &verdict, &b);
     if (failed(e)) {
         aas_answer_failure(x, e, "token");
         return false;
@@ -92,18 +94,22 @@ void aas_answer_invalid(struct http_exchange *x, const char *code, const char *m
     http_answer_invalid(x, code, detail, json_pack("[o]", json_shape_error(member, detail)));
 }
 
+bool aas_body_shaped(struct http_exchange *x, const json_t *body, const struct json_shape *members)
+{
+    json_t *errors = json_shape_errors(body, members, false);
+
+    if (errors)
+        http_answer_invalid(x, "malformed_request",
+                            "members are missing, unknown, or not what they must be", errors);
+    return !errors;
+}
+
 bool aas_body(struct http_exchange *x, const struct json_shape *members, json_t **out)
 {
     owned(json_free) json_t *body = NULL;
 
-    if (!http_json_body(x, &body))
+    if (!http_json_body(x, &body) || !aas_body_shaped(x, body, members))
         return false;
-    json_t *errors = json_shape_errors(body, members, false);
-    if (errors) {
-        http_answer_invalid(x, "malformed_request",
-                            "members are missing, unknown, or not what they must be", errors);
-        return false;
-    }
     *out = TAKE(body);
     return true;
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* aasd: users, roles and bearer tokens. */
+#include <libgen.h>
+
 #include "aasd/aas.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -22,12 +24,13 @@ static int fail(struct err e, const char *what)
 static fallible serve(const struct aas_settings *s, struct aas *a)
 {
     struct http_server *server = NULL;
-    const char *const readable[] = { s->certificate, s->key, NULL };
-    const char *const writable[] = { s->folder, NULL };
+    char *jwks owned(free) = s->jwks_file ? strdup(s->jwks_file) : NULL;
+    const char *const readable[] = { s->certificate, s->key, s->client_ca, NULL };
+    const char *const writable[] = { s->folder, jwks ? dirname(jwks) : NULL, NULL };
     const struct http_server_config config = {
         .address = s->address,
         .port = (uint16_t)s->port,
-        .tls = { .certificate = s->certificate, .key = s->key },
+        .tls = { .certificate = s->certificate, .key = s->key, .client_ca = s->client_ca },
         .workers = (unsigned)s->workers,
         .body_max = 64U << 10,
         .routes = aas_routes,
@@ -35,6 +38,7 @@ static fallible serve(const struct aas_settings *s, struct aas *a)
     };
 
     TRY(daemon_confine(readable, writable, SANDBOX_NETWORK));
+    TRY(token_keys_follow(a->keys));
     TRY(http_server_start(&config, &server));
     daemon_wait("aas", s->address, http_server_port(server));
     http_server_stop(server);

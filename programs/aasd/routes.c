@@ -5,6 +5,14 @@ const struct http_route aas_routes[] = {
     { "GET", "/health", ROUTE_OPEN, aas_health },
     { "GET", "/aas/v1/version", ROUTE_OPEN, aas_version },
     { "GET", "/aas/v1/jwks", ROUTE_OPEN, aas_jwks },
+    { "POST", "/aas/v1/jwks/rotate", ROUTE_BEARER, aas_jwks_rotate,
+      .needs = "AAS:signing_keys:rotate" },
+    { "GET", "/aas/v1/revocations", ROUTE_OPEN, aas_revocations },
+    { "POST", "/aas/v1/revocations", ROUTE_BEARER, aas_token_revoke, .needs = "AAS:tokens:revoke" },
+    { "POST", "/aas/v1/users/{id}/revoke", ROUTE_BEARER, aas_user_revoke,
+      .needs = "AAS:tokens:revoke" },
+    { "POST", "/aas/v1/users/{id}/secret", ROUTE_BEARER, aas_user_secret,
+      .needs = "AAS:users:store" },
     { "POST", "/aas/v1/token", ROUTE_OPEN, aas_token_create },
     { "PATCH", "/aas/v1/users/changepassword", ROUTE_OPEN, aas_password_change },
     { "POST", "/aas/v1/users", ROUTE_BEARER, aas_user_create, .needs = "AAS:users:create" },
@@ -35,13 +43,6 @@ const struct http_route aas_routes[] = {
     { "DELETE", "/aas/v1/roles/{id}", ROUTE_BEARER, aas_role_delete, .needs = "AAS:roles:delete" },
     { 0 },
 };
-
-void aas_jwks(struct http_exchange *x, void *context)
-{
-    const struct aas *a = context;
-
-    http_answer(x, 200, "application/jwk-set+json", buf_span(&a->jwks_text));
-}
 
 void aas_version(struct http_exchange *x, void *context)
 {

@@ -118,6 +118,8 @@ void aas_tenant_delete(struct http_exchange *x, void *context)
         return;
     }
     char *name owned(free) = span_dup(http_param(x, "name"));
+    if (name && !aas_end_tokens(x, a, name, NULL))
+        return;
     log_info("tenant deleted", "tenant", name ? name : "", "by", c.user.name, "request",
              http_request_id(x));
     http_answer_empty(x, 204);

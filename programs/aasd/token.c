@@ -3,6 +3,7 @@
  * lock-out. */
 #include "aasd/aas.h"
 
+#include "access/revocation.h"
 #include "access/role.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -90,17 +91,32 @@ static bool log_in(struct http_exchange *x, struct aas *a, const struct credenti
     return false;
 }
 
-static fallible make_token(struct aas *a, const char *tenant, const struct user *u, int64_t now,
-                           struct buf *out)
+/* From when what was revoked has ended: a token of the same second would have ended with it. */
+static fallible make_token(struct aas *a, const char *tenant, const struct user *u, json_t *claims,
+                           int64_t now, struct buf *out)
 {
-    owned(json_free) json_t *claims = NULL;
+    int64_t from;
 
-    TRY(user_role_claims(a->store, tenant, u->id, &claims));
-    TRY(jwt_stamp(claims, BEARER_ISSUER, BEARER_AUDIENCE, now, (int64_t)a->token_minutes * 60));
+    TRY(revocation_floor(a->store, tenant, u->name, &from));
+    TRY(jwt_stamp(claims, BEARER_ISSUER, BEARER_AUDIENCE, from > now ? from : now,
+                  (int64_t)a->token_minutes * 60));
     json_set_str(claims, "sub", u->name);
     json_set_str(claims, "tenant", tenant);
-    TRY(jwt_sign(a->key, "JWT", claims, out));
+    TRY(token_keys_sign(a->keys, claims, out));
     return buf_check(out);
+}
+
+/* RFC 6749 section 5.1, RFC 8693 section 2.2.1. */
+static void answer_grant(struct http_exchange *x, struct span token, int64_t seconds)
+{
+    json_t *body = json_object();
+
+    json_set_span(body, "access_token", token);
+    json_set_str(body, "issued_token_type", "urn:ietf:params:oauth:token-type:access_token");
+    json_set_str(body, "token_type", "Bearer");
+    json_set_int(body, "expires_in", seconds);
+    http_answer_header(x, "Cache-Control", "no-store");
+    http_answer_json(x, 200, body);
 }
 
 /* Old scripts ask for application/json or application/jwt and take either; only an explicit wish
@@ -125,29 +141,53 @@ static void answer_token(struct http_exchange *x, struct span token, int64_t exp
     http_answer_json(x, 200, body);
 }
 
-void aas_token_create(struct http_exchange *x, void *context)
+void aas_give_token(struct http_exchange *x, struct aas *a, const char *tenant,
+                    const struct user *u, bool by_grant)
 {
-    static const struct json_shape members[] = {
-        USERNAME, PASSWORD("password", true), { "tenant", SHAPE_TEXT }, { 0 }
-    };
-    struct aas *a = context;
-    owned(json_free) json_t *body = NULL;
-    struct credentials c owned(credentials_done) = { 0 };
+    owned(json_free) json_t *claims = NULL;
     struct buf token owned(buf_done) = buf_of(TOKEN_MAX);
-    struct user u;
+    int64_t now = clock_now(), lifetime = (int64_t)a->token_minutes * 60;
 
-    if (!aas_body(x, members, &body) || !read_credentials(x, body, "password", &c) ||
-        !log_in(x, a, &c, &u))
+    struct err e = user_role_claims(a->store, tenant, u->id, &claims);
+    if (!failed(e) && !aas_certificate_given(x, a, u, claims))
         return;
-    int64_t now = clock_now();
-    struct err e = make_token(a, c.tenant, &u, now, &token);
+    if (!failed(e))
+        e = make_token(a, tenant, u, claims, now, &token);
     if (failed(e)) {
         aas_answer_failure(x, e, "token");
         return;
     }
-    log_info("token generated for user", "user", u.name, "peer", http_peer(x), "request",
+    log_info("token generated for user", "user", u->name, "peer", http_peer(x), "request",
              http_request_id(x));
-    answer_token(x, buf_span(&token), now + (int64_t)a->token_minutes * 60);
+    if (by_grant)
+        answer_grant(x, buf_span(&token), lifetime);
+    else
+        answer_token(x, buf_span(&token), now + lifetime);
+}
+
+static void by_password(struct http_exchange *x, struct aas *a, json_t *body)
+{
+    static const struct json_shape members[] = {
+        USERNAME, PASSWORD("password", true), { "tenant", SHAPE_TEXT }, { 0 }
+    };
+    struct credentials c owned(credentials_done) = { 0 };
+    struct user u;
+
+    if (aas_body_shaped(x, body, members) && read_credentials(x, body, "password", &c) &&
+        log_in(x, a, &c, &u))
+        aas_give_token(x, a, c.tenant, &u, false);
+}
+
+void aas_token_create(struct http_exchange *x, void *context)
+{
+    owned(json_free) json_t *body = NULL;
+
+    if (!http_json_body(x, &body))
+        return;
+    if (json_object_get(body, "grant_type"))
+        aas_token_by_grant(x, context, body);
+    else
+        by_password(x, context, body);
 }
 
 static bool confirmed(struct http_exchange *x, json_t *body, const struct secret *password)
@@ -196,6 +236,8 @@ void aas_password_change(struct http_exchange *x, void *context)
         aas_answer_failure(x, e, "user");
         return;
     }
+    if (!aas_end_tokens(x, a, c.tenant, &u))
+        return;
     log_info("password changed", "user", u.name, "by", u.name, "request", http_request_id(x));
     http_answer_empty(x, 200);
 }

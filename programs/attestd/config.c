@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "attestd/signing_keys.h"
+#include "token/signing_keys.h"
 #include "base/options.h"
 #include "policy/default_policy.h"
 #include "token/attestation.h"

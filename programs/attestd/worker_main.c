@@ -13,7 +13,7 @@
 #include "attestd/config.h"
 #include "attestd/issuer.h"
 #include "attestd/root_files.h"
-#include "attestd/signing_keys.h"
+#include "token/signing_keys.h"
 #include "attestd/text_pages.h"
 #include "attestd/worker_heap.h"
 #include "attestd/zygote.h"

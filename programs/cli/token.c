@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "cli/cli.h"
 #include "cli/secret_input.h"
+#include "crypto/random.h"
 
 #define TOKEN_BYTES_MAX (16U << 10)
 
@@ -200,11 +201,113 @@ static int show(int argc, char **argv)
     return EXIT_OK;
 }
 
+/* The id of a token that one has as a file, or the id itself. */
+static int read_id(const char *given, char id[UUID_TEXT_SIZE])
+{
+    owned(secret_free) struct secret *token = NULL;
+    owned(json_free) json_t *claims = NULL;
+    struct span jti = span_str(given);
+
+    if (!uuid_valid(jti)) {
+        struct err e = secret_load(given, &token);
+        if (!failed(e))
+            e = read_claims(secret_expose(token), &claims);
+        if (!failed(e))
+            e = json_get_str(claims, "jti", "the token has no id", &jti);
+        if (failed(e))
+            return print_failure(e, given, "give a token's file, or its id (jti)");
+    }
+    if (!uuid_valid(jti))
+        return print_failure(FAIL(INPUT, "the token's id is not one of ours"), given, NULL);
+    snprintf(id, UUID_TEXT_SIZE, "%.*s", (int)jti.len, (const char *)jti.at);
+    return EXIT_OK;
+}
+
+static int end_token(int argc, char **argv)
+{
+    struct token_options o = { 0 };
+    struct session s owned(session_close) = { 0 };
+    owned(json_free) json_t *answer = NULL, *body = NULL;
+    char id[UUID_TEXT_SIZE];
+    const char *given;
+    const struct option_row rows[] = { SESSION_OPTIONS(o.session), { 0 } };
+    const struct command_help help = { "warder token revoke", "FILE|ID",
+                                       "end one token before its time",
+                                       "All of a user: warder user revoke." };
+
+    int rc;
+    if (!verb_session(argc, argv, rows, &help, 1, &given, &o.session, &s, &rc))
+        return rc;
+    rc = read_id(given, id);
+    if (rc)
+        return rc;
+    body = json_pack("{s:s}", "jti", id);
+    rc = session_call(&s, SERVICE_AAS, "POST", "/aas/v1/revocations", body, &answer);
+    if (!rc && s.json)
+        puts("{}");
+    return rc;
+}
+
+static int revocations(int argc, char **argv)
+{
+    struct token_options o = { 0 };
+    struct session s owned(session_close) = { 0 };
+    struct buf text owned(buf_done) = buf_of(JWT_TEXT_MAX);
+    const struct option_row rows[] = {
+        { "out", 0, OPTION_TEXT, "FILE",
+          "where the list goes: FILE.revoked beside the pinned keys FILE", &o.out },
+        SESSION_OPTIONS(o.session),
+        { 0 },
+    };
+    const struct command_help help = { "warder token revocations", "",
+                                       "fetch the signed list of tokens that have ended",
+                                       "For a host to which the file of the authentication service "
+                                       "does not come by itself; from a "
+                                       "timer, more often than a token lives." };
+
+    int rc;
+    if (!begin(argc, argv, rows, &help, &o, &s, &rc))
+        return rc;
+    rc = session_call_raw(&s, SERVICE_AAS, "GET", "/aas/v1/revocations", NULL, (struct span){ 0 },
+                          false, &text);
+    if (rc)
+        return rc;
+    if (!o.out) {
+        printf("%s\n", buf_str(&text));
+        return EXIT_OK;
+    }
+    struct err e = file_write(o.out, buf_span(&text), 0644);
+    return failed(e) ? print_failure(e, o.out, NULL) : EXIT_OK;
+}
+
+static int rotate_keys(int argc, char **argv)
+{
+    struct token_options o = { 0 };
+    struct session s owned(session_close) = { 0 };
+    owned(json_free) json_t *answer = NULL;
+    const struct option_row rows[] = { SESSION_OPTIONS(o.session), { 0 } };
+    const struct command_help help = {
+        "warder token rotate-keys", "", "have the next key made that signs bearer tokens",
+        "It is published at once and signs once it was announced for long enough."
+    };
+
+    int rc;
+    if (!begin(argc, argv, rows, &help, &o, &s, &rc))
+        return rc;
+    rc = session_call(&s, SERVICE_AAS, "POST", "/aas/v1/jwks/rotate", NULL, &answer);
+    if (!rc)
+        print_json(answer);
+    return rc;
+}
+
 int cli_token(int argc, char **argv)
 {
     static const struct verb verbs[] = {
         { "get", get, "log in" },
         { "show", show, "whose token one has, and what it allows" },
+        { "revoke", end_token, "end one token before its time" },
+        { "revocations", revocations, "fetch the signed list of tokens that have ended" },
+        { "rotate-keys", rotate_keys, "have the next key made that signs bearer tokens" },
         { 0 },
     };
     return verb_dispatch("warder token", "bearer tokens", verbs, argc, argv);

@@ -9,7 +9,8 @@
 
 struct user_options {
     struct session_options session;
-    const char *password_file, *name;
+    const char *password_file, *name, *certificate;
+    bool service;
 };
 
 #define PASSWORD_OPTION(to)                                                                        \
@@ -50,6 +51,17 @@ static int send_password(struct session *s, const char *method, const char *path
     return failed(e) ? print_failure(e, "answer", NULL) : EXIT_OK;
 }
 
+/* A service has no password: with a certificate it needs nothing, else it is given a secret. */
+static int make_service(struct session *s, const struct user_options *o, json_t **answer)
+{
+    owned(json_free) json_t *body = json_object();
+
+    json_set_str(body, "username", o->name);
+    json_set_str(body, "kind", "service");
+    json_set_str(body, "certificate_sha256", o->certificate);
+    return session_call(s, SERVICE_AAS, "POST", "/aas/v1/users", body, answer);
+}
+
 static int create(int argc, char **argv)
 {
     struct user_options o = { 0 };
@@ -59,6 +71,11 @@ static int create(int argc, char **argv)
     char path[PATH_BYTES_MAX];
     const struct option_row rows[] = {
         PASSWORD_OPTION(o.password_file),
+        { "service", 0, OPTION_FLAG, NULL,
+          "a service: the answer has its secret, which is shown this once", &o.service },
+        { "certificate", 0, OPTION_TEXT, "SHA256",
+          "of a service: the TLS client certificate that it comes with, in place of a secret",
+          &o.certificate },
         SESSION_OPTIONS(o.session),
         { 0 },
     };
@@ -69,9 +86,11 @@ static int create(int argc, char **argv)
     if (!verb_session(argc, argv, rows, &help, 1, &o.name, &o.session, &s, &rc))
         return rc;
     rc = name_path(o.name, path);
-    if (!rc)
+    if (!rc && o.service)
+        rc = make_service(&s, &o, &answer);
+    if (!rc && !o.service)
         rc = read_password(o.password_file, "Password of the new user", true, &password);
-    if (!rc)
+    if (!rc && !o.service)
         rc = send_password(&s, "POST", "/aas/v1/users", o.name, password, &answer);
     if (!rc)
         rc = session_answer(&s, answer);
@@ -90,10 +109,9 @@ static int password(int argc, char **argv)
         SESSION_OPTIONS(o.session),
         { 0 },
     };
-    const struct command_help help = {
-        "warder user password", "NAME", "give a user another password",
-        "Tokens from before are of no more use at the authentication service."
-    };
+    const struct command_help help = { "warder user password", "NAME",
+                                       "give a user another password",
+                                       "Tokens from before have ended." };
 
     int rc;
     if (!verb_session(argc, argv, rows, &help, 1, &o.name, &o.session, &s, &rc))
@@ -192,6 +210,46 @@ static int delete (int argc, char **argv)
     return rc;
 }
 
+/* What a POST to a part of the user does. */
+static int post(int argc, char **argv, const struct command_help *help, const char *part)
+{
+    struct user_options o = { 0 };
+    struct session s owned(session_close) = { 0 };
+    owned(json_free) json_t *answer = NULL;
+    char path[PATH_BYTES_MAX];
+    const struct option_row rows[] = { SESSION_OPTIONS(o.session), { 0 } };
+
+    int rc;
+    if (!verb_session(argc, argv, rows, help, 1, &o.name, &o.session, &s, &rc))
+        return rc;
+    rc = name_path(o.name, path);
+    if (rc)
+        return rc;
+    snprintf(path + strlen(path), sizeof(path) - strlen(path), "/%s", part);
+    rc = session_call(&s, SERVICE_AAS, "POST", path, NULL, &answer);
+    if (!rc && answer)
+        rc = session_answer(&s, answer);
+    else if (!rc && s.json)
+        puts("{}");
+    return rc;
+}
+
+static int end_tokens(int argc, char **argv)
+{
+    static const struct command_help help = { "warder user revoke", "NAME",
+                                              "end all tokens that a user has", NULL };
+    return post(argc, argv, &help, "revoke");
+}
+
+static int secret(int argc, char **argv)
+{
+    static const struct command_help help = {
+        "warder user secret", "NAME", "give a service another secret",
+        "It is shown this once. The old one and tokens from before have ended."
+    };
+    return post(argc, argv, &help, "secret");
+}
+
 int cli_user(int argc, char **argv)
 {
     static const struct verb verbs[] = {
@@ -199,6 +257,8 @@ int cli_user(int argc, char **argv)
         { "list", list, "all users" },
         { "show", show, "a user and its roles" },
         { "password", password, "give a user another password" },
+        { "revoke", end_tokens, "end all tokens that a user has" },
+        { "secret", secret, "give a service another secret" },
         { "delete", delete, "remove a user" },
         { 0 },
     };

@@ -111,7 +111,18 @@ fallible bearer_verify(const struct jwks *keys, struct span text, int64_t now,
 
 const char *bearer_problem(enum bearer_verdict verdict)
 {
-    return verdict == BEARER_EXPIRED ? "token_expired" : "token_invalid";
+    switch (verdict) {
+    case BEARER_EXPIRED:
+        return "token_expired";
+    case BEARER_REVOKED:
+        return "token_revoked";
+    case BEARER_OUTDATED:
+        return "revocations_outdated";
+    case BEARER_GOOD:
+    case BEARER_INVALID:
+        break;
+    }
+    return "token_invalid";
 }
 
 static struct span member(const json_t *object, const char *name)

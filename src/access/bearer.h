@@ -17,7 +17,9 @@
 enum bearer_verdict {
     BEARER_GOOD,
     BEARER_INVALID, /* signature, form, issuer, audience, or from the future: code token_invalid */
-    BEARER_EXPIRED  /* well signed, past its exp: code token_expired */
+    BEARER_EXPIRED, /* well signed, past its exp: code token_expired */
+    BEARER_REVOKED, /* ended before its time: code token_revoked */
+    BEARER_OUTDATED /* the list of revoked tokens is past its end: code revocations_outdated */
 };
 
 struct bearer {
@@ -34,7 +36,7 @@ static inline void bearer_donep(struct bearer *b)
 /* *out is filled only where the verdict is BEARER_GOOD. */
 fallible bearer_verify(const struct jwks *keys, struct span text, int64_t now,
                        enum bearer_verdict *verdict, struct bearer *out);
-/* "token_invalid", "token_expired"; a status 401 either way. */
+/* Its code, "token_invalid" and so on; a status 401 each. */
 const char *bearer_problem(enum bearer_verdict verdict);
 
 /* A rule of the token's permissions for `service` allows `needed` ("keys:create"). `context` may be

@@ -20,7 +20,7 @@ fallible login_new(struct store *store, const struct login_config *config, struc
         return FAIL(SYSTEM, "memory for logins");
     l->store = store;
     l->cost = config->cost;
-    TRY(lockout_new(config->lockout, &l->lockout));
+    TRY(lockout_new(store, config->lockout_key, config->lockout, &l->lockout));
     TRY(work_gate_new(config->hashing, config->waiting, &l->gate));
     TRY(random_secret(32, &password));
     TRY(password_hash(password, l->cost, l->nobody));
@@ -57,8 +57,9 @@ static fallible compare(struct login *l, const char *tenant, struct span name,
     /* By its name alone: under its id a user would have the attempts of another name. */
     TRY(user_find_or_nobody(l->store, tenant, name, l->nobody, &a.user));
     a.known = a.user.id[0] != 0;
-    TRY(password_check(password, a.user.password_hash, &good));
-    if (good && a.known) {
+    bool person = a.known && !a.user.service; /* a service has no password to be guessed */
+    TRY(password_check(password, a.user.service ? l->nobody : a.user.password_hash, &good));
+    if (good && person) {
         a.outcome = LOGIN_GOOD;
         renew_hash(l, tenant, &a.user, password);
     }
@@ -86,14 +87,15 @@ fallible login_check(struct login *l, const char *tenant, struct span name,
         return OK;
     }
     if (!work_gate_enter(l->gate)) {
-        lockout_leave(l->lockout, t, name, now, LOCKOUT_UNDECIDED);
+        TRY(lockout_leave(l->lockout, t, name, now, LOCKOUT_UNDECIDED));
         *out = a;
         return OK;
     }
     struct err e = compare(l, tenant, name, password, &a);
     work_gate_leave(l->gate);
-    lockout_leave(l->lockout, t, name, now, result_of(e, a.outcome));
+    struct err left = lockout_leave(l->lockout, t, name, now, result_of(e, a.outcome));
     TRY(e);
+    TRY(left);
     *out = a;
     return OK;
 }

@@ -13,6 +13,7 @@
 struct login_config {
     struct password_cost cost;
     struct lockout_rule lockout;
+    const char *lockout_key;   /* a file, made where it is not there */
     unsigned hashing, waiting; /* passwords hashed at once, and waiting for it */
 };
 

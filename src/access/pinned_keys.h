@@ -2,6 +2,10 @@
 /*
  * The signing keys of aasd as a relying program pins them: a JWKS file, read at start and again as
  * soon as it changes. A file that becomes unreadable or malformed leaves the keys that were there.
+ * Beside it, as FILE.revoked, may stand aasd's list of tokens that have ended before their time
+ * (access/revocation.h), followed in the same way: one that is older than what is known changes
+ * nothing, and once there was one, or a file that is none, nobody is let in without one that is in
+ * its time.
  * Safe for many threads. A sandbox must let its folder be read, since the file is replaced by
  * renaming.
  */
@@ -10,6 +14,8 @@
 
 #include "base/bounds.h"
 #include "access/bearer.h"
+
+#define PINNED_KEYS_REVOKED ".revoked"
 
 struct pinned_keys;
 

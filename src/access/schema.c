@@ -25,6 +25,14 @@ static const struct migration migrations[] = {
     { 2, "CREATE TABLE tenants (tenant TEXT NOT NULL PRIMARY KEY, created_at BIGINT NOT NULL,"
          " deleted_at BIGINT NOT NULL DEFAULT 0);"
          "INSERT INTO tenants (tenant, created_at) VALUES ('default', 0);" },
+    /* A person has a password; a service a secret, or none where it comes with a certificate. */
+    { 3, "CREATE TABLE lockouts (name TEXT NOT NULL PRIMARY KEY, failures BIGINT NOT NULL,"
+         " in_flight BIGINT NOT NULL, locks BIGINT NOT NULL, first_at BIGINT NOT NULL,"
+         " last_at BIGINT NOT NULL, locked_until BIGINT NOT NULL);"
+         "CREATE TABLE revocations (id TEXT NOT NULL PRIMARY KEY, kind TEXT NOT NULL,"
+         " before BIGINT NOT NULL, until BIGINT NOT NULL);"
+         "ALTER TABLE users ADD COLUMN kind TEXT NOT NULL DEFAULT 'person';"
+         "ALTER TABLE users ADD COLUMN certificate TEXT NOT NULL DEFAULT '';" },
 };
 
 fallible access_schema_apply(struct store *s)

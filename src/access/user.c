@@ -5,8 +5,12 @@
 #include "store/rows.h"
 #include "base/clock.h"
 
+#define KIND_PERSON "person"
+#define KIND_SERVICE "service"
 #define USER_COLUMNS                                                                               \
-    "user_id, username, password_hash, password_changed_at, version, created_at, updated_at"
+    "user_id, username, password_hash, password_changed_at, version, created_at, updated_at, "     \
+    "kind,"                                                                                        \
+    " certificate"
 
 /* What uniqueness and look-up go by. */
 static void key_of(struct span name, char out[USER_NAME_MAX + 1])
@@ -33,8 +37,10 @@ static fallible read_row(struct statement *q, struct user *out)
 
     if (!copy_text(column_text(q, 0), u.id, sizeof(u.id)) ||
         !copy_text(column_text(q, 1), u.name, sizeof(u.name)) ||
-        !copy_text(column_text(q, 2), u.password_hash, sizeof(u.password_hash)))
+        !copy_text(column_text(q, 2), u.password_hash, sizeof(u.password_hash)) ||
+        !copy_text(column_text(q, 8), u.certificate, sizeof(u.certificate)))
         return FAIL(SYSTEM, "store: a user's row is malformed");
+    u.service = span_equal_str(column_text(q, 7), KIND_SERVICE);
     u.password_changed_at = column_int(q, 3);
     u.version = column_int(q, 4);
     u.created_at = column_int(q, 5);
@@ -51,8 +57,8 @@ static fallible insert(struct store *s, const char *tenant, const struct user *u
     key_of(span_str(u->name), key);
     TRY(store_query(s,
                     "INSERT INTO users (tenant, user_id, username, username_key, password_hash,"
-                    " password_changed_at, version, created_at, updated_at)"
-                    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, ?6, ?6)",
+                    " password_changed_at, version, created_at, updated_at, kind, certificate)"
+                    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, ?6, ?6, ?7, ?8)",
                     &q));
     bind_str(q, 1, tenant);
     bind_str(q, 2, u->id);
@@ -60,16 +66,19 @@ static fallible insert(struct store *s, const char *tenant, const struct user *u
     bind_str(q, 4, key);
     bind_str(q, 5, u->password_hash);
     bind_int(q, 6, u->created_at);
+    bind_str(q, 7, u->service ? KIND_SERVICE : KIND_PERSON);
+    bind_str(q, 8, u->certificate);
     return store_run(q);
 }
 
-fallible user_create(struct store *s, const char *tenant, struct span name,
-                     const char *password_hash, int64_t now, struct user *out)
+static fallible create(struct store *s, const char *tenant, struct span name,
+                       const char *password_hash, const struct user *kind, int64_t now,
+                       struct user *out)
 {
-    struct user u = {
-        .password_changed_at = now, .version = 1, .created_at = now, .updated_at = now
-    };
+    struct user u = *kind;
 
+    u.password_changed_at = u.created_at = u.updated_at = now;
+    u.version = 1;
     if (!user_name_valid(name))
         return FAIL(INPUT, "user name: 1 to 128 of A-Z a-z 0-9 _ . @ -, a letter or digit first");
     if (!copy_text(name, u.name, sizeof(u.name)) ||
@@ -80,6 +89,22 @@ fallible user_create(struct store *s, const char *tenant, struct span name,
     TRY(insert(guard, tenant, &u));
     *out = u;
     return OK;
+}
+
+fallible user_create(struct store *s, const char *tenant, struct span name,
+                     const char *password_hash, int64_t now, struct user *out)
+{
+    const struct user person = { 0 };
+
+    return create(s, tenant, name, password_hash, &person, now, out);
+}
+
+fallible user_create_service(struct store *s, const char *tenant, struct span name,
+                             const char *secret_hash, int64_t now, struct user *out)
+{
+    const struct user service = { .service = true };
+
+    return create(s, tenant, name, secret_hash, &service, now, out);
 }
 
 static fallible find(struct store *s, const char *tenant, struct span id_or_name, struct user *out)
@@ -125,7 +150,7 @@ fallible user_find_or_nobody(struct store *s, const char *tenant, struct span na
     TRY(store_query(guard,
                     "SELECT " USER_COLUMNS " FROM users WHERE tenant = ?1 AND username_key = ?2"
                     " UNION ALL SELECT * FROM (SELECT '', ?2, ?3, password_changed_at, version,"
-                    " created_at, updated_at FROM users LIMIT 1) AS nobody LIMIT 1",
+                    " created_at, updated_at, 'person', '' FROM users LIMIT 1) AS nobody LIMIT 1",
                     &q));
     bind_str(q, 1, tenant);
     bind_str(q, 2, key);
@@ -179,6 +204,23 @@ fallible user_rehash(struct store *s, const char *tenant, const char *id, const 
     return store_run(q);
 }
 
+fallible user_set_certificate(struct store *s, const char *tenant, const char *id,
+                              struct span certificate, int64_t now)
+{
+    struct store *guard owned(store_guard) = store_guarded(s);
+    struct statement *q;
+
+    TRY(store_query(guard,
+                    "UPDATE users SET certificate = ?3, updated_at = ?4, version = version + 1"
+                    " WHERE tenant = ?1 AND user_id = ?2",
+                    &q));
+    bind_str(q, 1, tenant);
+    bind_str(q, 2, id);
+    bind_text(q, 3, certificate);
+    bind_int(q, 4, now);
+    return store_run_one(guard, q, "no such user");
+}
+
 fallible user_delete(struct store *s, const char *tenant, const char *id)
 {
     struct store *guard owned(store_guard) = store_guarded(s);
@@ -198,6 +240,9 @@ json_t *user_json(const struct user *u)
     json_set_str(j, "user_id",
                  u->id); /* scripts of old systems rely on these two coming first, in this order */
     json_set_str(j, "username", u->name);
+    json_set_str(j, "kind", u->service ? KIND_SERVICE : KIND_PERSON);
+    if (u->certificate[0])
+        json_set_str(j, "certificate_sha256", u->certificate);
     json_set_int(j, "version", u->version);
     json_set_str(j, "created_at", clock_format(u->created_at, time));
     json_set_str(j, "updated_at", clock_format(u->updated_at, time));

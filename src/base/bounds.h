@@ -122,6 +122,7 @@
 #define PINNED_KEYS_FILE_MAX (64U << 10)
 #define BEARER_TEXT_MAX (16U << 10)
 #define BEARER_ROLES_MAX 256
+#define REVOCATIONS_MAX 1500 /* of tokens, and of subjects, at once */
 #define MEASUREMENT_SETS_MAX 64
 #define MEASUREMENT_NAME_MAX 128
 

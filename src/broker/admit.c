@@ -42,6 +42,11 @@ fallible admit_bearer(struct broker *b, const struct broker_request *q, bool mis
         return outcome_refuse(o, CODE_TOKEN_INVALID, "the bearer token is not valid here");
     case BEARER_EXPIRED:
         return outcome_refuse(o, CODE_TOKEN_EXPIRED, "the bearer token has expired");
+    case BEARER_REVOKED:
+        return outcome_refuse(o, CODE_TOKEN_REVOKED, "the bearer token was revoked");
+    case BEARER_OUTDATED:
+        return outcome_refuse(o, CODE_REVOCATIONS_OUTDATED,
+                              "the list of revoked tokens is out of date");
     }
     return FAIL(SYSTEM, "unknown verdict on a bearer token");
 }

@@ -14,6 +14,8 @@ static const struct {
     [CODE_TOKEN_MISSING] = { "token_missing", FAIL_DENIED, true },
     [CODE_TOKEN_INVALID] = { "token_invalid", FAIL_DENIED, true },
     [CODE_TOKEN_EXPIRED] = { "token_expired", FAIL_DENIED, true },
+    [CODE_TOKEN_REVOKED] = { "token_revoked", FAIL_DENIED, true },
+    [CODE_REVOCATIONS_OUTDATED] = { "revocations_outdated", FAIL_DENIED, true },
     [CODE_PROOF_INVALID] = { "proof_invalid", FAIL_DENIED, true },
     [CODE_CHALLENGE_INVALID] = { "challenge_invalid", FAIL_INPUT, false },
     [CODE_CHALLENGE_EXPIRED] = { "challenge_expired", FAIL_INPUT, false },

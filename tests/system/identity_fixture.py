@@ -82,6 +82,7 @@ class Service:
         self.log_path = system.dir / f"log/{name}.log"
         self.config.write_text(config)
         self.process, self.port = None, None
+        self.certificate = None  # (PEM, key) that calls come with
 
     def run(self, *arguments, check=True):
         done = subprocess.run([self.program, "--config", self.config, *arguments], capture_output=True, text=True, timeout=60)
@@ -117,6 +118,8 @@ class Service:
 
     def call(self, method, path, body=None, token=None, headers=None, raw=None):
         context = ssl.create_default_context(cafile=self.system.dir / "etc/tls/ca.pem")
+        if self.certificate:
+            context.load_cert_chain(*self.certificate)
         connection = http.client.HTTPSConnection("localhost", self.port, context=context, timeout=60)
         head = dict(headers or {})
         if token:
@@ -146,7 +149,9 @@ class Identity:
                             f"[token]\naas_jwks = {folder}/etc/keys/aas-jwks.json\n")
         self.aasd = Service(self, "aasd", AASD,
                             self._server("aasd") + f"[store]\nfolder = {folder}/var/aasd\n"
-                            f"[token]\njwks_file = {folder}/etc/keys/aas-jwks.json\nminutes = {aasd.get('minutes', 120)}\n"
+                            f"[token]\njwks_file = {folder}/etc/keys/aas-jwks.json\nminutes = {aasd.pop('minutes', 120)}\n"
+                            + "".join(f"{k} = {v}\n" for k, v in aasd.pop("token", {}).items())
+                            + "".join(f"[{section}]\n" + "".join(f"{k} = {v}\n" for k, v in values.items()) for section, values in aasd.items()) +
                             "[login]\n" + "".join(f"{k} = {v}\n" for k, v in login.items()))
         self.cmsd.run(*(init if "--import" in init else ["--init", *(i for i in init if i != "--init")]))
         for name in ("cmsd", "aasd"):
@@ -165,6 +170,14 @@ class Identity:
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
         (self.dir / f"etc/{name}.csr").write_bytes(csr)
         self.cmsd.run("--issue", "--csr", str(self.dir / f"etc/{name}.csr"), "--out", str(self.dir / f"etc/tls/{name}.pem"))
+
+    def client(self, name):
+        """A TLS client certificate of this name: etc/tls/NAME.pem and .key."""
+        key, csr = make_csr(name)
+        write_private(self.dir / f"etc/tls/{name}.key", key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
+        (self.dir / f"etc/{name}.csr").write_bytes(csr)
+        self.cmsd.run("--issue", "--client", "--csr", str(self.dir / f"etc/{name}.csr"), "--out", str(self.dir / f"etc/tls/{name}.pem"))
 
     def start(self):
         self.aasd.start()

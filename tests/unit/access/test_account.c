@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Users, roles and logins over a store in memory. */
 #include <stdio.h>
+#include <unistd.h>
 
 #include "access/bearer.h"
 #include "access/login.h"
@@ -10,6 +11,7 @@
 #include "unit.h"
 
 #define T TENANT_DEFAULT
+#define KEY_FILE "test_account.lockout.key"
 
 static const struct role_filter any;
 
@@ -81,7 +83,8 @@ static void nobody_is_found_too(void **state)
     assert_ok(user_find_or_nobody(s, T, SPAN("aNN"), "nobody's", &v));
     assert_string_equal(v.id, u.id);
     assert_string_equal(v.password_hash, "hash");
-    const struct span others[] = { SPAN("bob"), SPAN(""), SPAN("../ann"), SPAN("ann "), span_str(u.id) };
+    const struct span others[] = { SPAN("bob"), SPAN(""), SPAN("../ann"), SPAN("ann "),
+                                   span_str(u.id) };
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         assert_ok(user_find_or_nobody(s, T, others[i], "nobody's", &v));
         assert_true(!v.id[0] && !strcmp(v.password_hash, "nobody's"));
@@ -332,11 +335,14 @@ static void a_token_has_room_for_all_roles(void **state)
 
 static struct login *make_login(struct store *s)
 {
-    const struct login_config config = {
-        .cost = { 19456, 2 }, .lockout = { 3, 100, 50 }, .hashing = 2, .waiting = 8
-    };
+    const struct login_config config = { .cost = { 19456, 2 },
+                                         .lockout = { 3, 100, 50, 50 },
+                                         .lockout_key = KEY_FILE,
+                                         .hashing = 2,
+                                         .waiting = 8 };
     struct login *l = NULL;
 
+    unlink(KEY_FILE);
     assert_ok(login_new(s, &config, &l));
     return l;
 }
@@ -367,7 +373,8 @@ static void logins(void **state)
     assert_string_not_equal(v.password_hash, hash);
     assert_int_equal(v.version, 1);
     assert_int_equal(try_login(l, "Ann", "correct horse", 1000), LOGIN_GOOD);
-    assert_int_equal(try_login(l, u.id, "correct horse", 1000), LOGIN_REFUSED); /* no second name to guess under */
+    assert_int_equal(try_login(l, u.id, "correct horse", 1000),
+                     LOGIN_REFUSED); /* no second name to guess under */
     for (int i = 0; i < 3; i++) {
         assert_int_equal(try_login(l, "ann", "wrong horse", 1000), LOGIN_REFUSED);
         assert_int_equal(try_login(l, "nobody", "wrong horse", 1000), LOGIN_REFUSED);
@@ -383,7 +390,8 @@ int main(void)
 {
 #define ROW(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        ROW(users_have_one_name), ROW(nobody_is_found_too),
+        ROW(users_have_one_name),
+        ROW(nobody_is_found_too),
         ROW(user_names_are_plain),
         ROW(answers_keep_their_order_and_no_hash),
         ROW(users_are_listed_by_name),

@@ -2,14 +2,38 @@
 #include "access/lockout.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
+#include "access/schema.h"
 #include "access/work_gate.h"
+#include "base/file.h"
 #include "crypto/crypto.h"
 #include "unit.h"
 
 #define TENANT SPAN("default")
+#define KEY_FILE "test_lockout.key"
 
-static const struct lockout_rule rule = { .attempts = 3, .window = 100, .duration = 50 };
+static const struct lockout_rule rule = {
+    .attempts = 3, .window = 100, .duration = 50, .longest = 150
+};
+
+static int setup(void **state)
+{
+    struct store *s = NULL;
+
+    unlink(KEY_FILE);
+    assert_ok(store_open("sqlite::memory:", &s));
+    assert_ok(access_schema_apply(s));
+    *state = s;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    unlink(KEY_FILE);
+    store_close(*state);
+    return 0;
+}
 
 static unsigned attempt(struct lockout *l, const char *name, int64_t now,
                         enum lockout_result result)
@@ -18,7 +42,7 @@ static unsigned attempt(struct lockout *l, const char *name, int64_t now,
 
     assert_ok(lockout_enter(l, TENANT, span_str(name), now, &wait));
     if (!wait)
-        lockout_leave(l, TENANT, span_str(name), now, result);
+        assert_ok(lockout_leave(l, TENANT, span_str(name), now, result));
     return wait;
 }
 
@@ -26,8 +50,7 @@ static void locks_after_failures_within_the_window(void **state)
 {
     owned(lockout_free) struct lockout *l = NULL;
 
-    (void)state;
-    assert_ok(lockout_new(rule, &l));
+    assert_ok(lockout_new(*state, KEY_FILE, rule, &l));
     assert_int_equal(attempt(l, "ann", 1000, LOCKOUT_FAILED), 0);
     assert_int_equal(attempt(l, "ann", 1001, LOCKOUT_FAILED), 0);
     assert_int_equal(attempt(l, "ann", 1002, LOCKOUT_FAILED), 0);
@@ -43,8 +66,7 @@ static void success_and_time_forget(void **state)
 {
     owned(lockout_free) struct lockout *l = NULL;
 
-    (void)state;
-    assert_ok(lockout_new(rule, &l));
+    assert_ok(lockout_new(*state, KEY_FILE, rule, &l));
     attempt(l, "ann", 1000, LOCKOUT_FAILED);
     attempt(l, "ann", 1000, LOCKOUT_FAILED);
     attempt(l, "ann", 1000, LOCKOUT_GOOD);
@@ -63,15 +85,14 @@ static void concurrent_attempts_gain_nothing(void **state)
     owned(lockout_free) struct lockout *l = NULL;
     unsigned wait = 9, entered = 0;
 
-    (void)state;
-    assert_ok(lockout_new(rule, &l));
+    assert_ok(lockout_new(*state, KEY_FILE, rule, &l));
     for (int i = 0; i < 64; i++) {
         assert_ok(lockout_enter(l, TENANT, SPAN("ann"), 1000, &wait));
         entered += wait == 0;
     }
     assert_int_equal(entered, 3);
     for (unsigned i = 0; i < entered; i++)
-        lockout_leave(l, TENANT, SPAN("ann"), 1000, LOCKOUT_FAILED);
+        assert_ok(lockout_leave(l, TENANT, SPAN("ann"), 1000, LOCKOUT_FAILED));
     assert_int_equal(attempt(l, "ann", 1001, LOCKOUT_GOOD), 49);
 }
 
@@ -81,8 +102,8 @@ static void flood_keeps_locked_names(void **state)
     owned(lockout_free) struct lockout *l = NULL;
     char name[32];
 
-    (void)state;
-    assert_ok(lockout_new((struct lockout_rule){ 3, 100000, 100000 }, &l));
+    assert_ok(
+        lockout_new(*state, KEY_FILE, (struct lockout_rule){ 3, 100000, 100000, 100000 }, &l));
     for (int i = 0; i < 3; i++)
         attempt(l, "ann", 1000, LOCKOUT_FAILED);
     for (int i = 0; i < LOCKOUT_NAMES_MAX + 500; i++) {
@@ -97,14 +118,71 @@ static void tenants_are_apart(void **state)
     owned(lockout_free) struct lockout *l = NULL;
     unsigned wait = 9;
 
-    (void)state;
-    assert_ok(lockout_new(rule, &l));
+    assert_ok(lockout_new(*state, KEY_FILE, rule, &l));
     for (int i = 0; i < 3; i++)
         attempt(l, "ann", 1000, LOCKOUT_FAILED);
     assert_ok(lockout_enter(l, SPAN("other"), SPAN("ann"), 1000, &wait));
     assert_int_equal(wait, 0);
     assert_ok(lockout_enter(l, SPAN("defaul"), SPAN("tann"), 1000, &wait)); /* L48 */
     assert_int_equal(wait, 0);
+}
+
+/* A restart forgets nothing, and two over one store count together. */
+static void it_is_the_store_that_counts(void **state)
+{
+    owned(lockout_free) struct lockout *first = NULL, *second = NULL, *other_key = NULL;
+
+    assert_ok(lockout_new(*state, KEY_FILE, rule, &first));
+    assert_ok(lockout_new(*state, KEY_FILE, rule, &second));
+    attempt(first, "ann", 1000, LOCKOUT_FAILED);
+    attempt(second, "ann", 1000, LOCKOUT_FAILED);
+    attempt(first, "ann", 1000, LOCKOUT_FAILED);
+    assert_int_equal(attempt(second, "ann", 1001, LOCKOUT_GOOD), 49);
+    lockout_free(first);
+    first = NULL;
+    assert_ok(lockout_new(*state, KEY_FILE, rule, &first));
+    assert_int_equal(attempt(first, "ann", 1002, LOCKOUT_GOOD), 48);
+    assert_ok(file_write(KEY_FILE, SPAN("too short"), 0600));
+    assert_fails(lockout_new(*state, KEY_FILE, rule, &other_key), FAIL_INPUT);
+}
+
+/* 50 seconds, then 100, then 150, the longest; a good login, or long quiet, begins anew. */
+static void each_lock_is_longer(void **state)
+{
+    static const unsigned longer[] = { 50, 100, 150, 150 };
+    owned(lockout_free) struct lockout *l = NULL;
+    int64_t now = 1000;
+
+    assert_ok(lockout_new(*state, KEY_FILE, rule, &l));
+    for (size_t i = 0; i < sizeof(longer) / sizeof(longer[0]); i++) {
+        for (int j = 0; j < 3; j++)
+            assert_int_equal(attempt(l, "ann", now, LOCKOUT_FAILED), 0);
+        assert_int_equal(attempt(l, "ann", now, LOCKOUT_GOOD), longer[i]);
+        now += longer[i];
+    }
+    assert_int_equal(attempt(l, "ann", now, LOCKOUT_GOOD), 0);
+    for (int j = 0; j < 3; j++)
+        attempt(l, "ann", now, LOCKOUT_FAILED);
+    assert_int_equal(attempt(l, "ann", now, LOCKOUT_GOOD), 50);
+    now += 1000;
+    for (int j = 0; j < 3; j++)
+        attempt(l, "ann", now, LOCKOUT_FAILED);
+    assert_int_equal(attempt(l, "ann", now, LOCKOUT_GOOD), 50);
+}
+
+/* The process of an attempt may end before the attempt does. */
+static void an_attempt_that_never_ended_has_failed(void **state)
+{
+    owned(lockout_free) struct lockout *l = NULL;
+    unsigned wait = 9;
+
+    assert_ok(lockout_new(*state, KEY_FILE, (struct lockout_rule){ 3, 1000, 1000, 1000 }, &l));
+    for (int i = 0; i < 3; i++)
+        assert_ok(lockout_enter(l, TENANT, SPAN("ann"), 1000, &wait));
+    assert_int_equal(wait, 0);
+    assert_int_equal(attempt(l, "ann", 1000 + LOCKOUT_STALE, LOCKOUT_GOOD), 1);
+    assert_int_equal(attempt(l, "ann", 1001 + LOCKOUT_STALE, LOCKOUT_GOOD),
+                     1000 - 1 - LOCKOUT_STALE);
 }
 
 static void gate_turns_the_surplus_away(void **state)
@@ -123,12 +201,15 @@ static void gate_turns_the_surplus_away(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(locks_after_failures_within_the_window),
-        cmocka_unit_test(success_and_time_forget),
-        cmocka_unit_test(concurrent_attempts_gain_nothing),
-        cmocka_unit_test(flood_keeps_locked_names),
-        cmocka_unit_test(tenants_are_apart),
-        cmocka_unit_test(gate_turns_the_surplus_away),
+        cmocka_unit_test_setup_teardown(locks_after_failures_within_the_window, setup, teardown),
+        cmocka_unit_test_setup_teardown(success_and_time_forget, setup, teardown),
+        cmocka_unit_test_setup_teardown(concurrent_attempts_gain_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(flood_keeps_locked_names, setup, teardown),
+        cmocka_unit_test_setup_teardown(tenants_are_apart, setup, teardown),
+        cmocka_unit_test_setup_teardown(it_is_the_store_that_counts, setup, teardown),
+        cmocka_unit_test_setup_teardown(each_lock_is_longer, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_attempt_that_never_ended_has_failed, setup, teardown),
+        cmocka_unit_test_setup_teardown(gate_turns_the_surplus_away, setup, teardown),
     };
     if (failed(crypto_start(CRYPTO_MEMORY_PLAIN)))
         return 1;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The signing keys over days that the test lets pass, with a start of the issuer now and then. */
-#include "attestd/signing_keys.h"
+#include "token/signing_keys.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "attestd/signing_keys.h"
+#include "token/signing_keys.h"
 
 #include <stdio.h>
 
-#include "attestd/signing_state.h"
+#include "token/signing_state.h"
 #include "base/file.h"
 #include "token/jwt.h"
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What the token issuer remembers of its keys besides the private ones: a JSON file of mode 0600.
  */
-#ifndef ATTESTD_SIGNING_STATE_H
-#define ATTESTD_SIGNING_STATE_H
+#ifndef TOKEN_SIGNING_STATE_H
+#define TOKEN_SIGNING_STATE_H
 
-#include "attestd/signing_keys.h"
+#include "token/signing_keys.h"
 
 struct retired_key {
     struct key *key; /* public */

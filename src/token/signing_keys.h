@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The token issuer's keys over time. One signs; the next one is made and published a while before
+ * The keys of who signs tokens, over time. One signs; the next one is made and published a while before
  * it does, so that who pins the set has it by then; one that has signed stays in the set until the
  * last token by it has expired. On disk, beside the key's file PATH: PATH.next, the key that is
  * announced, and PATH.state, public keys and times. Each step is a file replaced as a whole, and
  * what a crash left between two steps is put right at the next start.
  *
- * Used at the start of the issuer's process, before its sandbox: to change keys it starts anew.
+ * attestd's issuer uses it at its start, before its sandbox, and starts anew to change keys; aasd
+ * whenever something is due. One process at a time.
  */
-#ifndef ATTESTD_SIGNING_KEYS_H
-#define ATTESTD_SIGNING_KEYS_H
+#ifndef TOKEN_SIGNING_KEYS_H
+#define TOKEN_SIGNING_KEYS_H
 
 #include "crypto/key.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "attestd/signing_state.h"
+#include "token/signing_state.h"
 
 #include "base/file.h"
 #include "token/jwt.h"
