@@ -124,6 +124,9 @@ static void settings_of(struct attestd_config *c, struct setting rows[SETTINGS_M
           "configured" },
         { "verify", "tpm_root", OPTION_TEXT, &c->tpm_roots,
           "CAs that certify attestation keys of TPMs: certificate files, separated by spaces" },
+        { "verify", "sample_evidence", OPTION_FLAG, &c->sample_evidence,
+          "take the sample evidence of Confidential Containers, which proves nothing: for trying "
+          "guests out" },
         { "verify", "tpm_crl", OPTION_TEXT, &c->tpm_crls,
           "revocation lists of such CAs: files, separated by spaces" },
         { "verify", "tpm_enrolled", OPTION_TEXT, &c->tpm_enrolled,

@@ -27,6 +27,7 @@ struct attestd_config {
 
     char *roots, *tpm_roots, *tpm_crls; /* file names, separated by spaces */
     char *tpm_enrolled;
+    bool sample_evidence;
     char *tcs_url, *tcs_ca;
     uint64_t worker_deadline_ms, spare_workers;
 

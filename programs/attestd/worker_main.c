@@ -46,6 +46,8 @@ static fallible make_verifier(const struct attestd_config *c, struct verifier **
     TRY(root_files_read(c->roots, &roots));
     TRY(verifier_new(roots.spans, roots.count, &v));
     TRY(trust_tpms(c, v));
+    if (c->sample_evidence)
+        verifier_take_samples(v);
     *out = TAKE(v);
     return OK;
 }

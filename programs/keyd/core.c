@@ -215,6 +215,7 @@ static fallible open_broker(const struct keyd_settings *s, const char *folder,
                           .session_seconds = (int64_t)s->session_minutes * 60,
                           .approval_hours = s->approval_hours,
                           .require_wrapped_import = s->require_wrapped_import,
+                          .refuse_samples = s->refuse_samples,
                           .guest_rsa1_5 = s->guest_rsa1_5,
                           .keys_per_tenant = s->keys_per_tenant,
                           .policies_per_tenant = s->policies_per_tenant };

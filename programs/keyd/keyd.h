@@ -23,7 +23,7 @@ struct keyd_settings {
     uint64_t kbsd_uid, challenge_seconds, connections, approval_hours;
     uint64_t tenant_rate, tenant_burst, keys_per_tenant, policies_per_tenant;
     bool require_wrapped_import;
-    bool guest_rsa1_5;
+    bool guest_rsa1_5, refuse_samples;
     char *aas_jwks, *as_jwks;
     char *release_jwks;
     char *manager;

@@ -142,6 +142,7 @@ static fallible apply_profile(struct keyd_settings *s)
     if (strcmp(s->profile, "production"))
         return FAIL(INPUT, "[keyd] profile is default or production");
     s->require_wrapped_import = true;
+    s->refuse_samples = true;
     return s->vault_plain
                ? FAIL(INPUT, "[vault] allow_plain_http is refused by the production profile")
                : OK;

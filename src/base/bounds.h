@@ -25,6 +25,7 @@
 
 /* Evidence (src/evidence) */
 #define EVIDENCE_MAX (256U << 10)
+#define SAMPLE_EVIDENCE_MAX 1024
 #define GUEST_EVIDENCE_MAX (512U << 10) /* JSON of a guest of Confidential Containers */
 #define BUNDLE_PIECES_MAX 4
 #define EVENT_LOG_MAX (4U << 20)

@@ -19,6 +19,8 @@ bool attestation_type_taken(const struct broker *b, const json_t *claims)
 {
     const char *tee = json_string_value(json_object_get(claims, "tee"));
 
+    if (b->refuse_samples && (!tee || !strcmp(tee, "sample")))
+        return false;
     return !b->attestation_types || (tee && texts_have(b->attestation_types, span_str(tee)));
 }
 

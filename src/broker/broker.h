@@ -42,6 +42,7 @@ struct broker {
                                   NULL: all */
     uint64_t approval_hours;   /* how long a change waits for its second person */
     bool require_wrapped_import;
+    bool refuse_samples; /* whatever the attestation service takes */
     bool guest_rsa1_5; /* guests of the oldest releases are served, which know no better wrapping */
     struct rate_limit *tenant_rate;                /* NULL: no limit */
     uint64_t keys_per_tenant, policies_per_tenant; /* 0: no limit */

@@ -11,7 +11,7 @@ static const struct json_shape text_item[] = { { "", SHAPE_TEXT, .min = 1, .max 
 static const struct json_shape hex_item[] = { { "", SHAPE_HEX, .min = 1, .max = 256 } };
 static const struct json_shape number_item[] = { { "", SHAPE_NUMBER } };
 static const struct json_shape tee_item[] = {
-    { "", SHAPE_TEXT, .words = SHAPE_WORDS("tdx", "sgx", "snp", "tpm", "azure-vtpm", "bundle") }
+    { "", SHAPE_TEXT, .words = SHAPE_WORDS("tdx", "sgx", "snp", "tpm", "azure-vtpm", "bundle", "sample") }
 };
 static const struct json_shape wrapping_item[] = {
     { "", SHAPE_TEXT, .words = SHAPE_WORDS(WRAPPING_BY_KEYD, WRAPPING_IN_HSM, WRAPPING_RSA) }

@@ -21,6 +21,7 @@ static const struct piece_type {
     { "application/vnd.warder.tpm-quote", PIECE_TPM_QUOTE, TPM_EVIDENCE_MAX },
     { "application/vnd.warder.azure-vtpm", PIECE_AZURE_VTPM, TPM_EVIDENCE_MAX },
     { "application/vnd.warder.cc-event-log", PIECE_CC_LOG, EVIDENCE_MAX },
+    { "application/vnd.warder.cc-sample+json", PIECE_SAMPLE, SAMPLE_EVIDENCE_MAX },
 };
 
 /* Bare pieces, in the order in which they are tried: the more particular structure first. */

@@ -18,7 +18,8 @@ enum piece_kind {
     PIECE_SNP_REPORT,
     PIECE_TPM_QUOTE,
     PIECE_AZURE_VTPM,
-    PIECE_CC_LOG
+    PIECE_CC_LOG,
+    PIECE_SAMPLE
 };
 
 struct bundle {

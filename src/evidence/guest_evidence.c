@@ -61,6 +61,14 @@ static fallible read_snp(const json_t *evidence, struct buf *out)
     return guest_snp_read(evidence, out);
 }
 
+static fallible read_sample(const json_t *evidence, struct buf *out)
+{
+    struct buf text owned(buf_done) = buf_of(SAMPLE_EVIDENCE_MAX);
+
+    TRY(json_canonical(evidence, &text));
+    return bundle_write_record(PIECE_SAMPLE, buf_span(&text), out);
+}
+
 static const struct {
     const char *tee;
     fallible (*read)(const json_t *evidence, struct buf *out);
@@ -68,15 +76,8 @@ static const struct {
     { "tdx", read_tdx },
     { "sgx", read_sgx },
     { "snp", read_snp },
+    { "sample", read_sample },
 };
-
-bool guest_tee_known(struct span tee)
-{
-    for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
-        if (span_equal_str(tee, kinds[i].tee))
-            return true;
-    return false;
-}
 
 /* Up to release 0.9 the evidence is a JSON text within the JSON. */
 static fallible unfold(const json_t *given, json_t **out)

@@ -10,11 +10,8 @@
 #include "base/bounds.h"
 #include "base/json.h"
 
-/* A JSON text {"tee": "<name>", "evidence": <what the guest sent>}. */
+/* A JSON text {"tee": "tdx"|"sgx"|"snp"|"sample", "evidence": <what the guest sent>}. */
 #define GUEST_EVIDENCE_TYPE "application/vnd.warder.cc-guest-evidence+json"
-
-/* The kinds of TEE whose evidence is read: "tdx", "sgx", "snp", "sample". */
-bool guest_tee_known(struct span tee);
 
 /* `in`: such a text. FAIL_INPUT: it is not what a guest of this TEE sends. */
 fallible guest_evidence_read(struct span in, struct buf *out);

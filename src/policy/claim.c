@@ -8,15 +8,15 @@
     "OutOfDateConfigurationNeeded TDRelaunchAdvised TDRelaunchAdvisedConfigurationNeeded Revoked"
 
 const struct claim_row claim_table[] = {
-    { "tee", CLAIM_TEXT, 0, "sgx tdx snp tpm azure-vtpm bundle",
-      "sgx tdx snp tpm azure-vtpm bundle", "kind of trusted execution environment" },
-    { "root", CLAIM_TEXT, 0, "vendor configured", "sgx tdx snp tpm azure-vtpm bundle",
+    { "tee", CLAIM_TEXT, 0, "sgx tdx snp tpm azure-vtpm bundle sample",
+      "sgx tdx snp tpm azure-vtpm bundle sample", "kind of trusted execution environment" },
+    { "root", CLAIM_TEXT, 0, "vendor configured", "sgx tdx snp tpm azure-vtpm bundle sample",
       "the root of trust it rests on: the vendor's pinned one, or one that the configuration "
       "names" },
-    { "debug", CLAIM_BOOL, 0, NULL, "sgx tdx snp azure-vtpm bundle",
+    { "debug", CLAIM_BOOL, 0, NULL, "sgx tdx snp azure-vtpm bundle sample",
       "the owner of the host can read it (SGX DEBUG; any TD attribute bit 0 to 7; SNP guest "
       "policy)" },
-    { "report_data", CLAIM_HEX, 64, NULL, "sgx tdx snp azure-vtpm bundle",
+    { "report_data", CLAIM_HEX, 64, NULL, "sgx tdx snp azure-vtpm bundle sample",
       "what the workload had the hardware sign" },
     { "quote_version", CLAIM_NUMBER, 16, NULL, "sgx tdx", "version of the quote format" },
 

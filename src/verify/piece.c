@@ -3,11 +3,12 @@
 
 #include "verify/azure_verify.h"
 #include "verify/cc_log.h"
+#include "verify/sample_verify.h"
 #include "verify/tpm_verify.h"
 
 static const struct evidence_type *const types[] = {
     &quote_evidence[0], &quote_evidence[1],   &quote_evidence[2], &snp_evidence,
-    &tpm_evidence_type, &azure_evidence_type, &cc_log_type,
+    &tpm_evidence_type, &azure_evidence_type, &cc_log_type,       &sample_evidence_type,
 };
 
 const struct evidence_type *evidence_type_of(enum piece_kind kind)

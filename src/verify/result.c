@@ -79,6 +79,8 @@ static const char *kinds_check(const struct bundle *b)
             return "evidence of this type is not verified here";
         if (kind_is_there(b, b->pieces[i].kind, i))
             return "an evidence bundle has two pieces of one kind";
+        if (b->pieces[i].kind == PIECE_SAMPLE && b->count > 1)
+            return "sample evidence stands alone";
         if (b->pieces[i].kind == PIECE_AZURE_VTPM && b->count > 1)
             return "evidence of an Azure vTPM stands alone: it carries its hardware's itself";
         if (other_names_collateral(b, i))

@@ -38,6 +38,9 @@ fallible verifier_remember(struct verifier *v, struct span pck_chain, struct spa
 fallible verifier_trust_tpms(struct verifier *v, const struct span *roots, size_t count,
                              struct span enrolled);
 
+/* Sample evidence (docs/confidential-containers.md), which proves nothing, is taken from now on. */
+void verifier_take_samples(struct verifier *v);
+
 /* Adds revocation lists (DER or PEM) of the CAs that certify TPMs' keys, after verifier_trust_tpms,
  * which takes them all away. A certificate of a TPM whose issuer's list is there is looked up. */
 fallible verifier_revoke_tpms(struct verifier *v, const struct span *lists, size_t count);

@@ -19,6 +19,7 @@ struct verifier {
     struct root_set amd_roots; /* of AMD's */
     struct platform_map platforms;
     struct tpm_trust tpm;
+    bool samples; /* sample evidence is taken */
 };
 
 /* A signed JSON document: what is wrong with its signature or its content, or NULL. The content is

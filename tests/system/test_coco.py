@@ -3,15 +3,17 @@
 import concurrent.futures
 import json
 import os
+import pathlib
 import struct
 import uuid
 
 import pytest
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.keywrap import InvalidUnwrap
 
 from attestd_fixture import Attestd, Simulator
-from coco_client import Guest, b64, b64u, refused, unb64u
+from coco_client import CURVES, Guest, TeeKey, b64, b64u, refused, unb64u
 from kbs_fixture import Client, Kbs, jwe_seal, stop
 from simulator import Simulator as SnpSimulator
 
@@ -464,3 +466,87 @@ def test_reports_that_were_changed(snp, change):
     body = guest.attestation()
     change(body["tee-evidence"]["primary_evidence"])
     refused(guest.call("POST", "attest", body), 401, "AttestationError")
+
+
+# exchanges of the original, and its sample evidence
+
+VECTORS = json.loads((pathlib.Path(__file__).parent / "coco_vectors.json").read_text())
+GOLDEN = pytest.mark.parametrize("golden", VECTORS["vectors"], ids=lambda g: g["key"])
+
+
+def key_of(golden):
+    if "private_pkcs8_der_hex" in golden:
+        return TeeKey("RSA", serialization.load_der_private_key(bytes.fromhex(golden["private_pkcs8_der_hex"]), None))
+    kind = golden["key"].split("+")[0]
+    return TeeKey(kind, ec.derive_private_key(int(golden["private_scalar_hex"], 16), CURVES[kind][0]))
+
+
+def sample(data):
+    return {"svn": "1", "report_data": b64(data[:48])}
+
+
+@pytest.fixture(scope="module")
+def sampled(simulator, tmp_path_factory):
+    a = Attestd(tmp_path_factory.mktemp("attestd-sample"), simulator.info["pcs"], roots=[simulator.root], verify__sample_evidence="yes")
+    try_out = {"version": "1.0.0", "allOf": [{"claim": "tee", "equals": "sample"}]}
+    for name, policy in (("good", GOOD), ("try-out", try_out)):
+        assert a.call("as", "POST", "/as/v1/policies", {"name": name, "policy": policy}, a.token()).status == 201
+    k = start(tmp_path_factory.mktemp("kbs-sample"), a)
+    k.sample_policy = k.make_policy(attestation_types=["sample"], policy_ids=["try-out"], accept_warning=True)["id"]
+    assert put(k, "default/key/1", policy=k.sample_policy).status == 201 and put(k, "default/key/2").status == 201
+    k.attestd = a
+    yield k
+    assert k.stop() == (0, 0)
+    a.stop()
+
+
+@GOLDEN
+def test_exchanges_of_the_original_are_understood(sampled, golden):
+    """Its guest's evidence is judged as its server did; and the client of these tests opens what that answered."""
+    sent, answered = json.loads(golden["attest_request"]), json.loads(golden["auth_response"])
+    record = {"tee": "sample", "evidence": sent["tee-evidence"]["primary_evidence"]}
+    runtime = {"type": "guest", "protocol": "0.4.0", "tenant": "default", "nonce": answered["nonce"], "tee_pubkey": sent["runtime-data"]["tee-pubkey"],
+               "additional_evidence": sent["tee-evidence"]["additional_evidence"]}
+    asked = {"evidence": ["application/vnd.warder.cc-guest-evidence+json", b64u(json.dumps(record).encode())], "policy_ids": ["try-out"], "runtime_data": runtime}
+    r = sampled.attestd.call("as", "POST", "/as/v1/attest", asked)
+    assert r.status == 200, r.text
+    claims = json.loads(unb64u(r.json["token"].split(".")[1]))
+    assert claims["warder"]["claims"]["report_data"] == golden["report_data_sha384_hex"] + "00" * 16
+    assert claims["submods"]["tee"]["ear.status"] == "warning" and claims["warder"]["claims"]["debug"] is True
+    runtime["nonce"] = b64(bytes(32))
+    assert sampled.attestd.call("as", "POST", "/as/v1/attest", asked).status == 403
+    assert key_of(golden).open(json.loads(golden["resource_response"])) == bytes.fromhex(VECTORS["secret_hex"])
+
+
+@GOLDEN
+def test_the_original_guest_is_answered_in_kind(sampled, golden):
+    """The same requests, but for the nonce and what is bound to it; the same members in the answers, and the header byte for byte in their order."""
+    guest, sent = Guest(sampled, "sample", sample, key=key_of(golden)), json.loads(golden["attest_request"])
+    r = guest.call("POST", "auth", golden["auth_request"])
+    assert r.status == 200 and set(r.json) == set(json.loads(golden["auth_response"]))
+    guest.nonce = r.json["nonce"]
+    assert {**guest.runtime_data(sent["runtime-data"]["nonce"]), "additional-evidence": ""} == json.loads(golden["hashed_runtime_data"])
+    sent["runtime-data"]["nonce"] = guest.nonce
+    sent["tee-evidence"]["primary_evidence"] = sample(guest.report_data())
+    assert guest.call("POST", "attest", sent).status == 200
+    answer, theirs = guest.get("default/key/1"), json.loads(golden["resource_response"])
+    assert guest.open(answer) == SECRET and set(answer.json) == set(theirs)
+    order = lambda j: [(k, list(v) if isinstance(v, dict) else v) for k, v in json.loads(unb64u(j["protected"])).items()]  # noqa: E731
+    assert order(answer.json) == order(theirs)
+    refused(guest.get("default/key/2"), 401, "PolicyDeny")  # which is for real machines
+
+
+def test_samples_where_they_are_not_taken(kbs, sampled, tmp_path):
+    guest = Guest(kbs, "sample", sample)
+    guest.auth()
+    refused(guest.attest(), 401, "AttestationError")
+    production = Kbs(tmp_path / "production", attestd=sampled.attestd, keyd="profile = production\n")
+    try:
+        policy = production.make_policy(attestation_types=["sample"], policy_ids=["try-out"], accept_warning=True)["id"]
+        assert put(production, "default/key/1", policy=policy).status == 201
+        guest = Guest(production, "sample", sample)
+        guest.auth()
+        guest.attest()
+        refused(guest.get("default/key/1"), 401, "TokenVerifierError")
+    finally:
+        assert production.stop() == (0, 0)
