@@ -46,6 +46,7 @@ int cli_key(int argc, char **argv);
 int cli_keyd(int argc, char **argv);
 int cli_policy(int argc, char **argv);
 int cli_secret(int argc, char **argv);
+int cli_skc(int argc, char **argv);
 int cli_status(int argc, char **argv);
 int cli_tenant(int argc, char **argv);
 int cli_user(int argc, char **argv);

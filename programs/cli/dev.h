@@ -73,6 +73,13 @@ fallible dev_port_free(uint16_t port);
 fallible dev_wait_port(const struct dev *d, const char *name, uint16_t port);
 fallible dev_wait_socket(const struct dev *d, const char *name, const char *path);
 
+/* libpkcs11-api.so, installed beside this program or in its build tree. FAIL_ABSENT. */
+fallible dev_module_path(const struct dev *d, char out[1024]);
+/* OpenSSL's PKCS#11 engine, where the distribution has it. */
+const char *dev_engine_path(void);
+/* User ids that web servers' workers have, for [agent] allow_users. */
+void dev_add_workers(struct buf *out);
+
 fallible dev_write_configs(const struct dev *d);
 fallible dev_make_certificates(const struct dev *d);
 fallible dev_make_administrator(const struct dev *d); /* before aasd runs */

@@ -89,7 +89,7 @@ static const struct {
                    { "PCS", DEV_PCS }, { "VAULT", DEV_VAULT } };
 
 /* The engine where Debian's multiarch folders have it. */
-static const char *engine_path(void)
+const char *dev_engine_path(void)
 {
     static const char *const places[] = { "/usr/lib/x86_64-linux-gnu/engines-3/pkcs11.so",
                                           "/usr/lib/aarch64-linux-gnu/engines-3/pkcs11.so",
@@ -100,7 +100,7 @@ static const char *engine_path(void)
     return places[0];
 }
 
-static fallible module_path(const struct dev *d, char out[1024])
+fallible dev_module_path(const struct dev *d, char out[1024])
 {
     static const char *const places[] = { "../pkcs11", "../lib", "../lib/x86_64-linux-gnu" };
     for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
@@ -113,7 +113,7 @@ static fallible module_path(const struct dev *d, char out[1024])
 }
 
 /* The users that web servers' workers become: they may use the agent's keys. */
-static void add_workers(struct buf *out)
+void dev_add_workers(struct buf *out)
 {
     static const char *const users[] = { "nobody", "www-data", "nginx" };
     const char *between = "";
@@ -162,7 +162,7 @@ static fallible add_value(const struct dev *d, struct buf *out, struct span name
         return OK;
     }
     if (span_equal_str(name, "WORKERS")) {
-        add_workers(out);
+        dev_add_workers(out);
         return OK;
     }
     if (span_equal_str(name, "SOFTHSM")) {
@@ -170,11 +170,11 @@ static fallible add_value(const struct dev *d, struct buf *out, struct span name
         return OK;
     }
     if (span_equal_str(name, "ENGINE")) {
-        buf_add_str(out, engine_path());
+        buf_add_str(out, dev_engine_path());
         return OK;
     }
     if (span_equal_str(name, "MODULE"))
-        TRY(module_path(d, path));
+        TRY(dev_module_path(d, path));
     else
         TRY(dev_program(d, "skc-agent", path));
     buf_add_str(out, path);

@@ -24,6 +24,7 @@ static const struct verb verbs[] = {
       "an authentication service on this machine, from its env file; users from theirs" },
     { "cms", cli_cms, "a certification authority on this machine, from a cms.env" },
     { "dev", cli_dev, "run the whole system on this machine, for development" },
+    { "skc", cli_skc, "the PKCS#11 module and the agent on a workload's machine" },
     { "status", cli_status, "health of every service" },
     { "tenant", cli_tenant, "tenants of the whole system: create, list, show, delete" },
     { "user", cli_user, "accounts" },

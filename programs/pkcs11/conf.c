@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "conf.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/wait.h>
@@ -73,6 +75,25 @@ static fallible settings_use(struct settings *s, struct module_conf *c)
     return OK;
 }
 
+/* Where `warder skc deploy` has put the module: DIR/lib/libpkcs11-api.so and DIR/etc/pkcs11.conf.
+ */
+static bool own_conf(char out[PATH_MAX])
+{
+    Dl_info self;
+
+    if (!dladdr((void *)(uintptr_t)own_conf, &self) || !self.dli_fname ||
+        snprintf(out, PATH_MAX, "%s", self.dli_fname) >= PATH_MAX)
+        return false;
+    for (int up = 0; up < 2; up++) {
+        char *slash = strrchr(out, '/');
+        if (!slash)
+            return false;
+        *slash = '\0';
+    }
+    size_t len = strlen(out);
+    return snprintf(out + len, PATH_MAX - len, "/etc/pkcs11.conf") < (int)(PATH_MAX - len);
+}
+
 fallible module_conf_load(struct module_conf *out)
 {
     struct settings s owned(settings_done) = { .socket = strdup("/run/warder/agent.sock"),
@@ -90,6 +111,9 @@ fallible module_conf_load(struct module_conf *out)
     char *message owned(free) = NULL; /* there is no one here to read it */
 
     *out = (struct module_conf){ 0 };
+    char beside[PATH_MAX];
+    if (!named && own_conf(beside) && file_exists(beside))
+        named = beside;
     if (named || file_exists(DEFAULT_CONF))
         TRY(settings_load(named ? named : DEFAULT_CONF, rows, &message));
     return settings_use(&s, out);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The module's configuration, read once, at the first C_Initialize: web servers empty their
- * workers' environment. WARDER_MODULE_CONF names the file, else it is /etc/warder/pkcs11.conf,
- * which may be absent:
+ * workers' environment. WARDER_MODULE_CONF names the file, else it is ../etc/pkcs11.conf beside the
+ * module's own folder, else /etc/warder/pkcs11.conf, which may be absent:
  *
  *   [module]
  *   agent_socket = /run/warder/agent.sock

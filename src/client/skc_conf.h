@@ -3,8 +3,7 @@
  * The original system's skc_library.conf: KEY=VALUE lines, values bare or in double quotes. It says
  * where the KBS is (KBS_HOSTNAME is the name verified in TLS, KBS_IP the address dialled) and holds
  * the client's bearer token, so that others must not be able to read it. CMS_*, CSP_CMS_* and
- * CSP_SCS_* are read and checked but not used: the CA is a pinned file, and collateral is the
- * attestation service's affair.
+ * CSP_SCS_* are for `warder skc deploy`: which CMS certifies the KBS, which the cloud's SCS.
  */
 #ifndef CLIENT_SKC_CONF_H
 #define CLIENT_SKC_CONF_H
