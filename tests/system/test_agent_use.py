@@ -213,6 +213,7 @@ def test_a_kbs_that_is_down_or_slow(agent):
 
 def test_many_at_once(agent):
     """Threads of one program; each waits for its own. No challenge is answered twice."""
+    agent.configure(use_timeout=60)  # a slow machine is not what is tried here
     _, user, handle = started(agent)
     agent.kbs.delay = 0.05
 

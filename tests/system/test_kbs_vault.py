@@ -34,7 +34,7 @@ def test_vault_keeps_the_keys(bao, tmp_path, mount, settings):
     k = Kbs(tmp_path, manager=bao.settings(mount, **settings))
     try:
         log = [json.loads(line)["message"] for line in k.keyd_log if line.startswith("{")]
-        assert f"Vault Address: {bao.url}" in log and "Vault client initialized" in log
+        assert f"Vault Address: {bao.url}" in log and "vaultclient/vaultclient:InitializeClient() Vault client initialized" in log
         for _, key_id, _, plain in released(k):
             path = f"{mount}/{'data/' if mount == 'keybroker2' else ''}warder/default/{key_id}/1"
             data = bao.call("GET", path)[1]["data"]
