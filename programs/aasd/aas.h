@@ -13,8 +13,8 @@
 #include "http/server.h"
 
 struct aas_settings {
-    char *address, *certificate, *key, *client_ca; /* [server] */
-    uint64_t port, workers;
+    char *address, *certificate, *key, *client_ca, *crl; /* [server] */
+    uint64_t port, workers, crl_grace_minutes;
     char *folder, *store_url;    /* [store] */
     char *jwks_file, *algorithm; /* [token] */
     uint64_t token_minutes, rotate_days, announce_minutes;
@@ -23,7 +23,7 @@ struct aas_settings {
     uint64_t memory_kib, passes, hashing;
 };
 /* Fills the defaults; rows point into `s`. */
-#define AAS_SETTINGS_MAX 24
+#define AAS_SETTINGS_MAX 26
 void aas_settings_init(struct aas_settings *s, struct setting rows[AAS_SETTINGS_MAX]);
 fallible aas_settings_check(const struct aas_settings *s);
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /* aasd: users, roles and bearer tokens. */
-#include <libgen.h>
-
 #include "aasd/aas.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "crypto/crypto.h"
 #include "daemon/daemon.h"
+#include "daemon/server_watch.h"
 
 enum { EXIT_USAGE = 2 };
 
@@ -24,13 +24,24 @@ static int fail(struct err e, const char *what)
 static fallible serve(const struct aas_settings *s, struct aas *a)
 {
     struct http_server *server = NULL;
-    char *jwks owned(free) = s->jwks_file ? strdup(s->jwks_file) : NULL;
-    const char *const readable[] = { s->certificate, s->key, s->client_ca, NULL };
-    const char *const writable[] = { s->folder, jwks ? dirname(jwks) : NULL, NULL };
+    char *certificate owned(free) = file_folder(s->certificate);
+    char *key owned(free) = file_folder(s->key);
+    char *client_ca owned(free) = file_folder(s->client_ca);
+    char *crl owned(free) = file_folder(s->crl);
+    char *jwks owned(free) = file_folder(s->jwks_file);
+    struct crl_watch *lists owned(crl_watch_close) = NULL;
+    const char *const readable[] = { certificate, key, client_ca, crl, NULL };
+    const char *const writable[] = { s->folder, jwks, NULL };
+    const struct crl_watch_config watched = { .file = s->crl,
+                                              .grace_seconds = (int64_t)s->crl_grace_minutes * 60 };
+    TRY(crl_watch_open(&watched, &lists));
     const struct http_server_config config = {
         .address = s->address,
         .port = (uint16_t)s->port,
-        .tls = { .certificate = s->certificate, .key = s->key, .client_ca = s->client_ca },
+        .tls = { .certificate = s->certificate,
+                 .key = s->key,
+                 .client_ca = s->client_ca,
+                 .crl = lists },
         .workers = (unsigned)s->workers,
         .body_max = 64U << 10,
         .routes = aas_routes,
@@ -40,7 +51,7 @@ static fallible serve(const struct aas_settings *s, struct aas *a)
     TRY(daemon_confine(readable, writable, SANDBOX_NETWORK));
     TRY(token_keys_follow(a->keys));
     TRY(http_server_start(&config, &server));
-    daemon_wait("aas", s->address, http_server_port(server));
+    daemon_serve("aas", s->address, server, lists);
     http_server_stop(server);
     return OK;
 }

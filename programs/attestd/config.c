@@ -9,7 +9,7 @@
 #include "policy/default_policy.h"
 #include "token/attestation.h"
 
-#define SETTINGS_MAX 64
+#define SETTINGS_MAX 66
 #define WORKER_DEADLINE_MAX 60000
 #define UPSTREAM_TIMEOUT_MAX 60000
 #define UNKNOWN_PER_MINUTE_MAX 100000
@@ -28,6 +28,10 @@ static void settings_of(struct attestd_config *c, struct setting rows[SETTINGS_M
         { "tls", "certificate", OPTION_TEXT, &c->certificate,
           "PEM chain of all listeners, leaf first" },
         { "tls", "key", OPTION_TEXT, &c->key, "its private key, PEM, mode 0600" },
+        { "tls", "crl", OPTION_TEXT, &c->crl,
+          "file of revocation lists: a tcs role elsewhere is checked against it" },
+        { "tls", "crl_grace_minutes", OPTION_NUMBER, &c->crl_grace_minutes,
+          "how long past its next update it is still believed" },
 
         { "tcs", "enabled", OPTION_FLAG, &c->tcs.enabled,
           "serve collateral (interfaces of a PCCS and of AMD's KDS)" },
@@ -176,6 +180,7 @@ static bool set_defaults(struct attestd_config *c)
     c->tcs.port = 9000;
     c->qvs.port = 12000;
     c->as.port = 12001;
+    c->crl_grace_minutes = 60;
     c->upstream_timeout_ms = 8000;
     c->refresh_minutes = 1440;
     c->alarm_hours = 72;

@@ -16,7 +16,8 @@ struct role_config {
 
 struct attestd_config {
     char *path; /* of the file itself, for the children; NULL: defaults */
-    char *certificate, *key;
+    char *certificate, *key, *crl;
+    uint64_t crl_grace_minutes;
     struct role_config tcs, qvs, as;
 
     char *tcs_store, *upstream, *upstream_ca, *upstream_root_crl, *upstream_kds, *upstream_api_key;

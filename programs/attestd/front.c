@@ -14,6 +14,7 @@
 #include "base/harden.h"
 #include "base/log.h"
 #include "crypto/crypto.h"
+#include "daemon/server_watch.h"
 #include "policy/default_policy.h"
 
 #define REFRESH_SECONDS 30
@@ -27,6 +28,8 @@
 struct front {
     const struct attestd_config *config;
     struct http_client *upstream_client;
+    struct crl_watch *crl;
+    struct server_watch watches[3];
     struct tcs_http remote;
     struct tcs_role *tcs_role;
     struct verifier_link *link;
@@ -52,6 +55,7 @@ static void front_donep(struct front *f)
     evidence_record_close(f->evidence);
     tcs_role_close(f->tcs_role);
     http_client_free(f->upstream_client);
+    crl_watch_close(f->crl);
     policy_store_close(f->policies);
     recent_free(f->recent);
     jwks_free(f->bundle_keys);
@@ -72,7 +76,11 @@ static fallible open_collateral(struct front *f)
     const struct attestd_config *c = f->config;
     if (c->tcs.enabled)
         return tcs_role_open(c, &f->tcs_role);
+    const struct crl_watch_config lists = { .file = c->crl,
+                                            .grace_seconds = (int64_t)c->crl_grace_minutes * 60 };
+    TRY(crl_watch_open(&lists, &f->crl));
     const struct http_client_config client = { .ca_file = given(c->tcs_ca),
+                                               .crl = f->crl,
                                                .timeout_ms = UPSTREAM_MS,
                                                .body_max = TCS_BODY_MAX };
     TRY(http_client_new(&client, &f->upstream_client));
@@ -214,14 +222,16 @@ static const char *folder_of(const char *name, char out[PATH_LEN])
 static fallible confine_files(const struct front *f)
 {
     const struct attestd_config *c = f->config;
-    char keys[PATH_LEN];
+    char keys[PATH_LEN], own[7][PATH_LEN];
     const char *const readable[] = {
-        text_of(config_certificate(c, &c->tcs)),
-        text_of(config_key(c, &c->tcs)),
-        text_of(config_certificate(c, &c->qvs)),
-        text_of(config_key(c, &c->qvs)),
-        text_of(config_certificate(c, &c->as)),
-        text_of(config_key(c, &c->as)),
+        /* Folders: a file that was renewed is another one. */
+        folder_of(config_certificate(c, &c->tcs), own[0]),
+        folder_of(config_key(c, &c->tcs), own[1]),
+        folder_of(config_certificate(c, &c->qvs), own[2]),
+        folder_of(config_key(c, &c->qvs), own[3]),
+        folder_of(config_certificate(c, &c->as), own[4]),
+        folder_of(config_key(c, &c->as), own[5]),
+        folder_of(c->crl, own[6]),
         folder_of(c->aas_jwks, keys),
         text_of(c->upstream_ca),
         text_of(c->tcs_ca),
@@ -278,6 +288,15 @@ static void tell_ready(void)
         log_warn("cannot tell the parent that the front is ready");
 }
 
+static void look_after(struct front *f)
+{
+    if (f->link)
+        verifier_link_refresh(f->link);
+    for (size_t i = 0; i < 3; i++)
+        if (f->servers[i])
+            server_watch_look(&f->watches[i], f->servers[i], f->crl);
+}
+
 int front_main(const struct attestd_config *config)
 {
     struct front f owned(front_done) = { .config = config };
@@ -293,8 +312,8 @@ int front_main(const struct attestd_config *config)
     }
     tell_ready();
     const struct timespec tick = { .tv_sec = REFRESH_SECONDS };
-    while (sigtimedwait(&stop, NULL, &tick) != SIGTERM)
-        if (f.link)
-            verifier_link_refresh(f.link);
+    do
+        look_after(&f);
+    while (sigtimedwait(&stop, NULL, &tick) != SIGTERM);
     return 0;
 }

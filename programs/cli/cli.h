@@ -37,6 +37,7 @@ bool verb_options(int argc, char **argv, const struct option_row *rows,
 int cli_aas(int argc, char **argv);
 int cli_appraisal(int argc, char **argv);
 int cli_cms(int argc, char **argv);
+int cli_certificate(int argc, char **argv);
 int cli_collateral(int argc, char **argv);
 int cli_audit(int argc, char **argv);
 int cli_deny(int argc, char **argv);
@@ -90,8 +91,10 @@ enum service {
 
 struct session {
     char *urls[SERVICE_COUNT]; /* "https://127.0.0.1:9443", no trailing slash */
-    char *ca_file, *token_file, *username, *tenant;
+    char *ca_file, *crl, *token_file, *username, *tenant;
+    uint64_t crl_grace_minutes;
     bool json;
+    struct crl_watch *lists;
     struct http_client *http;
 };
 

@@ -15,8 +15,9 @@ static const uint16_t default_ports[DEV_PORTS] = { 9000, 12000, 12001, 9443, 844
 #define KMIP_PORT 5696
 
 /* In the order of their start; they stop in the reverse one. */
-static const char *const programs[] = { "openbao", "pykmip",  "swtpm", "teesim", "aasd",
-                                        "cmsd",    "attestd", "keyd",  "kbsd",   "skc-agent" };
+static const char *const programs[] = { "openbao", "pykmip", "swtpm",        "teesim",
+                                        "aasd",    "cmsd",   "certificates", "attestd",
+                                        "keyd",    "kbsd",   "skc-agent" };
 #define PROGRAMS (sizeof(programs) / sizeof(*programs))
 
 uint16_t dev_port(const struct dev *d, enum dev_port which)
@@ -111,6 +112,8 @@ static fallible start_one(const struct dev *d, const char *name)
         return dev_start_tpm(d);
     if (!strcmp(name, "teesim"))
         return start_teesim(d);
+    if (!strcmp(name, "certificates"))
+        return dev_start_certificates(d);
     if (!strcmp(name, "aasd"))
         TRY(dev_make_administrator(d));
     if (!strcmp(name, "keyd") && !strcmp(d->keys, "pkcs11"))
@@ -346,6 +349,8 @@ static int dev_up(int argc, char **argv)
         { "pykmip", 0, OPTION_TEXT, "PATH", "the PyKMIP server", &d.pykmip },
         { "no-fuse", 0, OPTION_FLAG, NULL, "evidence by socket even where /dev/fuse is there",
           &no_fuse },
+        { "certificate-seconds", 0, OPTION_NUMBER, "N",
+          "life of the certificates, which are renewed (default: a year)", &d.certificate_seconds },
         { "quiet", 'q', OPTION_FLAG, NULL, "say nothing while it goes well", &d.quiet },
         OUTPUT_OPTION(output),
         { 0 },

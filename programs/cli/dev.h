@@ -22,8 +22,9 @@ struct dev {
     const char *keys;                  /* "embedded", "vault", "kmip" or "pkcs11" */
     const char *tee;                   /* teesim's --tee; "tpm": swtpm is the machine's TPM */
     const char *teesim, *bao, *pykmip; /* programs; NULL: looked for */
-    uint16_t base; /* first of the ports; services use the fixed offsets below */
-    bool mount;    /* evidence by a configfs-tsm tree (FUSE), else by socket */
+    uint16_t base;                /* first of the ports; services use the fixed offsets below */
+    bool mount;                   /* evidence by a configfs-tsm tree (FUSE), else by socket */
+    uint64_t certificate_seconds; /* life of certificates; 0: a year */
     bool quiet, json;
 };
 
@@ -81,7 +82,8 @@ const char *dev_engine_path(void);
 void dev_add_workers(struct buf *out);
 
 fallible dev_write_configs(const struct dev *d);
-fallible dev_make_certificates(const struct dev *d);
+fallible dev_make_certificates(const struct dev *d);  /* and the revocation list */
+fallible dev_start_certificates(const struct dev *d); /* who keeps them */
 fallible dev_make_administrator(const struct dev *d); /* before aasd runs */
 fallible dev_make_users(const struct dev *d);         /* with aasd running */
 fallible dev_start_openbao(const struct dev *d);

@@ -29,7 +29,8 @@ templates[] = {
       "[store]\nfolder = @DIR@/var/aasd\n"
       "[token]\njwks_file = @DIR@/etc/keys/aas-jwks.json\nminutes = 720\n" },
     { "etc/attestd.conf", 0600,
-      "[tls]\ncertificate = @DIR@/etc/tls/attestd.pem\nkey = @DIR@/etc/tls/attestd.key\n"
+      "[tls]\ncrl = @DIR@/etc/tls/crl.der\ncertificate = @DIR@/etc/tls/attestd.pem\nkey = "
+      "@DIR@/etc/tls/attestd.key\n"
       "[tcs]\nenabled = yes\naddress = 127.0.0.1\nport = @TCS@\nstore = "
       "sqlite:@DIR@/var/attestd/tcs.db\n"
       "upstream = http://127.0.0.1:@PCS@\nupstream_plain_loopback = yes\n"
@@ -50,21 +51,22 @@ templates[] = {
     { "etc/kbsd.conf", 0600,
       "[server]\naddress = 127.0.0.1\nport = @KBS@\ncertificate = @DIR@/etc/tls/kbsd.pem\nkey = "
       "@DIR@/etc/tls/kbsd.key\n"
-      "endpoint_url = https://localhost:@KBS@/kbs/v1\n"
+      "endpoint_url = https://localhost:@KBS@/kbs/v1\ncrl = @DIR@/etc/tls/crl.der\n"
       "[keyd]\nsocket = @DIR@/run/keyd.sock\n"
       "[attestation]\nurl = https://localhost:@AS@\nca = @DIR@/etc/tls/ca.pem\n" },
     { "etc/cli.conf", 0600,
       "[services]\nkbs = https://localhost:@KBS@\naas = https://localhost:@AAS@\ncms = "
       "https://localhost:@CMS@\n"
       "as = https://localhost:@AS@\nqvs = https://localhost:@QVS@\ntcs = https://localhost:@TCS@\n"
-      "[tls]\nca = @DIR@/etc/tls/ca.pem\n[login]\ntoken_file = @DIR@/etc/cli.token\nusername = "
+      "[tls]\nca = @DIR@/etc/tls/ca.pem\ncrl = @DIR@/etc/tls/crl.der\n[login]\ntoken_file = "
+      "@DIR@/etc/cli.token\nusername = "
       "admin\n" },
     { "etc/skc-agent.conf", 0600,
       "[agent]\nsocket = @DIR@/run/agent.sock\nkeys_file = @DIR@/etc/keys.txt\npid_file = "
       "@DIR@/run/skc-agent.pid\n"
       "allow_users = @WORKERS@\n"
       "[kbs]\nskc_library = @DIR@/etc/skc_library.conf\nca_file = @DIR@/etc/tls/ca.pem\n"
-      "release_keys = @DIR@/etc/keys/release-jwks.json\n"
+      "crl = @DIR@/etc/tls/crl.der\nrelease_keys = @DIR@/etc/keys/release-jwks.json\n"
       "[evidence]\nattester = @ATTESTER@\ntsm_path = @DIR@/run/tsm/report\nevidence_socket = "
       "@DIR@/run/evidence.sock\n@MACHINE@" },
     { "etc/pkcs11.conf", 0644,

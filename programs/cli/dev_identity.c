@@ -9,6 +9,8 @@
 #include "crypto/secret.h"
 #include "crypto/x509.h"
 
+#define LOOK_SECONDS 3 /* how often the certificates are looked at, at most */
+#define LOOKS_A_LIFE 20
 #define PASSWORD_BYTES 24
 #define ADMINISTRATOR "admin"
 #define WORKLOAD "skcuser"
@@ -16,7 +18,7 @@
 static fallible make_certificate(const struct dev *d, const char *name)
 {
     static const char *const names[] = { "localhost", "127.0.0.1", NULL };
-    char key_path[1024], csr_path[1024], out_path[1024], config[1024], cmsd[1024];
+    char key_path[1024], csr_path[1024], out_path[1024], config[1024], cmsd[1024], seconds[24];
     struct key *k owned(key_free) = NULL;
     struct buf csr owned(buf_done) = buf_of(16U << 10);
 
@@ -29,17 +31,35 @@ static fallible make_certificate(const struct dev *d, const char *name)
     TRY(csr_make(k, name, names, &csr));
     TRY(file_write(dev_path(d, csr_path, "var/dev/%s.csr", name), buf_span(&csr), 0600));
     TRY(dev_program(d, "cmsd", cmsd));
+    snprintf(seconds, sizeof(seconds), "%llu", (unsigned long long)d->certificate_seconds);
     return dev_run(d,
                    (const char *const[]){ cmsd, "--config", dev_path(d, config, "etc/cmsd.conf"),
-                                          "--issue", "--csr", csr_path, "--out", out_path, NULL },
+                                          "--issue", "--csr", csr_path, "--out", out_path,
+                                          "--seconds", seconds, NULL },
                    NULL);
+}
+
+fallible dev_start_certificates(const struct dev *d)
+{
+    char warder[1024], folder[1024], crl[1024], config[1024], life[24], poll[24];
+    uint64_t look = d->certificate_seconds / LOOKS_A_LIFE;
+
+    snprintf(life, sizeof(life), "%llu", (unsigned long long)d->certificate_seconds);
+    snprintf(poll, sizeof(poll), "%u", look && look < LOOK_SECONDS ? (unsigned)look : LOOK_SECONDS);
+    TRY(dev_program(d, "warder", warder));
+    return dev_spawn(d, "certificates",
+                     (const char *const[]){ warder, "certificate", "keep",
+                                            dev_path(d, folder, "etc/tls"), "--crl",
+                                            dev_path(d, crl, "etc/tls/crl.der"), "--config",
+                                            dev_path(d, config, "etc/cli.conf"), "--life", life,
+                                            "--poll", poll, NULL });
 }
 
 fallible dev_make_certificates(const struct dev *d)
 {
     static const char *const holders[] = { "cmsd",    "aasd",   "attestd", "kbsd",
                                            "openbao", "pykmip", "keyd" };
-    char cmsd[1024], config[1024], ca[1024];
+    char cmsd[1024], config[1024], ca[1024], crl[1024];
 
     TRY(dev_program(d, "cmsd", cmsd));
     dev_path(d, config, "etc/cmsd.conf");
@@ -47,7 +67,10 @@ fallible dev_make_certificates(const struct dev *d)
         TRY(dev_run(d, (const char *const[]){ cmsd, "--config", config, "--init", NULL }, NULL));
     for (size_t i = 0; i < sizeof(holders) / sizeof(*holders); i++)
         TRY(make_certificate(d, holders[i]));
-    return OK;
+    return dev_run(d,
+                   (const char *const[]){ cmsd, "--config", config, "--crl", "--out",
+                                          dev_path(d, crl, "etc/tls/crl.der"), NULL },
+                   NULL);
 }
 
 /* A random password in a file of mode 0600; kept when the system was made before. */

@@ -15,6 +15,8 @@ static const struct verb verbs[] = {
     { "policy", cli_policy, "transfer policies: who may have a key" },
     { "appraisal", cli_appraisal, "appraisal policies: what evidence must say" },
     { "audit", cli_audit, "the record of every decision" },
+    { "certificate", cli_certificate,
+      "certificates: list, show, revoke, and keep this machine's renewed" },
     { "collateral", cli_collateral,
       "the endorsement cache: list, refresh, forecast, export, import" },
     { "deny", cli_deny,

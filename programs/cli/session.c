@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "crypto/secret.h"
 #include "http/client.h"
+#include "http/crl_watch.h"
 
 #define TOKEN_MAX (16U << 10)
 #define ANSWER_MAX (8U << 20)
@@ -45,6 +46,10 @@ static int load(const char *path, struct session *s)
         { "services", "qvs", OPTION_TEXT, &s->urls[SERVICE_QVS], "quote verification" },
         { "services", "tcs", OPTION_TEXT, &s->urls[SERVICE_TCS], "endorsement cache" },
         { "tls", "ca", OPTION_TEXT, &s->ca_file, "CA certificate of the services, PEM" },
+        { "tls", "crl", OPTION_TEXT, &s->crl,
+          "file of revocation lists that the services' certificates are checked against" },
+        { "tls", "crl_grace_minutes", OPTION_NUMBER, &s->crl_grace_minutes,
+          "how long past its next update it is still believed (default 60)" },
         { "login", "token_file", OPTION_TEXT, &s->token_file, "bearer token, a file of mode 0600" },
         { "login", "username", OPTION_TEXT, &s->username, "user of 'warder token get'" },
         { "login", "tenant", OPTION_TEXT, &s->tenant, "whose user (default: default)" },
@@ -64,7 +69,7 @@ int session_open(const struct session_options *options, struct session *out)
     struct buf path owned(buf_done) = buf_of(4096);
     struct err e = config_path(options->config, &path);
 
-    *out = (struct session){ 0 };
+    *out = (struct session){ .crl_grace_minutes = 60 };
     if (failed(e))
         return print_failure(e, "configuration", NULL);
     if (!output_is_json(options->output, &out->json))
@@ -72,7 +77,13 @@ int session_open(const struct session_options *options, struct session *out)
     int rc = load(buf_str(&path), out);
     if (rc)
         return rc;
+    const struct crl_watch_config lists = { .file = out->crl,
+                                            .grace_seconds = (int64_t)out->crl_grace_minutes * 60 };
+    e = crl_watch_open(&lists, &out->lists);
+    if (failed(e))
+        return print_failure(e, "TLS set-up", NULL);
     struct http_client_config config = { .ca_file = out->ca_file,
+                                         .crl = out->lists,
                                          .timeout_ms = options->wait_ms ? options->wait_ms
                                                                         : SESSION_WAIT_MS };
     e = http_client_new(&config, &out->http);
@@ -89,6 +100,8 @@ void session_close(struct session *s)
     free(s->username);
     free(s->tenant);
     http_client_free(s->http);
+    crl_watch_close(s->lists);
+    free(s->crl);
     *s = (struct session){ 0 };
 }
 

@@ -108,8 +108,7 @@ static bool read_seconds(struct span text, int64_t *out)
     return n > 0;
 }
 
-/* validitySeconds of the query: less than the profile allows, never more. */
-static bool read_life(struct http_exchange *x, int64_t longest, int64_t *out)
+bool cms_read_life(struct http_exchange *x, int64_t longest, int64_t *out)
 {
     struct span given = http_query(x, "validitySeconds");
     int64_t seconds = 0;
@@ -130,7 +129,7 @@ static bool read_life(struct http_exchange *x, int64_t longest, int64_t *out)
     return true;
 }
 
-static bool read_csr(struct http_exchange *x, struct csr *out)
+bool cms_read_csr(struct http_exchange *x, struct csr *out)
 {
     struct span type = http_header(x, "content-type"), body = http_body(x);
 
@@ -186,7 +185,7 @@ void cms_certificate_create(struct http_exchange *x, void *context)
     int64_t seconds;
 
     if (!cms_authenticate(x, c, &b) || !check_permission(x, &b) || !read_type(x, &type) ||
-        !read_life(x, c->seconds_max[type], &seconds) || !read_csr(x, &csr) ||
+        !cms_read_life(x, c->seconds_max[type], &seconds) || !cms_read_csr(x, &csr) ||
         !check_granted(x, &b, &csr, type))
         return;
     const struct authority_order order = { .tenant = b.tenant,

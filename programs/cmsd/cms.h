@@ -64,6 +64,10 @@ void cms_answer_failure(struct http_exchange *x, struct err e, const char *absen
 
 http_handler cms_ca_certificates, cms_crl, cms_version, cms_health;
 http_handler cms_certificate_create, cms_certificate_list, cms_certificate_revoke;
-http_handler cms_certificate_show;
+http_handler cms_certificate_show, cms_certificate_renew;
+/* One request, PEM or DER. Answers what is wrong itself and returns false. */
+bool cms_read_csr(struct http_exchange *x, struct csr *out);
+/* validitySeconds of the query: less than the profile allows, never more. The same. */
+bool cms_read_life(struct http_exchange *x, int64_t longest, int64_t *out);
 
 #endif

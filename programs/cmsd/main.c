@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /* cmsd: the certification authority of a Warder installation. */
-#include <libgen.h>
-
+#include "base/file.h"
 #include "base/log.h"
 #include "cmsd/cms.h"
 #include "crypto/crypto.h"
 #include "daemon/daemon.h"
+#include "daemon/server_watch.h"
 
 enum { EXIT_USAGE = 2 };
 
@@ -25,13 +25,19 @@ static fallible serve(const struct cms_settings *s)
 {
     struct cms c owned(cms_close) = { 0 };
     struct http_server *server = NULL;
-    char *jwks owned(free) = strdup(s->aas_jwks);
-    const char *const readable[] = { s->certificate, s->key, jwks ? dirname(jwks) : NULL, NULL };
+    char *certificate owned(free) = file_folder(s->certificate);
+    char *key owned(free) = file_folder(s->key);
+    char *jwks owned(free) = file_folder(s->aas_jwks);
+    char *chain owned(free) = NULL;
+    const char *const readable[] = { certificate, key, jwks, NULL };
     const char *const writable[] = { s->folder, s->token.files, NULL };
+    if (asprintf(&chain, "%s/" ISSUER_CHAIN_FILE, s->folder) < 0)
+        return FAIL(SYSTEM, "memory is short");
+    /* Whoever renews shows its certificate; others may show none. */
     const struct http_server_config config = {
         .address = s->address,
         .port = (uint16_t)s->port,
-        .tls = { .certificate = s->certificate, .key = s->key },
+        .tls = { .certificate = s->certificate, .key = s->key, .client_ca = chain },
         .workers = (unsigned)s->workers,
         .body_max = 64U << 10,
         .routes = cms_routes,
@@ -41,7 +47,7 @@ static fallible serve(const struct cms_settings *s)
     TRY(cms_open(s, true, &c));
     TRY(daemon_confine(readable, writable, SANDBOX_NETWORK));
     TRY(http_server_start(&config, &server));
-    daemon_wait("cms", s->address, http_server_port(server));
+    daemon_serve("cms", s->address, server, NULL);
     http_server_stop(server);
     return OK;
 }

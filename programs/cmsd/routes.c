@@ -9,6 +9,7 @@ const struct http_route cms_routes[] = {
     { "GET", "/cms/v1/crl", ROUTE_OPEN, cms_crl },
     { "POST", "/cms/v1/certificates", ROUTE_BEARER, cms_certificate_create,
       .needs = "CMS:CertApprover" },
+    { "POST", "/cms/v1/renewals", ROUTE_PROOF, cms_certificate_renew },
     { "GET", "/cms/v1/certificates", ROUTE_BEARER, cms_certificate_list,
       .needs = "CMS:certificates:search" },
     { "GET", "/cms/v1/certificates/{serial}", ROUTE_BEARER, cms_certificate_show,

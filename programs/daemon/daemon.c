@@ -90,19 +90,27 @@ fallible daemon_confine(const char *const *readable, const char *const *writable
     return OK;
 }
 
-void daemon_wait(const char *program, const char *address, unsigned port)
+void daemon_began(const char *program, const char *address, unsigned port)
 {
     char text[16], ready[320];
-    sigset_t set;
-    int caught = 0;
 
     snprintf(text, sizeof(text), "%u", port);
     log_info("service start", "service", program, "address", address, "port", text);
     snprintf(ready, sizeof(ready), "READY=1\nSTATUS=serving on %s port %u", address, port);
     service_manager_tell(ready);
+}
+
+bool daemon_stop_asked(unsigned seconds)
+{
+    const struct timespec patience = { .tv_sec = (time_t)seconds };
+    sigset_t set;
+
     stop_signals(&set);
-    while (sigwait(&set, &caught))
-        ;
+    return sigtimedwait(&set, NULL, &patience) > 0;
+}
+
+void daemon_ended(const char *program)
+{
     service_manager_tell("STOPPING=1");
     log_info("service stop", "service", program);
 }

@@ -36,14 +36,17 @@ int daemon_configure(const struct daemon_options *options, const struct setting 
  * --check-config. */
 int daemon_checked(const struct daemon_options *options, struct err check);
 
-/* Blocks the signals that daemon_wait() waits for: before the first thread. Ignores SIGPIPE. */
+/* Blocks the signals that daemon_stop_asked() waits for: before the first thread. Ignores SIGPIPE.
+ */
 void daemon_block_signals(void);
 /* harden_process, then files and system calls; says in the log what the kernel does not enforce. */
 fallible daemon_confine(const char *const *readable, const char *const *writable,
                         enum sandbox_kind kind);
-/* Tells the service manager and the log that `program` serves at `port`, waits for SIGTERM or
- * SIGINT, and tells them that it stops. */
-void daemon_wait(const char *program, const char *address, unsigned port);
+/* Tells the service manager and the log that `program` serves at `port`; that it stops. */
+void daemon_began(const char *program, const char *address, unsigned port);
+void daemon_ended(const char *program);
+/* True as soon as SIGTERM or SIGINT came; false when the time is over. */
+bool daemon_stop_asked(unsigned seconds);
 /* The end of a confined process, at once: what runs at exit (a leak checker traces its own process)
  * is not allowed in a sandbox. */
 __attribute__((noreturn)) void daemon_end(int status);

@@ -10,9 +10,10 @@ struct appraiser {
     struct buf url;
 };
 
-fallible appraiser_open(const struct kbs_settings *s, struct appraiser **out)
+fallible appraiser_open(const struct kbs_settings *s, struct crl_watch *crl, struct appraiser **out)
 {
     struct http_client_config config = { .ca_file = s->as_ca,
+                                         .crl = crl,
                                          .timeout_ms = (unsigned)s->as_timeout_ms };
     struct appraiser *a = calloc(1, sizeof *a);
 

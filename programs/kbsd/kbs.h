@@ -10,14 +10,15 @@
 #include "base/ipc.h"
 #include "base/options.h"
 #include "broker/question.h"
+#include "http/crl_watch.h"
 #include "http/server.h"
 
 #define KBS_PENDING "pending_approval" /* keyd's word for 202 */
-#define KBS_SETTINGS_MAX 24
+#define KBS_SETTINGS_MAX 26
 
 struct kbs_settings {
-    char *address, *certificate, *key, *client_ca, *endpoint_url, *tenant_domain, *log_file;
-    uint64_t port, threads, workers, body_max;
+    char *address, *certificate, *key, *client_ca, *crl, *endpoint_url, *tenant_domain, *log_file;
+    uint64_t port, threads, workers, body_max, crl_grace_minutes;
     char *socket;
     uint64_t source_rate, source_burst;
     uint64_t connections, keyd_timeout_ms;
@@ -33,6 +34,7 @@ struct kbs {
     const struct kbs_settings *settings;
     struct key_side *keyd;
     struct appraiser *as;
+    struct crl_watch *crl; /* NULL: none is configured */
 };
 extern const struct http_route kbs_routes[];
 
@@ -47,7 +49,8 @@ fallible key_side_ask(struct key_side *k, enum operation operation, const struct
 
 /* What the attestation service says of evidence. */
 enum appraisal { APPRAISED, APPRAISAL_REFUSED, APPRAISAL_UNAVAILABLE, APPRAISAL_POLICY_UNKNOWN };
-fallible appraiser_open(const struct kbs_settings *s, struct appraiser **out);
+fallible appraiser_open(const struct kbs_settings *s, struct crl_watch *crl,
+                        struct appraiser **out);
 void appraiser_close(struct appraiser *a);
 /* `statement` gets the token, or the signed refusal (empty where the service gave none). `body`:
  * the client's request with evidence and keys, or a trial with evidence alone; `plan`: keyd's word

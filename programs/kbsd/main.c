@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /* kbsd: the network side of the key broker. */
+#include "base/file.h"
 #include "base/log.h"
 #include "crypto/crypto.h"
 #include "daemon/daemon.h"
+#include "daemon/server_watch.h"
 #include "kbsd/guest.h"
 #include "kbsd/kbs.h"
 
@@ -10,6 +12,7 @@ static void kbs_close(struct kbs *k)
 {
     key_side_close(k->keyd);
     appraiser_close(k->as);
+    crl_watch_close(k->crl);
 }
 static inline void kbs_closep(struct kbs *k)
 {
@@ -20,16 +23,34 @@ static fallible serve(const struct kbs_settings *s)
 {
     struct kbs k owned(kbs_close) = { .settings = s };
     struct http_server *server = NULL;
-    const char *const readable[] = { s->certificate,     s->key,
-                                     s->as_ca,           "/etc/hosts",
-                                     "/etc/resolv.conf", "/etc/nsswitch.conf",
-                                     "/etc/gai.conf",    "/run/systemd/resolve",
-                                     "/usr/lib",         "/lib",
-                                     s->client_ca,       NULL };
+    char *certificate owned(free) = file_folder(s->certificate);
+    char *key owned(free) = file_folder(s->key);
+    char *crl owned(free) = file_folder(s->crl);
+    char *client_ca owned(free) = file_folder(s->client_ca);
+    /* Folders: a file that was renewed is another one. */
+    const char *const readable[] = { certificate,
+                                     key,
+                                     crl,
+                                     client_ca,
+                                     s->as_ca,
+                                     "/etc/hosts",
+                                     "/etc/resolv.conf",
+                                     "/etc/nsswitch.conf",
+                                     "/etc/gai.conf",
+                                     "/run/systemd/resolve",
+                                     "/usr/lib",
+                                     "/lib",
+                                     NULL };
+    const struct crl_watch_config lists = { .file = s->crl,
+                                            .grace_seconds = (int64_t)s->crl_grace_minutes * 60 };
+    TRY(crl_watch_open(&lists, &k.crl));
     const struct http_server_config config = {
         .address = s->address,
         .port = (uint16_t)s->port,
-        .tls = { .certificate = s->certificate, .key = s->key, .client_ca = s->client_ca },
+        .tls = { .certificate = s->certificate,
+                 .key = s->key,
+                 .client_ca = s->client_ca,
+                 .crl = k.crl },
         .threads = (unsigned)s->threads,
         .workers = (unsigned)s->workers,
         .body_max = s->body_max,
@@ -45,10 +66,10 @@ static fallible serve(const struct kbs_settings *s)
     if (s->log_file)
         TRY(log_copy_to(s->log_file));
     TRY(key_side_open(s->socket, s->connections, (unsigned)s->keyd_timeout_ms, &k.keyd));
-    TRY(appraiser_open(s, &k.as));
+    TRY(appraiser_open(s, k.crl, &k.as));
     TRY(daemon_confine(readable, NULL, SANDBOX_NETWORK));
     TRY(http_server_start(&config, &server));
-    daemon_wait("kbs", s->address, http_server_port(server));
+    daemon_serve("kbs", s->address, server, k.crl);
     http_server_stop(server);
     return OK;
 }

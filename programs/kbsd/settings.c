@@ -13,7 +13,8 @@ void kbs_settings_init(struct kbs_settings *s, struct setting rows[KBS_SETTINGS_
                                 .source_burst = 4000,
                                 .connections = 32,
                                 .keyd_timeout_ms = 70000,
-                                .as_timeout_ms = 10000 };
+                                .as_timeout_ms = 10000,
+                                .crl_grace_minutes = 60 };
     s->address = strdup("0.0.0.0");
     s->certificate = strdup("/etc/warder/tls/kbsd.pem");
     s->key = strdup("/etc/warder/tls/kbsd.key");
@@ -27,6 +28,10 @@ void kbs_settings_init(struct kbs_settings *s, struct setting rows[KBS_SETTINGS_
         { "server", "key", OPTION_TEXT, &s->key, "its key, PEM, mode 0600" },
         { "server", "client_ca", OPTION_TEXT, &s->client_ca,
           "CA of TLS client certificates; empty: none are asked for" },
+        { "server", "crl", OPTION_TEXT, &s->crl,
+          "file of revocation lists: clients and the attestation service are checked against it" },
+        { "server", "crl_grace_minutes", OPTION_NUMBER, &s->crl_grace_minutes,
+          "how long past its next update it is still believed" },
         { "server", "endpoint_url", OPTION_TEXT, &s->endpoint_url,
           "base of transfer_link, https://HOST:PORT/kbs/v1" },
         { "server", "threads", OPTION_NUMBER, &s->threads, "threads for connections" },

@@ -13,7 +13,7 @@
 #define TIMEOUT_MAX 600
 #define POLL_MAX 86400
 #define USE_TIMEOUT_MAX 60
-#define SETTINGS_COUNT 24
+#define SETTINGS_COUNT 26
 
 static void settings_of(struct config *c, struct setting rows[SETTINGS_COUNT])
 {
@@ -51,6 +51,10 @@ static void settings_of(struct config *c, struct setting rows[SETTINGS_COUNT])
           "port of the KBS; 0: skc_library.conf's, else 9443" },
         { "kbs", "ca_file", OPTION_TEXT, &c->ca_file,
           "PEM: the CA that the KBS's certificate must come from" },
+        { "kbs", "crl", OPTION_TEXT, &c->crl,
+          "file of revocation lists that the KBS's certificate is checked against" },
+        { "kbs", "crl_grace_minutes", OPTION_NUMBER, &c->crl_grace_minutes,
+          "how long past its next update it is still believed" },
         { "kbs", "release_keys", OPTION_TEXT, &c->release_keys,
           "JWKS: the keys of which one must have signed each answer" },
         { "kbs", "token_file", OPTION_TEXT, &c->token_file,
@@ -82,11 +86,12 @@ void config_show(const struct config *c, FILE *out)
 
 void config_done(struct config *c)
 {
-    char **texts[] = { &c->socket,      &c->keys_file,    &c->pid_file,     &c->log_file,
-                       &c->allow_users, &c->allow_groups, &c->skc_library,  &c->hostname,
-                       &c->ip,          &c->ca_file,      &c->release_keys, &c->token_file,
-                       &c->tenant,      &c->attester,     &c->tsm_path,     &c->evidence_socket,
-                       &c->tpm,         &c->url,          &c->connect_to };
+    char **texts[] = {
+        &c->socket,       &c->keys_file,       &c->pid_file,   &c->log_file, &c->allow_users,
+        &c->allow_groups, &c->skc_library,     &c->hostname,   &c->ip,       &c->ca_file,
+        &c->crl,          &c->release_keys,    &c->token_file, &c->tenant,   &c->attester,
+        &c->tsm_path,     &c->evidence_socket, &c->tpm,        &c->url,      &c->connect_to
+    };
 
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
         free(*texts[i]);
@@ -268,6 +273,7 @@ static fallible set_defaults(struct config *c)
         .find_timeout = 60,
         .lease_poll = 60,
         .use_timeout = 5,
+        .crl_grace_minutes = 60,
         .ca_file = strdup("/etc/warder/tls/ca.pem"),
         .release_keys = strdup("/etc/warder/keys/release-jwks.json"),
         .tenant = strdup("default"),

@@ -26,8 +26,8 @@ struct config {
     char *socket, *keys_file, *pid_file, *log_file, *allow_users, *allow_groups;
     uint64_t max_clients, find_timeout, lease_poll, use_timeout;
     bool prefetch;
-    char *skc_library, *hostname, *ip, *ca_file, *release_keys, *token_file, *tenant;
-    uint64_t port;
+    char *skc_library, *hostname, *ip, *ca_file, *crl, *release_keys, *token_file, *tenant;
+    uint64_t port, crl_grace_minutes;
     char *attester, *tsm_path, *evidence_socket, *tpm;
 
     /* worked out */

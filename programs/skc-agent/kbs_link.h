@@ -8,6 +8,7 @@
 
 struct kbs_link {
     struct http_client *http;
+    struct crl_watch *crl;
     struct jwks *release_keys;
     struct fetcher *fetcher;
 };

@@ -82,7 +82,8 @@ static fallible enter_sandbox(const struct agent *a)
     char *ca owned(free) = folder_of(a->config.ca_file);
     char *socket owned(free) = folder_of(a->config.socket);
     char *pid owned(free) = folder_of(a->config.pid_file);
-    const char *readable[] = { keys, ca, "/etc", "/usr", "/lib", "/dev/urandom", NULL, NULL };
+    char *crl owned(free) = file_folder(a->config.crl);
+    const char *readable[] = { keys, ca, crl, "/etc", "/usr", "/lib", "/dev/urandom", NULL, NULL };
     const char *writable[] = { socket, NULL, NULL, NULL };
     size_t n = 1, logs = sizeof(readable) / sizeof(readable[0]) - 2;
     bool files = false, calls = false;

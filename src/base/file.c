@@ -213,3 +213,14 @@ fallible file_open_append(const char *path, mode_t mode, int *fd)
     *fd = opened;
     return OK;
 }
+
+char *file_folder(const char *path)
+{
+    const char *slash = path ? strrchr(path, '/') : NULL;
+
+    if (!path || !*path)
+        return strdup("");
+    if (!slash)
+        return strdup(".");
+    return strndup(path, slash == path ? 1 : (size_t)(slash - path));
+}

@@ -23,6 +23,8 @@ fallible file_make_dir(const char *path, mode_t mode);
 /* Refuses a secret's file that others can read: mode & 077 must be 0. */
 fallible file_check_private(const char *path);
 bool file_exists(const char *path);
+/* malloc'ed: the folder that a file is in, "." for a bare name, "" for none. NULL: no memory. */
+char *file_folder(const char *path);
 
 /* Which file is there: what changes when it is replaced or written. All zero: none. */
 struct file_mark {

@@ -53,6 +53,10 @@ bool cert_has_unknown_critical(const struct cert *c);
 /* The extension's content (inside the OCTET STRING), empty span when absent; `oid` is the DER
  * content bytes. */
 struct span cert_extension(const struct cert *c, struct span oid);
+/* Its alternative names as text, NULL-terminated, for cert_names_free(); others than host names and
+ * addresses are FAIL_INPUT. */
+fallible cert_names(const struct cert *c, char ***out);
+void cert_names_free(char **names);
 bool cert_equal(const struct cert *a, const struct cert *b);
 /* Signature by the issuer's key over the raw bytes; ECDSA with SHA-256/384, RSA PKCS#1 and PSS with
  * SHA-256/384. Names are the caller's to compare. */

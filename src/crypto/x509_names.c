@@ -131,3 +131,27 @@ fallible san_read(struct span value, char ***out, bool *other)
     *other = others;
     return OK;
 }
+
+fallible cert_names(const struct cert *c, char ***out)
+{
+    struct span value = cert_extension(c, oid_san);
+    char **names = NULL;
+    bool other = false;
+
+    if (!value.len) {
+        *out = NULL;
+        return OK;
+    }
+    TRY(san_read(value, &names, &other));
+    if (other) {
+        san_free(names);
+        return FAIL(INPUT, "the certificate has alternative names of another kind");
+    }
+    *out = names;
+    return OK;
+}
+
+void cert_names_free(char **names)
+{
+    san_free(names);
+}

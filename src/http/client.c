@@ -8,9 +8,11 @@
 #include <time.h>
 
 #include "base/bounds.h"
+#include "base/file.h"
 #include "crypto/digest.h"
 #include "crypto/secret.h"
 #include "http/client_request_internal.h"
+#include "http/crl_watch.h"
 #include "http/request_head_internal.h"
 
 #define POOLED_MAX 64
@@ -24,6 +26,9 @@ struct http_client {
     CURL *pooled[POOLED_MAX]; /* the last one used is the first taken: its connection is the warmest
                                */
     size_t count;
+    unsigned edition;     /* of the revocation lists that the pooled ones' servers passed */
+    struct file_mark own; /* the certificate that they showed */
+    unsigned generation;  /* of the pooled: changes with either */
 };
 
 static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
@@ -155,6 +160,8 @@ static CURLcode set_up_tls(CURL *h, void *context, void *config)
         SSL_CTX_set_options(context, SSL_OP_CLEANSE_PLAINTEXT);
     if (f->server_sha384)
         SSL_CTX_set_cert_verify_callback(context, is_pinned, (void *)f->server_sha384);
+    else
+        crl_watch_guard(f->crl, context);
     return CURLE_OK;
 }
 
@@ -195,11 +202,30 @@ static bool handle_setup(CURL *h, struct http_client_config *f)
     return true;
 }
 
-static CURL *handle_take(struct http_client *c)
+/* Under the lock. What was verified by an older list, or with an older certificate of ours. */
+static void drop_older(struct http_client *c)
+{
+    unsigned edition = c->config.crl ? crl_watch_edition(c->config.crl) : 0;
+    struct file_mark own = { 0 };
+
+    if (c->config.certificate)
+        own = file_mark_of(c->config.certificate);
+    if (edition == c->edition && file_mark_equal(&own, &c->own))
+        return;
+    c->edition = edition;
+    c->own = own;
+    c->generation++;
+    while (c->count)
+        curl_easy_cleanup(c->pooled[--c->count]);
+}
+
+static CURL *handle_take(struct http_client *c, unsigned *generation)
 {
     CURL *h = NULL;
 
     pthread_mutex_lock(&c->lock);
+    drop_older(c);
+    *generation = c->generation;
     if (c->count)
         h = c->pooled[--c->count];
     pthread_mutex_unlock(&c->lock);
@@ -223,12 +249,12 @@ static bool holds_secrets(const struct http_client *c, CURL *h)
            version != CURL_HTTP_VERSION_1_1;
 }
 
-static void handle_give_back(struct http_client *c, CURL *h)
+static void handle_give_back(struct http_client *c, CURL *h, unsigned generation)
 {
     bool wanted = !holds_secrets(c, h);
 
     pthread_mutex_lock(&c->lock);
-    bool kept = wanted && c->count < POOLED_MAX;
+    bool kept = wanted && c->count < POOLED_MAX && generation == c->generation;
     if (kept)
         c->pooled[c->count++] = h;
     pthread_mutex_unlock(&c->lock);
@@ -430,11 +456,12 @@ fallible http_send(struct http_client *c, const struct http_call *call, struct h
     TRY(client_request_check(call, c->config.plain_loopback));
     if (c->config.secret_answers)
         TRY(reserve(&r.body));
-    CURL *h = handle_take(c);
+    unsigned generation;
+    CURL *h = handle_take(c, &generation);
     if (!h)
         return FAIL(SYSTEM, "out of memory for the HTTP client");
     struct err e = perform(h, call, &c->config, &r);
-    handle_give_back(c, h);
+    handle_give_back(c, h, generation);
     TRY(e);
     http_reply_done(reply);
     *reply = r;

@@ -3,7 +3,8 @@
  * HTTP client (libcurl), HTTP/1.1 or HTTP/2 as negotiated, keep-alive: handles are pooled, so one
  * struct serves all threads of a program. Redirects are never followed, proxies of the environment
  * are ignored, the server's certificate and name are verified against the given CA file only
- * (lessons L9, L15). Plain HTTP only where `plain_loopback` is set and the address is a loopback
+ * (lessons L9, L15). Connections end when a new edition of the revocation lists is there, or a new
+ * certificate of ours. Plain HTTP only where `plain_loopback` is set and the address is a loopback
  * one.
  */
 #ifndef HTTP_CLIENT_H
@@ -11,6 +12,8 @@
 
 #include "base/buf.h"
 #include "base/json.h"
+
+struct crl_watch;
 
 struct http_client_config {
     const char *ca_file;     /* PEM; NULL: the system's store */
@@ -24,6 +27,7 @@ struct http_client_config {
                            for its buffers go with it; else HTTP/1.1 only */
     const uint8_t *server_sha384; /* 48 bytes, or NULL: SHA-384 of the one server certificate that
                                      is believed, whoever signed it and whatever its name is */
+    struct crl_watch *crl;        /* by which servers are refused; NULL: none */
     unsigned timeout_ms;          /* whole call; default 10000 */
     size_t body_max;              /* of an answer; default 4 MiB */
 };

@@ -256,7 +256,8 @@ static bool take_head(struct http_connection *c)
 
     if (end == c->in.len && end <= REQUEST_HEAD_MAX)
         return false;
-    c->exchange = exchange_new(c);
+    if (transport_admitted(&c->transport))
+        c->exchange = exchange_new(c);
     if (!c->exchange) {
         connection_close(c);
         return false;

@@ -23,6 +23,7 @@
 #include "http/chunked_internal.h"
 #include "http/exchange_internal.h"
 #include "http/pool_internal.h"
+#include "http/tls_live_internal.h"
 #include "http/source_internal.h"
 
 #define SCRATCH_SIZE 16384
@@ -34,7 +35,7 @@ struct loop_settings { /* the server's, the same for all loops */
     struct routing routing;
     void *context;
     struct rate_limit *sources; /* NULL: no limit */
-    SSL_CTX *tls; /* NULL: plain */
+    struct tls_live *tls;       /* NULL: plain */
     struct pool *pool;
     size_t body_max;
     unsigned deadline_ms, idle_ms;

@@ -93,9 +93,8 @@ static fallible settings_fill(const struct http_server_config *config, struct lo
     TRY(random_fill(prefix, sizeof(prefix)));
     struct reader r = reader_of(SPAN_OF(prefix));
     s->id_prefix = reader_u64be(&r);
-    s->routing = (struct routing){ config->routes, config->foreign_error,
-                                   config->repeats_allowed, config->scope_prefix,
-                                   config->scope_domain };
+    s->routing = (struct routing){ config->routes, config->foreign_error, config->repeats_allowed,
+                                   config->scope_prefix, config->scope_domain };
     s->context = config->context;
     if (config->source_rate)
         TRY(rate_limit_new(config->source_rate,
@@ -106,7 +105,7 @@ static fallible settings_fill(const struct http_server_config *config, struct lo
     s->deadline_ms = or_default(config->deadline_ms, 10000);
     s->idle_ms = or_default(config->idle_ms, 60000);
     if (!config->plain)
-        TRY(tls_server_context(&config->tls, &s->tls));
+        TRY(tls_live_open(&config->tls, &s->tls));
     return pool_start(or_default(config->workers, 16), or_default(config->queue, 256), &s->pool);
 }
 
@@ -152,6 +151,11 @@ uint16_t http_server_port(const struct http_server *s)
     return s->port;
 }
 
+struct tls_state http_server_tls(const struct http_server *s)
+{
+    return s->settings.tls ? tls_live_state(s->settings.tls) : (struct tls_state){ 0 };
+}
+
 void http_server_stop(struct http_server *s)
 {
     if (!s)
@@ -161,7 +165,7 @@ void http_server_stop(struct http_server *s)
     pool_stop(s->settings.pool);
     for (unsigned i = 0; i < s->loops; i++)
         loop_free(s->loop[i]);
-    SSL_CTX_free(s->settings.tls);
+    tls_live_close(s->settings.tls);
     rate_limit_free(s->settings.sources);
     free(s);
 }

@@ -42,7 +42,8 @@ struct http_route {
     http_handler *handler;
     size_t body_max; /* where more than the server's is taken; 0: that */
     /* Of ROUTE_BEARER, and of no other: what the token must hold. "KBS:keys:create" is a permission
-     * in a service, "CMS:CertApprover" a role with a context; " or " stands between alternatives. */
+     * in a service, "CMS:CertApprover" a role with a context; " or " stands between alternatives.
+     */
     const char *needs;
 };
 
@@ -59,7 +60,8 @@ struct http_server_config {
     unsigned deadline_ms; /* whole request in, default 10000 */
     unsigned idle_ms;     /* keep-alive, default 60000; where it is less than deadline_ms the end
                              may be noticed only deadline_ms after the request began */
-    /* Requests a second of one source address (of IPv6: a /64), and at once; 0: no limit. Above: 429.
+    /* Requests a second of one source address (of IPv6: a /64), and at once; 0: no limit. Above:
+     * 429.
      */
     unsigned source_rate, source_burst;
     const struct http_route *routes; /* ends with method NULL */
@@ -68,7 +70,7 @@ struct http_server_config {
     const char *scope_prefix;
     /* "kbs.example": what stands before ".kbs.example" in the TLS server name is the scope too. */
     const char *scope_domain;
-    void *context;                   /* given to handlers */
+    void *context; /* given to handlers */
     /* Where another interface's errors stand in for ours: 404 (no such path, or not by this
      * method), 400 (the query) and 413. False: ours. On the event thread: it must not block. */
     bool (*foreign_error)(struct http_exchange *x, int status);
@@ -80,6 +82,8 @@ struct http_server_config {
 struct http_server;
 fallible http_server_start(const struct http_server_config *config,
                            struct http_server **out); /* threads run */
+/* Reads files that are new, as the next connection would. */
+struct tls_state http_server_tls(const struct http_server *s);
 uint16_t http_server_port(const struct http_server *s);
 void http_server_stop(struct http_server *s); /* stops accepting, drains, joins, frees */
 

@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/owned.h"
+#include "http/crl_watch.h"
 
 OWNED_TYPE(SSL_CTX, SSL_CTX_free)
 
@@ -90,6 +91,8 @@ static fallible context_fill(SSL_CTX *ctx, const struct tls_server_files *files)
     SSL_CTX_set_read_ahead(ctx, 1);
     SSL_CTX_set_alpn_select_cb(ctx, choose_protocol, NULL);
     TRY(load_own(ctx, files));
+    if (files->client_ca)
+        crl_watch_guard(files->crl, ctx);
     return load_client_ca(ctx, files);
 }
 

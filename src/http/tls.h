@@ -11,12 +11,21 @@
 
 #include "base/err.h"
 
+struct crl_watch;
+
 struct tls_server_files {
     const char *certificate; /* PEM chain, leaf first */
     const char *key;         /* PEM, mode 0600 */
     const char *client_ca;   /* PEM; NULL: no client certificates. When set they are asked for,
                                 verified when sent */
     bool require_client;     /* a client without certificate is cut */
+    struct crl_watch *crl;   /* by which clients are refused; NULL: none */
+};
+
+/* What an operator should know of a server's files. */
+struct tls_state {
+    int64_t not_before, not_after; /* of the certificate in force */
+    const char *trouble;           /* why newer files are not in force, a literal; NULL: they are */
 };
 fallible tls_server_context(const struct tls_server_files *files, SSL_CTX **out);
 

@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "http/crl_watch.h"
 
 #define CIPHERS_TLS12 "ECDHE+AESGCM:ECDHE+CHACHA20:ECDHE+AES:!SHA1:!aNULL"
 
@@ -50,6 +51,7 @@ static fallible context_new(const struct tls_stream_config *c, SSL_CTX **out)
                                  SSL_OP_CLEANSE_PLAINTEXT);
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_AUTO_RETRY);
     SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
+    crl_watch_guard(c->crl, ctx);
     struct err e = load_own(ctx, c);
     ERR_clear_error(); /* the queue of this thread would confuse a later SSL_get_error() */
     TRY(e);

@@ -16,10 +16,13 @@
 #include "base/owned.h"
 #include "base/span.h"
 
+struct crl_watch;
+
 struct tls_stream_config {
     const char *host, *port;
     const char *ca;                /* PEM */
     const char *certificate, *key; /* PEM; the key's mode 0600 */
+    struct crl_watch *crl;         /* by which servers are refused; NULL: none */
 };
 
 struct tls_stream;

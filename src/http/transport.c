@@ -7,14 +7,20 @@
 #include <openssl/ssl.h>
 #include <sys/socket.h>
 
+#include "http/crl_watch.h"
+
 #define DISCARD_PIECES 16
 
-fallible transport_open(int fd, SSL_CTX *ctx, struct transport *out)
-{
-    struct transport t = { .fd = fd };
+OWNED_TYPE(SSL_CTX, SSL_CTX_free)
 
-    if (ctx) {
-        t.ssl = SSL_new(ctx);
+fallible transport_open(int fd, struct tls_live *tls, struct transport *out)
+{
+    struct transport t = { .fd = fd, .crl = tls_live_crl(tls) };
+
+    if (tls) {
+        owned(SSL_CTX_free) SSL_CTX *ctx = tls_live_take(tls);
+        t.edition = t.crl ? crl_watch_edition(t.crl) : 0;
+        t.ssl = ctx ? SSL_new(ctx) : NULL;
         if (!t.ssl || SSL_set_fd(t.ssl, fd) != 1) {
             transport_close(&t);
             return FAIL(SYSTEM, "no TLS connection");
@@ -23,6 +29,16 @@ fallible transport_open(int fd, SSL_CTX *ctx, struct transport *out)
     }
     *out = t;
     return OK;
+}
+
+bool transport_admitted(struct transport *t)
+{
+    unsigned edition = t->crl ? crl_watch_edition(t->crl) : 0;
+
+    if (edition == t->edition)
+        return true;
+    t->edition = edition;
+    return crl_watch_admits(t->crl, t->ssl);
 }
 
 void transport_close(struct transport *t)

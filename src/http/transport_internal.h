@@ -6,18 +6,23 @@
 #include <openssl/types.h>
 
 #include "base/buf.h"
+#include "http/tls_live_internal.h"
 
 enum transfer { TRANSFER_DONE, TRANSFER_WANTS_READ, TRANSFER_WANTS_WRITE, TRANSFER_CLOSED };
 
 struct transport {
     int fd;
     SSL *ssl; /* NULL: plain */
+    struct crl_watch *crl;
+    unsigned edition; /* of the revocation lists by which the client was admitted */
 };
 
 /* Takes the descriptor in every case. */
-fallible transport_open(int fd, SSL_CTX *ctx, struct transport *out);
+fallible transport_open(int fd, struct tls_live *tls, struct transport *out);
 void transport_close(struct transport *t);
 enum transfer transport_handshake(struct transport *t);
+/* The client's certificate has not been revoked since. */
+bool transport_admitted(struct transport *t);
 enum transfer transport_read(struct transport *t, void *to, size_t room, size_t *got);
 enum transfer transport_write(struct transport *t, struct span bytes, size_t *sent);
 /* Bytes of the peer may wait inside TLS, where the kernel does not show them. */

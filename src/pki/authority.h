@@ -78,7 +78,6 @@ struct authority_holder {
     char *tenant, *common_name;
     json_t *sans;
     enum cert_type type;
-    int64_t seconds; /* of its life */
 };
 void authority_holder_done(struct authority_holder *h);
 static inline void authority_holder_donep(struct authority_holder *h)

@@ -202,7 +202,6 @@ static fallible know_row(struct statement *q, const struct cert *c, struct autho
         return FAIL(SYSTEM, "store: type of a certificate");
     h.tenant = (char *)span_dup(column_text(q, 0));
     h.common_name = (char *)span_dup(column_text(q, 4));
-    h.seconds = cert_not_after(c) - cert_not_before(c);
     TRY(json_parse(column_text(q, 5), &h.sans));
     if (!h.tenant || !h.common_name)
         return FAIL(SYSTEM, "memory for a certificate");

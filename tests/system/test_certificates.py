@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The certification authority as an operator sets it up: hierarchies, tokens, an enterprise's own CA, profiles."""
 import datetime
+import json
 import os
+import re
 import subprocess
+import time
 
 import pytest
 from cryptography import x509
@@ -254,3 +257,41 @@ def test_wrong_usage_of_the_options(tmp_path):
     (tmp_path / "c.csr").write_bytes(make_csr("x")[1])
     long = s.cmsd.run("--issue", "--csr", str(tmp_path / "c.csr"), "--out", str(tmp_path / "c.pem"), "--seconds", str(400 * 86400), check=False)
     assert long.returncode == 1 and "may not live so long" in long.stderr
+
+
+def test_the_commands_of_the_page(tmp_path):
+    """docs/certificates.md, with a folder in place of the root of the file system."""
+    page = (fixture.ROOT / "docs/certificates.md").read_text()
+    for name in ("etc/warder/tls", "var/lib/warder", "media/safe", "tmp"):
+        (tmp_path / name).mkdir(parents=True)
+    (config,) = re.findall(r"```ini\n(.*?)```", page, re.S)
+    here = re.compile(r"(?<![\w.:/-])/(etc|var|media|tmp)/")
+    aas = Identity(tmp_path / "aas")
+    (tmp_path / "etc/warder/cmsd.conf").write_text(here.sub(rf"{tmp_path}/\1/", config).replace("[server]\n", "[server]\nport = 0\n")
+                                                  + f"[token]\naas_jwks = {aas.dir}/etc/keys/aas-jwks.json\n")
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for path in (fixture.CMSD, fixture.BUILD / "programs/cli/warder"):
+        (programs / path.name).symlink_to(path)
+    env = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}"}
+    blocks = [here.sub(rf"{tmp_path}/\1/", b) for b in re.findall(r"```sh\n(.*?)```", page, re.S)]
+    assert len(blocks) == 3
+    cmsd, ends = None, time.monotonic() + 30
+    try:
+        for block in blocks:
+            if "certificate keep" in block:
+                log = tmp_path / "cmsd.log"
+                with open(log, "wb") as to:
+                    cmsd = subprocess.Popen([fixture.CMSD, "--config", tmp_path / "etc/warder/cmsd.conf"], stderr=to, env=fixture.CONFINED)
+                while '"service start"' not in log.read_text():
+                    assert cmsd.poll() is None and time.monotonic() < ends, log.read_text()
+                    time.sleep(0.05)
+                port = next(json.loads(line)["port"] for line in log.read_text().splitlines() if '"service start"' in line)
+                (tmp_path / "etc/warder/cli.conf").write_text(f"[services]\ncms = https://localhost:{port}\n[tls]\nca = {tmp_path}/etc/warder/tls/ca.pem\n")
+            done = subprocess.run(["sh", "-ec", block], env=env, capture_output=True, text=True, timeout=60)
+            assert done.returncode == 0, block + done.stdout + done.stderr
+    finally:
+        if cmsd:
+            cmsd.terminate()
+            assert cmsd.wait(20) == 0
+    assert (tmp_path / "etc/warder/tls/cmsd.key").stat().st_mode & 0o777 == 0o600
