@@ -43,8 +43,13 @@ fallible tls_live_open(const struct tls_server_files *files, struct tls_live **o
 
     if (!t)
         return FAIL(SYSTEM, "memory is short");
-    t->files = *files;
     pthread_mutex_init(&t->lock, NULL);
+    t->files = *files;
+    t->files.certificate = strdup(files->certificate);
+    t->files.key = strdup(files->key);
+    t->files.client_ca = files->client_ca ? strdup(files->client_ca) : NULL;
+    if (!t->files.certificate || !t->files.key || (files->client_ca && !t->files.client_ca))
+        return FAIL(SYSTEM, "memory is short");
     marks_of(files, t->marks);
     t->looked_us = clock_monotonic_us();
     TRY(tls_server_context(files, &t->ctx));
@@ -58,6 +63,9 @@ void tls_live_close(struct tls_live *t)
         return;
     pthread_mutex_destroy(&t->lock);
     SSL_CTX_free(t->ctx);
+    free((char *)t->files.certificate);
+    free((char *)t->files.key);
+    free((char *)t->files.client_ca);
     free(t);
 }
 

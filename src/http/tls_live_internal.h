@@ -12,7 +12,6 @@
 
 struct tls_live;
 
-/* Keeps pointers to the names. */
 fallible tls_live_open(const struct tls_server_files *files, struct tls_live **out);
 void tls_live_close(struct tls_live *t);
 OWNED_TYPE(struct tls_live, tls_live_close)

@@ -64,7 +64,7 @@ def test_programs_answer(prefix, name):
 def test_units_share_no_folder_and_have_their_users(prefix):
     """systemd gives a RuntimeDirectory= to the unit's user: a common one would be the last starter's, agent's socket and all."""
     units = {path.name: path.read_text() for path in (prefix / "share/warder/systemd").glob("*.service")}
-    assert len(units) == 6
+    assert len(units) == 7
     folders = [line for text in units.values() for line in re.findall(r"^(?:Runtime|State)Directory=.*$", text, re.M)]
     assert len(set(folders)) == len(folders) and all("=warder/" in line for line in folders)
     users = {u for text in units.values() for u in re.findall(r"^User=(.*)$", text, re.M)} - {"root"}

@@ -49,8 +49,11 @@ static inline void make_ca(const char *name, struct key **key, struct cert **cer
     assert_ok(key_make_ec(KEY_P256, key));
     struct cert_request r = { .common_name = name, .key = *key, .not_before = now - 60, .not_after = now + 3600,
                               .ca = true, .path_len = 0 };
+    char file[64];
     assert_ok(cert_issue(&r, NULL, *key, cert));
     write_pem(name, *cert);
+    snprintf(file, sizeof(file), "%s.key", name);
+    assert_ok(key_save(path(file), *key));
 }
 
 static inline void make_leaf(const char *name, const char *const *san, const struct key *ca_key, const struct cert *ca)
