@@ -2,9 +2,12 @@
 """warder cms and warder aas: services from the env files of the original system, and its users and roles."""
 import base64
 import json
+import os
 import pathlib
+import shutil
 import stat
 import subprocess
+import tempfile
 
 import pytest
 import requests
@@ -12,8 +15,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
 import dev_system
+from openbao_fixture import free_port
 from seed_system import ADMIN, INSTALLER, NAMES, Seed, write_env
 
+pytestmark = pytest.mark.sanitize
 ROLES = {"AAS_IP": "127.0.0.1", "SKC_USER": "skcuser", "SKC_USER_PASSWORD": "zq-user-Secret.6", "ADMIN_USERNAME": ADMIN[0],
          "ADMIN_PASSWORD": ADMIN[1], "PERMISSION": '"nginx,USA"'}
 
@@ -189,3 +194,30 @@ def test_another_cms_gets_nothing(seed):
     file = write_env(seed.made / "wrong.env", **{**seed.aas_env(), "CMS_TLS_CERT_SHA384": "00" * 48})
     said = seed.run("aas", "setup", "--env", file, "--dir", seed.made / "aas2", status=4)
     assert "CMS_TLS_CERT_SHA384" in said and not (seed.made / "aas2/etc/aasd.conf").exists()
+
+
+def reachable(path, uid=65534):
+    return subprocess.run(["setpriv", "--reuid", str(uid), "--clear-groups", "test", "-x", path], capture_output=True).returncode == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("setpriv") or not reachable(dev_system.WARDER), reason="needs root and a build tree that others reach")
+def test_an_unprivileged_user():
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="warder-nobody."))
+    shutil.chown(folder, 65534)
+    try:
+        file = write_env(folder / "cms.env", CMS_PORT=free_port())
+        shutil.chown(file, 65534)
+
+        def run(*arguments):
+            return subprocess.run(["setpriv", "--reuid", "65534", "--clear-groups", dev_system.WARDER, "cms", *arguments], cwd="/", text=True,
+                                  capture_output=True, timeout=60)
+
+        done = run("setup", "--env", file, "--dir", folder / "cms", "--address", "127.0.0.1")
+        assert done.returncode == 0, done.stdout + done.stderr
+        pid = int((folder / "cms/run/cmsd.pid").read_text())
+        assert "Uid:\t65534\t65534\t" in pathlib.Path(f"/proc/{pid}/status").read_text()
+        done = run("setup", "--env", file)  # the default folder is not for everybody
+        assert done.returncode == 1 and "--dir" in done.stderr
+        assert run("stop", "--dir", folder / "cms").returncode == 0 and not dev_system.alive(pid)
+    finally:
+        shutil.rmtree(folder)

@@ -36,7 +36,9 @@ def prefix(tmp_path_factory):
 def test_folders(prefix):
     assert {path.name for path in prefix.iterdir()} == {"bin", "sbin", "lib", "libexec", "share", "include"}
     for name in ["lib/libpkcs11-api.so", "lib/libwarder-verify.so", "lib/libwarder-verify.so.0", "lib/pkgconfig/warder-verify.pc",
-                 "include/warder/verify.h", "libexec/warder/attestd-worker", "share/warder/run.sh", "share/man/man1/warder.1",
+                 "include/warder/verify.h", "libexec/warder/attestd-worker", "share/warder/run.sh", "share/warder/populate-users",
+                 "share/warder/populate-users.sh", "share/warder/skc_library_create_roles.sh", "share/warder/deploy_skc_library.sh",
+                 "share/warder/skclib_untar.sh", "share/warder/create_roles.conf", "share/warder/skc_library.conf", "share/man/man1/warder.1",
                  "share/man/man7/libpkcs11-api.7", "share/warder/api/kbs.yaml", "share/warder/doc/protocol.md"]:
         assert (prefix / name).exists(), name
 

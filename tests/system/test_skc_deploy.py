@@ -92,6 +92,7 @@ def folder():
     shutil.rmtree(made, ignore_errors=True)
 
 
+@pytest.mark.sanitize
 def test_each_cms_is_for_its_own(clouds, folder):
     said = deploy(clouds, folder, *both(clouds))
     assert "KBS localhost" in said and "SCS 127.0.0.1" in said
@@ -130,6 +131,7 @@ def test_one_cms_for_both(clouds, folder):
     assert not (folder / "skc/etc/sgx_default_qcnl.conf").exists()
 
 
+@pytest.mark.sanitize
 @pytest.mark.parametrize("case, why, status", [
     ("no digest", "--cms-sha384", 2), ("no digest of the cloud's", "--csp-cms-sha384", 2), ("digests exchanged", "known by --cms-sha384", 4),
     ("KBS of the cloud", "is its certificate from the CMS", 4), ("SCS of the enterprise", "csp-ca.pem", 4), ("no token", "skc_library_create_roles.sh", 1),
