@@ -235,18 +235,17 @@ def body_cases(service, operation):
 
 
 def query_cases(service, operation):
-    """(name, value, whether it must be refused)"""
-    for parameter in operation.get("parameters", []):
-        parameter = resolve(service, parameter)
-        if parameter["in"] != "query":
-            continue
+    """Beside a parameter that is tried stand those that are required."""
+    parameters = [p for p in (resolve(service, p) for p in operation.get("parameters", [])) if p["in"] == "query"]
+    for parameter in parameters:
         schema, name = resolve(service, parameter["schema"]), parameter["name"]
+        needed = "".join(f"&{p['name']}={sample(service, p['schema'])}" for p in parameters if p.get("required") and p is not parameter)
         for what, value, good in value_cases(service, schema):
             if not isinstance(value, float):
-                yield Case(f"{name} {what}", f"{name}={value}", "" if good else name)
+                yield Case(f"{name} {what}", f"{name}={value}{needed}", "" if good else name)
         if kind_of(schema) == "integer":
-            yield Case(f"{name} no number", f"{name}=x", name)
-        yield Case(f"{name} twice", f"{name}={sample(service, schema)}&{name}={sample(service, schema)}", "?")
+            yield Case(f"{name} no number", f"{name}=x{needed}", name)
+        yield Case(f"{name} twice", f"{name}={sample(service, schema)}&{name}={sample(service, schema)}{needed}", "?")
 
 
 def operations(service):

@@ -68,7 +68,10 @@ def start_identity(folder, service):
     tenant = {"name": "acme", "administrator": "chief", "password": CANARY}
     assert i.aasd.call("POST", "/aas/v1/tenants", tenant, i.token()).status == 201
     names = [("roles/$", role), ("users/$", user), ("tenants/$", "acme"), ("certificates/$", "00")]
-    return Target(service, (i.aasd if service == "aas" else i.cmsd).port, i.dir / "etc/tls/ca.pem", i.token(), names, i.stop)
+    if service == "aas":
+        return Target(service, i.aasd.port, i.dir / "etc/tls/ca.pem", i.token(), names, i.stop)
+    i.make_user("certifier", ("CMS", "CertApprover", "CN=web;SAN=localhost;CERTTYPE=TLS", []), ("CMS", "CertificateManager", "", ["certificates:*:*"]))
+    return Target(service, i.cmsd.port, i.dir / "etc/tls/ca.pem", i.token("certifier"), names, i.stop)
 
 
 @pytest.fixture(scope="module", params=["kbs", "aas", "cms"])

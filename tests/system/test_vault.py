@@ -476,7 +476,7 @@ def test_keyd_speaks_tls_and_takes_a_new_token(bao, tmp_path):
     kbs = Kbs(tmp_path / "kbs", manager=bao.settings().replace(str(bao.token_file), str(token_file)))
     try:
         log = "".join(kbs.keyd_log)
-        assert f'"Vault Address: {bao.url}"' in log and '"Vault client initialized"' in log
+        assert f'"Vault Address: {bao.url}"' in log and '"vaultclient/vaultclient:InitializeClient() Vault client initialized"' in log
         key_id = kbs.make_key()["key_information"]["id"]
         private_file(tmp_path / "new", "s.revoked").rename(token_file)
         refused = Client(kbs).fetch(key_id)[0]
