@@ -70,11 +70,22 @@ void guest_refuse(struct http_exchange *x, const struct operation_answer *a, boo
     guest_answer_error(x, status_of(a), name_of(a->code, handshake), detail);
 }
 
+/* Those that the original looks at: there a path decides, whatever the method. */
+static bool method_known(const char *method)
+{
+    static const char *const known[] = { "GET", "POST", "PUT", "DELETE" };
+
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (!strcmp(method, known[i]))
+            return true;
+    return false;
+}
+
 bool guest_foreign_error(struct http_exchange *x, int status)
 {
     struct span path = http_path(x);
 
-    if (span_find(path, SPAN(PATH)) == path.len)
+    if (span_find(path, SPAN(PATH)) == path.len || !method_known(http_method(x)))
         return false;
     if (status == 413)
         http_answer(x, 413, "text/plain; charset=utf-8", SPAN("payload reached size limit"));

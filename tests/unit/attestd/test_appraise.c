@@ -48,6 +48,29 @@ static void test_all_policies(void **state)
     (void)state;
 }
 
+/* Those "if met" are named where they are; where none is met and no other is there, that is no. */
+static void test_policies_if_met(void **state)
+{
+    static const char yes[] =
+        "{\"id\":\"y\",\"version\":1,\"if_met\":true,\"policy\":{\"version\":\"1.0.0\",\"allOf\":["
+        "{\"claim\":\"debug\",\"equals\":false}]}}";
+    static const char no[] =
+        "{\"id\":\"n\",\"version\":1,\"if_met\":true,\"policy\":{\"version\":\"1.0.0\",\"allOf\":["
+        "{\"claim\":\"debug\",\"equals\":true}]}}";
+    owned(json_free) json_t *claims = parse("{\"debug\":false}");
+    for (int with = 0; with < 2; with++) {
+        struct buf text owned(buf_done) = buf_of(4096);
+        buf_addf(&text, "[%s%s%s]", no, with ? "," : "", with ? yes : "");
+        owned(json_free) json_t *policies = parse(buf_str(&text));
+        struct appraisal a owned(appraisal_done) = { 0 };
+        assert_false(failed(appraise(policies, claims, NOW, &a)));
+        assert_int_equal(a.met, with);
+        assert_int_equal(json_array_size(a.policies), with);
+        assert_int_equal(json_array_size(a.failed), 1);
+    }
+    (void)state;
+}
+
 /* The refusal under a policy as long as may be is one message to the issuer (channel.h), and says
  * what was asked for. */
 static void test_long_policies_refuse_briefly(void **state)
@@ -108,6 +131,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_all_policies),
+        cmocka_unit_test(test_policies_if_met),
         cmocka_unit_test(test_long_policies_refuse_briefly),
         cmocka_unit_test(test_broken_policies),
     };
