@@ -142,6 +142,7 @@ struct err broker_guest_resource(struct broker *b, const struct broker_request *
     struct release r owned(release_done) = { .b = b, .q = &as_release, .o = o, .at = q->now };
     char id[UUID_TEXT_SIZE] = "";
     struct span tenant = tenant_of(q, NULL);
+    bool good;
 
     if (tenant.len > CHALLENGE_FIELD_MAX)
         return FAIL(LIMIT, "a tenant's name");
@@ -151,6 +152,9 @@ struct err broker_guest_resource(struct broker *b, const struct broker_request *
              (const char *)tenant.at);
     r.resource_path = q->id;
     TRY(json_parse_object(q->options.len ? q->options : SPAN("{}"), &options));
+    TRY(tenant_admit(b, r.challenge.tenant, o, &good));
+    if (!good)
+        return OK;
     TRY(find_token(&r, q, options, &session));
     if (o->code == CODE_OK)
         TRY(read_token(&r));

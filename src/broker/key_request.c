@@ -130,7 +130,7 @@ static fallible read_body(struct key_request *r)
     TRY(json_opt_str(r->body, "usage", "usage is a text", &r->usage));
     TRY(json_opt_str(r->body, "resource_path", "resource_path is a text", &r->resource_path));
     if (json_object_get(r->body, "resource_path") && !resource_path_valid(r->resource_path))
-        return FAIL(INPUT, "resource_path is repository/type/tag");
+        return FAIL(INPUT, "resource_path: repository/type/tag is meant");
     TRY(json_opt_bool(r->body, "four_eyes", "four_eyes is true or false", &r->four_eyes));
     if (r->policy_id.len > TEXT_MAX || r->label.len > TEXT_MAX || r->usage.len > TEXT_MAX)
         return FAIL(LIMIT, "transfer_policy_id, label and usage have at most 256 bytes");

@@ -31,7 +31,7 @@ static fallible read_path(struct naming *n)
     TRY(json_get_str(n->body, "resource_path", "resource_path is a text", &n->path));
     return !n->path.len || resource_path_valid(n->path)
                ? OK
-               : FAIL(INPUT, "resource_path is repository/type/tag, or empty");
+               : FAIL(INPUT, "resource_path: repository/type/tag is meant, or nothing");
 }
 
 static struct err write_name(struct transaction *t, void *context)

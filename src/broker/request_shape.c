@@ -216,7 +216,8 @@ static json_t *error_of_detail(const struct broker_request *q, const struct outc
     char path[2 * SHAPE_NAME_MAX] = "";
 
     place = span_head(detail, at);
-    bool placed = o->code == CODE_MALFORMED_POLICY && at < detail.len && at <= SHAPE_NAME_MAX &&
+    bool named = o->code == CODE_MALFORMED_POLICY || span_equal_str(place, "resource_path");
+    bool placed = named && at < detail.len && at <= SHAPE_NAME_MAX &&
                   span_find(place, SPAN(" ")) == place.len;
     bool inside = span_find(place, SPAN("Of[")) < place.len || span_equal_str(place, "not");
     bool conditions = span_find(q->body, SPAN("\"conditions\"")) < q->body.len;

@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import struct
+import subprocess
 import uuid
 
 import pytest
@@ -14,7 +15,7 @@ from cryptography.hazmat.primitives.keywrap import InvalidUnwrap
 
 from attestd_fixture import Attestd, Simulator
 from coco_client import CURVES, Guest, TeeKey, b64, b64u, refused, unb64u
-from kbs_fixture import Client, Kbs, jwe_seal, stop
+from kbs_fixture import BUILD, Client, Kbs, jwe_seal, stop
 from simulator import Simulator as SnpSimulator
 
 pytestmark = pytest.mark.sanitize
@@ -223,6 +224,39 @@ def test_tenants_see_nothing_of_each_other(kbs, simulator):
     refused(abroad.get("default/key/1", cookies=at_home.cookies), 401, "TokenNotFound")
     abroad.cookies, abroad.nonce = dict(at_home.cookies), at_home.nonce
     refused(abroad.attest(), 401, "AttestationError")
+
+
+def test_a_recorded_release_is_judged_again(kbs, simulator):
+    made = put(kbs, "judged/again/1").json["key_information"]["id"]
+    guest = Guest(kbs, "tdx", tdx(simulator)).handshake()
+    assert guest.open(guest.get("judged/again/1")) == SECRET
+    record = kbs.audit(key=made, limit=1)[0]["id"]
+    said = kbs.call("POST", f"/kbs/v1/keys/{made}/policy-test", {"record": record}, kbs.token())
+    assert said.status == 200 and said.json["decision"] == "released" and said.json["record"]["same_decision"], said.text
+
+
+def test_an_administrator_names_paths(kbs, simulator, tmp_path):
+    (tmp_path / "token").touch(mode=0o600)
+    (tmp_path / "token").write_text(kbs.token())
+    conf = tmp_path / "cli.conf"
+    conf.write_text(f"[services]\nkbs = https://localhost:{kbs.port}\n[tls]\nca = {kbs.dir}/attestd.pem\n[login]\ntoken_file = {tmp_path}/token\n")
+
+    def warder(*arguments, text=None, code=0):
+        r = subprocess.run([BUILD / "programs/cli/warder", *arguments, "--config", conf], input=text, capture_output=True, timeout=60)
+        assert r.returncode == code, r.stderr
+        return r.stdout.decode()
+
+    key_id = warder("secret", "put", "--policy", kbs.policy, "--resource-path", "by/the/administrator", text=b"named").split()[-1]
+    guest = Guest(kbs, "tdx", tdx(simulator)).handshake()
+    assert guest.open(guest.get("by/the/administrator")) == b"named"
+    assert "by/the/administrator" in warder("secret", "list") and "by/the/administrator" in warder("key", "show", key_id)
+    warder("key", "path", "--resource-path", "by/another/name", key_id)
+    assert guest.open(guest.get("by/another/name")) == b"named"
+    warder("secret", "path", key_id)
+    assert "by/another/name" not in warder("key", "list")
+    made = warder("key", "create", "--algorithm", "AES", "--length", "256", "--policy", kbs.policy, "--resource-path", "made/by/name").split()[-1]
+    assert len(guest.open(guest.get("made/by/name"))) == 32 and made
+    warder("key", "path", "--resource-path", "no path", key_id, code=1)
 
 
 # those who mean no good

@@ -90,7 +90,12 @@ def named(problem):
     return found
 
 
+GUESTS = "https://github.com/confidential-containers/kbs/errors/"  # another protocol's: test_coco.py
+
+
 def complaint(case, status, kind, answer):
+    if isinstance(answer, dict) and str(answer.get("type")).startswith(GUESTS):
+        return None if status == 401 and set(answer) == {"type", "detail"} else f"{status} {answer}"
     if status >= 500:
         return f"{status} {answer}"
     refused = isinstance(answer, dict) and kind == "application/problem+json" and answer["status"] == status
@@ -137,7 +142,7 @@ def test_queries(target):
 def test_names_in_paths(target):
     """What cannot be a name of anything is answered as what is not there, or as malformed."""
     for method, path, operation in request_cases.operations(target.service):
-        if "{" not in path:
+        if "{" not in path or path.startswith("/kbs/v0/"):
             continue
         body = "{}" if method in ("POST", "PUT", "PATCH") else None
         for value in ("x", "x" * 300, "%00", "%ff%fe", "..", "%2e%2e", "%2f", "'--", "6a1c1d0e-6a2f-4a7e-9a55-0d8a3c6c1f00%20"):
