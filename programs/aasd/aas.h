@@ -3,6 +3,7 @@
 #ifndef AASD_AAS_H
 #define AASD_AAS_H
 
+#include "aasd/issuer_keys.h"
 #include "aasd/token_keys.h"
 #include "access/bearer.h"
 #include "access/login.h"
@@ -20,6 +21,7 @@ struct aas_settings {
     uint64_t token_minutes, rotate_days, announce_minutes;
     uint64_t attempts, window_seconds, lockout_seconds, longest_seconds; /* [login] */
     char *certificate_roles;
+    char *issuers_file; /* [external] */
     uint64_t memory_kib, passes, hashing;
 };
 /* Fills the defaults; rows point into `s`. */
@@ -32,7 +34,9 @@ struct aas {
     struct login *login;
     struct token_keys *keys; /* sign tokens */
     unsigned token_minutes;
-    const char *certificate_roles; /* names separated by blanks; NULL: none */
+    struct issuers issuers;          /* others, whose tokens are taken for ours */
+    struct issuer_keys *issuer_keys; /* NULL without any */
+    const char *certificate_roles;   /* names separated by blanks; NULL: none */
 };
 /* Store, signing key (made at the first start) and public key file. */
 fallible aas_open(const struct aas_settings *s, struct aas *out);
@@ -99,7 +103,11 @@ bool aas_end_tokens(struct http_exchange *x, struct aas *a, const char *tenant,
 /* A token of the user, as text or as JSON. */
 void aas_give_token(struct http_exchange *x, struct aas *a, const char *tenant,
                     const struct user *u, bool by_grant);
+/* One with these claims, for `seconds` at most. */
+void aas_give_token_of(struct http_exchange *x, struct aas *a, const char *tenant,
+                       const struct user *u, json_t *claims, int64_t seconds);
 /* The rest of POST /aas/v1/token: `body` has a grant_type. */
+void aas_token_exchange(struct http_exchange *x, struct aas *a, json_t *body);
 void aas_token_by_grant(struct http_exchange *x, struct aas *a, json_t *body);
 
 http_handler aas_token_create, aas_password_change, aas_jwks, aas_version, aas_health;

@@ -76,6 +76,9 @@ void aas_token_by_grant(struct http_exchange *x, struct aas *a, json_t *body)
     (void)json_opt_str(body, "grant_type", "grant_type", &grant).kind;
     if (span_equal_str(grant, "client_credentials"))
         by_service(x, a, body);
+    else if (span_equal_str(grant, "urn:ietf:params:oauth:grant-type:token-exchange"))
+        aas_token_exchange(x, a, body);
     else
-        aas_answer_invalid(x, "malformed_request", "grant_type", "client_credentials");
+        aas_answer_invalid(x, "malformed_request", "grant_type",
+                           "client_credentials or token-exchange (RFC 8693)");
 }

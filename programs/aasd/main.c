@@ -10,6 +10,8 @@
 
 enum { EXIT_USAGE = 2 };
 
+#define READABLE_MAX (4 + 7 + 2 * ISSUERS_MAX)
+
 struct aasd_options {
     struct daemon_options daemon;
     const char *administrator, *password_file;
@@ -21,6 +23,27 @@ static int fail(struct err e, const char *what)
     return EXIT_FAILURE;
 }
 
+/* What asking other issuers needs: names, CAs, and files of keys, which are replaced. */
+static void add_readable(const struct issuers *i, char *folders[ISSUERS_MAX],
+                         const char *readable[READABLE_MAX + 1], size_t *count)
+{
+    static const char *const always[] = {
+        "/etc/hosts",    "/etc/resolv.conf",     "/etc/nsswitch.conf",
+        "/etc/gai.conf", "/run/systemd/resolve", "/usr/lib",
+        "/lib"
+    };
+
+    for (size_t j = 0; j < sizeof(always) / sizeof(always[0]); j++)
+        readable[(*count)++] = always[j];
+    for (size_t j = 0; j < i->count; j++) {
+        folders[j] = file_folder(i->each[j].jwks_file);
+        if (folders[j])
+            readable[(*count)++] = folders[j];
+        if (i->each[j].ca_file)
+            readable[(*count)++] = i->each[j].ca_file;
+    }
+}
+
 static fallible serve(const struct aas_settings *s, struct aas *a)
 {
     struct http_server *server = NULL;
@@ -30,7 +53,9 @@ static fallible serve(const struct aas_settings *s, struct aas *a)
     char *crl owned(free) = file_folder(s->crl);
     char *jwks owned(free) = file_folder(s->jwks_file);
     struct crl_watch *lists owned(crl_watch_close) = NULL;
-    const char *const readable[] = { certificate, key, client_ca, crl, NULL };
+    const char *own[] = { certificate, key, client_ca, crl };
+    const char *readable[READABLE_MAX + 1] = { 0 };
+    char *folders[ISSUERS_MAX] = { 0 };
     const char *const writable[] = { s->folder, jwks, NULL };
     const struct crl_watch_config watched = { .file = s->crl,
                                               .grace_seconds = (int64_t)s->crl_grace_minutes * 60 };
@@ -48,7 +73,21 @@ static fallible serve(const struct aas_settings *s, struct aas *a)
         .context = a,
     };
 
-    TRY(daemon_confine(readable, writable, SANDBOX_NETWORK));
+    size_t count = 0;
+    for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
+        if (own[i])
+            readable[count++] = own[i];
+    }
+    if (a->issuers.count) {
+        TRY(issuer_keys_open(&a->issuers, &a->issuer_keys));
+        add_readable(&a->issuers, folders, readable, &count);
+    }
+    struct err confined = daemon_confine(readable, writable, SANDBOX_NETWORK);
+    for (size_t i = 0; i < ISSUERS_MAX; i++)
+        free(folders[i]);
+    TRY(confined);
+    if (a->issuer_keys)
+        TRY(issuer_keys_follow(a->issuer_keys));
     TRY(token_keys_follow(a->keys));
     TRY(http_server_start(&config, &server));
     daemon_serve("aas", s->address, server, lists);

@@ -61,6 +61,8 @@ void aas_settings_init(struct aas_settings *s, struct setting rows[AAS_SETTINGS_
         { "login", "longest_seconds", OPTION_NUMBER, &s->longest_seconds, "but no longer" },
         { "login", "certificate_roles", OPTION_TEXT, &s->certificate_roles,
           "whoever has a role of these names needs a TLS client certificate; empty: nobody" },
+        { "external", "issuers_file", OPTION_TEXT, &s->issuers_file,
+          "JSON: other issuers whose tokens are taken for ours; empty: none" },
         { "login", "memory_kib", OPTION_NUMBER, &s->memory_kib,
           "Argon2id memory of one password, at least 19456" },
         { "login", "passes", OPTION_NUMBER, &s->passes, "Argon2id passes, at least 2" },

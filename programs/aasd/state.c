@@ -3,6 +3,7 @@
 #include "aasd/aas.h"
 
 #include "base/file.h"
+#include "base/log.h"
 
 #define PATH_BYTES_MAX 4096
 #define PASSWORD_WAITING 8
@@ -52,6 +53,19 @@ static fallible open_login(const struct aas_settings *s, struct aas *a)
     return login_new(a->store, &login, &a->login);
 }
 
+static fallible open_issuers(const struct aas_settings *s, struct aas *a)
+{
+    char *message owned(free) = NULL;
+
+    if (!s->issuers_file || !*s->issuers_file)
+        return OK;
+    struct err e = issuers_load(s->issuers_file, &a->issuers, &message);
+    if (failed(e))
+        log_err(e, "read the file of issuers", "file", s->issuers_file, "errors",
+                message ? message : "");
+    return e;
+}
+
 fallible aas_open(const struct aas_settings *s, struct aas *out)
 {
     struct aas a owned(aas_close) = { .token_minutes = (unsigned)s->token_minutes,
@@ -61,6 +75,7 @@ fallible aas_open(const struct aas_settings *s, struct aas *out)
     TRY(open_store(s, &a.store));
     TRY(open_keys(s, &a));
     TRY(open_login(s, &a));
+    TRY(open_issuers(s, &a));
     *out = a;
     a = (struct aas){ 0 };
     return OK;
@@ -68,6 +83,8 @@ fallible aas_open(const struct aas_settings *s, struct aas *out)
 
 void aas_close(struct aas *a)
 {
+    issuer_keys_close(a->issuer_keys);
+    issuers_done(&a->issuers);
     login_free(a->login);
     token_keys_close(a->keys);
     store_close(a->store);

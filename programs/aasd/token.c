@@ -93,13 +93,12 @@ static bool log_in(struct http_exchange *x, struct aas *a, const struct credenti
 
 /* From when what was revoked has ended: a token of the same second would have ended with it. */
 static fallible make_token(struct aas *a, const char *tenant, const struct user *u, json_t *claims,
-                           int64_t now, struct buf *out)
+                           int64_t now, int64_t lifetime, struct buf *out)
 {
     int64_t from;
 
     TRY(revocation_floor(a->store, tenant, u->name, &from));
-    TRY(jwt_stamp(claims, BEARER_ISSUER, BEARER_AUDIENCE, from > now ? from : now,
-                  (int64_t)a->token_minutes * 60));
+    TRY(jwt_stamp(claims, BEARER_ISSUER, BEARER_AUDIENCE, from > now ? from : now, lifetime));
     json_set_str(claims, "sub", u->name);
     json_set_str(claims, "tenant", tenant);
     TRY(token_keys_sign(a->keys, claims, out));
@@ -152,7 +151,7 @@ void aas_give_token(struct http_exchange *x, struct aas *a, const char *tenant,
     if (!failed(e) && !aas_certificate_given(x, a, u, claims))
         return;
     if (!failed(e))
-        e = make_token(a, tenant, u, claims, now, &token);
+        e = make_token(a, tenant, u, claims, now, lifetime, &token);
     if (failed(e)) {
         aas_answer_failure(x, e, "token");
         return;
@@ -163,6 +162,26 @@ void aas_give_token(struct http_exchange *x, struct aas *a, const char *tenant,
         answer_grant(x, buf_span(&token), lifetime);
     else
         answer_token(x, buf_span(&token), now + lifetime);
+}
+
+void aas_give_token_of(struct http_exchange *x, struct aas *a, const char *tenant,
+                       const struct user *u, json_t *claims, int64_t seconds)
+{
+    struct buf token owned(buf_done) = buf_of(TOKEN_MAX);
+    int64_t lifetime = (int64_t)a->token_minutes * 60;
+
+    if (!aas_certificate_given(x, a, u, claims))
+        return;
+    if (seconds < lifetime)
+        lifetime = seconds;
+    struct err e = make_token(a, tenant, u, claims, clock_now(), lifetime, &token);
+    if (failed(e)) {
+        aas_answer_failure(x, e, "token");
+        return;
+    }
+    log_info("token generated for user", "user", u->name, "peer", http_peer(x), "request",
+             http_request_id(x));
+    answer_grant(x, buf_span(&token), lifetime);
 }
 
 static void by_password(struct http_exchange *x, struct aas *a, json_t *body)

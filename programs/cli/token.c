@@ -11,7 +11,7 @@
 
 struct token_options {
     struct session_options session;
-    const char *username, *tenant, *password_file, *out;
+    const char *username, *tenant, *password_file, *out, *subject_token;
 };
 
 static bool begin(int argc, char **argv, const struct option_row *rows,
@@ -140,6 +140,62 @@ static int get(int argc, char **argv)
     rc = read_password(o.password_file, "Password", false, &password);
     if (!rc)
         rc = fetch(&s, username, o.tenant ? o.tenant : s.tenant, password, &token);
+    return rc ? rc : keep(&s, &o, buf_span(&token));
+}
+
+static int trade(struct session *s, const struct secret *theirs, struct buf *token)
+{
+    owned(json_free) json_t *body = json_object(), *answer = NULL;
+    struct span text = secret_expose(theirs), given = { 0 };
+
+    while (text.len && (text.at[text.len - 1] == '\n' || text.at[text.len - 1] == '\r'))
+        text = span_head(text, text.len - 1);
+    json_set_str(body, "grant_type", "urn:ietf:params:oauth:grant-type:token-exchange");
+    json_set_str(body, "subject_token_type", "urn:ietf:params:oauth:token-type:jwt");
+    json_set_span(body, "subject_token", text);
+    char *sent owned(free) = json_text(body);
+    struct buf reply owned(buf_done) = buf_of(TOKEN_BYTES_MAX * 2);
+    int rc = session_call_raw(s, SERVICE_AAS, "POST", "/aas/v1/token", "application/json",
+                              span_str(sent), false, &reply);
+    if (rc)
+        return rc;
+    struct err e = json_parse_object(buf_span(&reply), &answer);
+    if (!failed(e))
+        e = json_get_str(answer, "access_token", "access_token", &given);
+    buf_add(token, given);
+    return failed(e) ? print_failure(e, "answer", NULL) : EXIT_OK;
+}
+
+static int exchange(int argc, char **argv)
+{
+    struct token_options o = { 0 };
+    struct session s owned(session_close) = { 0 };
+    owned(secret_free) struct secret *theirs = NULL;
+    struct buf token owned(buf_done) = buf_of(TOKEN_BYTES_MAX);
+    const struct option_row rows[] = {
+        { "subject-token", 0, OPTION_TEXT, "FILE", "a token of another issuer, a file of mode 0600",
+          &o.subject_token },
+        { "out", 0, OPTION_TEXT, "FILE",
+          "where the token goes, mode 0600 (default: [login] token_file)", &o.out },
+        SESSION_OPTIONS(o.session),
+        { 0 },
+    };
+    const struct command_help help = { "warder token exchange", "",
+                                       "a token for one of another issuer, such as an OpenID "
+                                       "Connect provider",
+                                       NULL };
+
+    int rc;
+    if (!begin(argc, argv, rows, &help, &o, &s, &rc))
+        return rc;
+    if (!o.subject_token) {
+        fprintf(stderr, "warder: whose token? give --subject-token FILE\n");
+        return EXIT_USAGE;
+    }
+    struct err e = secret_load(o.subject_token, &theirs);
+    if (failed(e))
+        return print_failure(e, o.subject_token, "a token's file is of mode 0600");
+    rc = trade(&s, theirs, &token);
     return rc ? rc : keep(&s, &o, buf_span(&token));
 }
 
@@ -304,6 +360,7 @@ int cli_token(int argc, char **argv)
 {
     static const struct verb verbs[] = {
         { "get", get, "log in" },
+        { "exchange", exchange, "a token for one of another issuer" },
         { "show", show, "whose token one has, and what it allows" },
         { "revoke", end_token, "end one token before its time" },
         { "revocations", revocations, "fetch the signed list of tokens that have ended" },

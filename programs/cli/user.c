@@ -210,6 +210,23 @@ static int delete (int argc, char **argv)
     return rc;
 }
 
+/* "NAME:SUBJECT", of another issuer: whatever else is in it is encoded. */
+static int external_path(const char *name, char path[PATH_BYTES_MAX])
+{
+    struct buf out owned(buf_done) = buf_of(PATH_BYTES_MAX - 1);
+
+    buf_add_str(&out, "/aas/v1/users/");
+    for (const char *c = name; *c; c++) {
+        bool plain = (*c >= '0' && *c <= '9') || (*c >= 'a' && *c <= 'z') ||
+                     (*c >= 'A' && *c <= 'Z') || strchr("_.@:-", *c);
+        buf_addf(&out, plain ? "%c" : "%%%02X", (unsigned char)*c);
+    }
+    if (failed(buf_check(&out)))
+        return print_failure(FAIL(LIMIT, "too long for a user's name"), name, NULL);
+    snprintf(path, PATH_BYTES_MAX, "%s", buf_str(&out));
+    return EXIT_OK;
+}
+
 /* What a POST to a part of the user does. */
 static int post(int argc, char **argv, const struct command_help *help, const char *part)
 {
@@ -222,7 +239,7 @@ static int post(int argc, char **argv, const struct command_help *help, const ch
     int rc;
     if (!verb_session(argc, argv, rows, help, 1, &o.name, &o.session, &s, &rc))
         return rc;
-    rc = name_path(o.name, path);
+    rc = strchr(o.name, ':') ? external_path(o.name, path) : name_path(o.name, path);
     if (rc)
         return rc;
     snprintf(path + strlen(path), sizeof(path) - strlen(path), "/%s", part);
@@ -237,7 +254,8 @@ static int post(int argc, char **argv, const struct command_help *help, const ch
 static int end_tokens(int argc, char **argv)
 {
     static const struct command_help help = { "warder user revoke", "NAME",
-                                              "end all tokens that a user has", NULL };
+                                              "end all tokens that a user has",
+                                              "A user of another issuer is NAME:SUBJECT." };
     return post(argc, argv, &help, "revoke");
 }
 

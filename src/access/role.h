@@ -54,6 +54,8 @@ fallible user_role_list(struct store *s, const char *tenant, const char *user_id
                         const struct role_filter *filter, json_t **out);
 fallible user_role_find(struct store *s, const char *tenant, const char *user_id,
                         struct span role_id, json_t **out);
+/* The same of these roles, as role_list() gives them. FAIL_LIMIT: too many for a token. */
+fallible role_claims(const json_t *held, json_t **out);
 /* {"roles":[{service,name,context}],"permissions":[{service,context,rules}]}: the user's part of a
  * token. */
 fallible user_role_claims(struct store *s, const char *tenant, const char *user_id, json_t **out);

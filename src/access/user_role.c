@@ -71,19 +71,26 @@ static fallible claims_of(const json_t *held, json_t **out)
     return OK;
 }
 
-static fallible size_check(struct store *s, const char *tenant, const char *user_id)
+fallible role_claims(const json_t *held, json_t **out)
 {
-    owned(json_free) json_t *held = NULL;
     owned(json_free) json_t *claims = NULL;
 
-    TRY(list(s, tenant, user_id, &(const struct role_filter){ 0 }, &held));
     TRY(claims_of(held, &claims));
     char *text owned(free) = json_text(claims);
     if (!text)
         return FAIL(SYSTEM, "memory for claims");
     if (json_array_size(held) > USER_ROLES_MAX || strlen(text) > USER_CLAIMS_MAX)
         return FAIL(LIMIT, "user: more roles than fit into a token");
+    *out = TAKE(claims);
     return OK;
+}
+
+static fallible size_check(struct store *s, const char *tenant, const char *user_id)
+{
+    owned(json_free) json_t *held = NULL, *claims = NULL;
+
+    TRY(list(s, tenant, user_id, &(const struct role_filter){ 0 }, &held));
+    return role_claims(held, &claims);
 }
 
 static fallible grant_one(struct store *s, const char *tenant, const char *user_id,

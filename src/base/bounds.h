@@ -124,6 +124,8 @@
 #define BEARER_TEXT_MAX (16U << 10)
 #define BEARER_ROLES_MAX 256
 #define REVOCATIONS_MAX 1500 /* of tokens, and of subjects, at once */
+#define ISSUERS_MAX 8 /* of tokens other than aasd's */
+#define ISSUERS_FILE_MAX (256U << 10)
 #define MEASUREMENT_SETS_MAX 64
 #define MEASUREMENT_NAME_MAX 128
 

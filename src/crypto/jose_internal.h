@@ -18,5 +18,7 @@ fallible jose_add_header(const json_t *header, struct buf *out);
 
 /* NULL for keys that have none. */
 const char *jws_algorithm(const struct key *k);
+/* Of a key of others', which may name it. */
+const char *jws_algorithm_foreign(const struct key *k, struct span named);
 
 #endif

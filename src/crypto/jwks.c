@@ -7,6 +7,7 @@
 struct jwks {
     struct key *keys[JWKS_KEYS_MAX];
     char *kids[JWKS_KEYS_MAX];
+    const char *algs[JWKS_KEYS_MAX];
     size_t count;
 };
 
@@ -42,15 +43,15 @@ static fallible kid_of(const json_t *jwk, const struct key *k, char **out)
     return *out ? OK : FAIL(SYSTEM, "memory is short");
 }
 
-static fallible add_key(struct jwks *set, const json_t *jwk)
+static fallible add_key(struct jwks *set, const json_t *jwk, bool foreign)
 {
     struct key *k owned(key_free) = NULL;
     char *kid owned(free) = NULL;
     struct span alg = { 0 };
 
     TRY(key_from_jwk(jwk, &k));
-    const char *own_alg = jws_algorithm(k);
     TRY(json_opt_str(jwk, "alg", "JWK alg", &alg));
+    const char *own_alg = foreign ? jws_algorithm_foreign(k, alg) : jws_algorithm(k);
     if (!own_alg || (alg.len && !span_equal_str(alg, own_alg)))
         return OK;
     TRY(kid_of(jwk, k, &kid));
@@ -59,11 +60,12 @@ static fallible add_key(struct jwks *set, const json_t *jwk)
     if (set->count == JWKS_KEYS_MAX)
         return FAIL(LIMIT, "too many keys in the set");
     set->kids[set->count] = TAKE(kid);
+    set->algs[set->count] = own_alg;
     set->keys[set->count++] = TAKE(k);
     return OK;
 }
 
-fallible jwks_parse(struct span text, struct jwks **out)
+static fallible parse(struct span text, bool foreign, struct jwks **out)
 {
     json_t *root owned(json_free) = NULL;
     struct jwks *set owned(jwks_free) = calloc(1, sizeof *set);
@@ -79,10 +81,29 @@ fallible jwks_parse(struct span text, struct jwks **out)
         if (!json_is_object(jwk))
             return FAIL(INPUT, "JWK is not an object");
         if (is_for_us(jwk))
-            TRY(add_key(set, jwk));
+            TRY(add_key(set, jwk, foreign));
     }
     *out = TAKE(set);
     return OK;
+}
+
+fallible jwks_parse(struct span text, struct jwks **out)
+{
+    return parse(text, false, out);
+}
+
+fallible jwks_parse_foreign(struct span text, struct jwks **out)
+{
+    return parse(text, true, out);
+}
+
+const char *jwks_algorithm(const struct jwks *set, const struct key *k)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        if (set->keys[i] == k)
+            return set->algs[i];
+    }
+    return NULL;
 }
 
 const struct key *jwks_find(const struct jwks *set, struct span kid)
@@ -92,6 +113,11 @@ const struct key *jwks_find(const struct jwks *set, struct span kid)
             return set->keys[i];
     }
     return NULL;
+}
+
+const struct key *jwks_single(const struct jwks *set)
+{
+    return set->count == 1 ? set->keys[0] : NULL;
 }
 
 size_t jwks_count(const struct jwks *set)

@@ -13,6 +13,8 @@ static const struct row {
     { KEY_P256, "ES256", SIGNATURE_ECDSA, DIGEST_SHA256 },
     { KEY_P384, "ES384", SIGNATURE_ECDSA, DIGEST_SHA384 },
     { KEY_RSA, "PS384", SIGNATURE_RSA_PSS, DIGEST_SHA384 },
+    /* Others sign so, we do not: the first row of a kind is ours. */
+    { KEY_RSA, "RS256", SIGNATURE_RSA_PKCS1, DIGEST_SHA256 },
 };
 
 static const struct row *row_of(const struct key *k)
@@ -28,6 +30,24 @@ const char *jws_algorithm(const struct key *k)
 {
     const struct row *row = row_of(k);
 
+    return row ? row->alg : NULL;
+}
+
+static const struct row *row_named(const struct key *k, struct span alg)
+{
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (rows[i].kind == key_kind_of(k) && span_equal_str(alg, rows[i].alg))
+            return &rows[i];
+    }
+    return NULL;
+}
+
+const char *jws_algorithm_foreign(const struct key *k, struct span named)
+{
+    const struct row *row = row_named(k, named);
+
+    if (!named.len)
+        return key_kind_of(k) == KEY_RSA ? "RS256" : jws_algorithm(k);
     return row ? row->alg : NULL;
 }
 
@@ -51,9 +71,9 @@ fallible jws_sign(const struct key *k, const json_t *header, struct span payload
     return buf_check(out);
 }
 
-static fallible check_signature(const struct key *k, struct span text, struct span encoded)
+static fallible check_signature(const struct key *k, const struct row *row, struct span text,
+                                struct span encoded)
 {
-    const struct row *row = row_of(k);
     struct buf signature owned(buf_done) = buf_of(SIGNATURE_MAX);
     bool good = false;
 
@@ -63,8 +83,10 @@ static fallible check_signature(const struct key *k, struct span text, struct sp
     return good ? OK : FAIL(DENIED, "the JWS signature is not good");
 }
 
-fallible jws_verify(const struct key *k, struct span text, json_t **header, struct buf *payload)
+fallible jws_verify_as(const struct key *k, const char *alg, struct span text, json_t **header,
+                       struct buf *payload)
 {
+    const struct row *row = alg ? row_named(k, span_str(alg)) : NULL;
     static const char *const refused[] = { "crit", "zip", "b64", "jku", "x5u", "jwk", NULL };
     struct span parts[JOSE_PARTS_MAX];
     json_t *h owned(json_free) = NULL;
@@ -72,8 +94,8 @@ fallible jws_verify(const struct key *k, struct span text, json_t **header, stru
 
     TRY(jose_split(text, 3, parts));
     TRY(jose_parse_header(parts[0], &h));
-    TRY(jose_check_header(h, jws_algorithm(k), refused));
-    TRY(check_signature(k, text, parts[2]));
+    TRY(jose_check_header(h, row ? row->alg : NULL, refused));
+    TRY(check_signature(k, row, text, parts[2]));
     TRY(base64url_parse(parts[1], &content));
     if (payload) {
         buf_add(payload, buf_span(&content));
@@ -82,6 +104,11 @@ fallible jws_verify(const struct key *k, struct span text, json_t **header, stru
     if (header)
         *header = TAKE(h);
     return OK;
+}
+
+fallible jws_verify(const struct key *k, struct span text, json_t **header, struct buf *payload)
+{
+    return jws_verify_as(k, jws_algorithm(k), text, header, payload);
 }
 
 fallible jws_peek_header(struct span text, json_t **header)

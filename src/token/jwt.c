@@ -152,3 +152,71 @@ fallible jwt_verify(struct span text, const struct jwks *keys, const char *typ, 
     *claims = TAKE(read);
     return OK;
 }
+
+static fallible read_foreign(const json_t *claims, struct span *issuer, struct jwt_times *t)
+{
+    struct span subject;
+
+    TRY(json_get_str(claims, "iss", "token: iss", issuer));
+    TRY(json_get_str(claims, "sub", "token: sub", &subject));
+    TRY(json_get_u64(claims, "iat", INT64_MAX / 2, "token: iat", &t->iat));
+    TRY(json_get_u64(claims, "exp", INT64_MAX / 2, "token: exp", &t->exp));
+    t->nbf = t->iat;
+    TRY(json_opt_u64(claims, "nbf", INT64_MAX / 2, "token: nbf", &t->nbf));
+    return subject.len && json_object_get(claims, "aud") ? OK : FAIL(INPUT, "token: sub or aud");
+}
+
+static bool is_for(const json_t *claims, const char *audience)
+{
+    const json_t *aud = json_object_get(claims, "aud"), *azp = json_object_get(claims, "azp");
+
+    return names_audience(aud, audience) && (!azp || names_audience(azp, audience)) &&
+           (json_array_size(aud) < 2 || azp);
+}
+
+static fallible verify_foreign_signature(struct span text, const struct jwks *keys,
+                                         struct buf *payload, enum jwt_fault *fault)
+{
+    owned(json_free) json_t *header = NULL;
+    struct span kid = { 0 };
+
+    if (failed(jws_peek_header(text, &header)) ||
+        failed(json_opt_str(header, "kid", "token: kid", &kid)))
+        return refuse(fault, JWT_MALFORMED);
+    /* OpenID Connect Core section 10.1: an issuer of one key need not name it. */
+    bool named = json_object_get(header, "kid") != NULL;
+    const struct key *k = named ? jwks_find(keys, kid) : jwks_single(keys);
+    if (!k)
+        return refuse(fault, JWT_UNKNOWN_KEY);
+    struct err e = jws_verify_as(k, jwks_algorithm(keys, k), text, NULL, payload);
+    if (e.kind == FAIL_INPUT)
+        return refuse(fault, JWT_MALFORMED);
+    if (e.kind == FAIL_DENIED)
+        return refuse(fault, JWT_BAD_SIGNATURE);
+    return e;
+}
+
+fallible jwt_verify_foreign(struct span text, const struct jwks *keys, const char *issuer,
+                            const char *audience, int64_t now, json_t **claims,
+                            enum jwt_fault *fault)
+{
+    struct buf payload owned(buf_done) = buf_of(JWT_TEXT_MAX);
+    owned(json_free) json_t *read = NULL;
+    struct jwt_times times;
+    struct span iss;
+
+    if (text.len > JWT_TEXT_MAX)
+        return refuse(fault, JWT_MALFORMED);
+    TRY(verify_foreign_signature(text, keys, &payload, fault));
+    if (failed(json_parse_object(buf_span(&payload), &read)) ||
+        failed(read_foreign(read, &iss, &times)))
+        return refuse(fault, JWT_MALFORMED);
+    if (!span_equal_str(iss, issuer) || !is_for(read, audience))
+        return refuse(fault, JWT_WRONG_CLAIMS);
+    enum jwt_fault time_fault = judge_times(&times, now);
+    if (time_fault != JWT_GOOD)
+        return refuse(fault, time_fault);
+    *fault = JWT_GOOD;
+    *claims = TAKE(read);
+    return OK;
+}

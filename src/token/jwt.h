@@ -34,6 +34,14 @@ fallible jwt_sign_text(const struct key *k, const char *typ, struct span claims,
 fallible jwt_verify(struct span text, const struct jwks *keys, const char *typ, const char *issuer,
                     const char *audience, int64_t now, json_t **claims, enum jwt_fault *fault);
 
+/* A token of somebody else's (OpenID Connect Core 1.0 section 3.1.3.7, RFC 9068): any typ; iss,
+ * sub, aud, iat and exp required; with several audiences `azp` names ours. `keys` of
+ * jwks_parse_foreign().
+ */
+fallible jwt_verify_foreign(struct span text, const struct jwks *keys, const char *issuer,
+                            const char *audience, int64_t now, json_t **claims,
+                            enum jwt_fault *fault);
+
 /* Sets iss, aud, a fresh jti, iat = nbf = now and exp = now + lifetime. */
 fallible jwt_stamp(json_t *claims, const char *issuer, const char *audience, int64_t now,
                    int64_t lifetime);
