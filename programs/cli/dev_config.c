@@ -204,10 +204,12 @@ static const struct {
     const char *keys, *text;
 } managers[] = {
     { "embedded", "[keys]\nmanager = embedded\n" },
-    { "vault", "[keys]\nmanager = vault\n[vault]\nurl = https://127.0.0.1:@VAULT@\nca = "
+    { "vault", "[keys]\nmanager = vault\ncrl = @DIR@/etc/tls/crl.der\n[vault]\nurl = "
+               "https://127.0.0.1:@VAULT@\nca = "
                "@DIR@/etc/tls/ca.pem\n"
                "token_file = @DIR@/etc/vault.token\nmount = keybroker\n" },
-    { "kmip", "[keys]\nmanager = kmip\n[kmip]\nhost = 127.0.0.1\nport = @VAULT@\nca = "
+    { "kmip", "[keys]\nmanager = kmip\ncrl = @DIR@/etc/tls/crl.der\n[kmip]\nhost = 127.0.0.1\nport "
+              "= @VAULT@\nca = "
               "@DIR@/etc/tls/ca.pem\n"
               "certificate = @DIR@/etc/tls/keyd.pem\nkey = @DIR@/etc/tls/keyd.key\n" },
     { "pkcs11",

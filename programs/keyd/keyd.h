@@ -11,7 +11,7 @@
 #include "keys/keystore.h"
 
 #define KEYD_CHANNELS 8
-#define KEYD_SETTINGS_MAX 64
+#define KEYD_SETTINGS_MAX 68
 #define KEYD_PATH_MAX 1024
 
 struct seal_hsm;
@@ -26,7 +26,8 @@ struct keyd_settings {
     bool guest_rsa1_5, refuse_samples;
     char *aas_jwks, *as_jwks;
     char *release_jwks;
-    char *manager;
+    char *manager, *crl;
+    uint64_t crl_grace_minutes;
     char *vault_url, *vault_ca, *vault_certificate, *vault_key, *vault_token_file,
         *vault_role_id_file, *vault_secret_id_file, *vault_approle_mount, *vault_namespace,
         *vault_transit, *vault_mount, *vault_prefix;

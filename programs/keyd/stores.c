@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "daemon/daemon.h"
+#include "http/crl_watch.h"
 #include "keys/embedded.h"
 #include "keys/kmip.h"
 #include "keys/pkcs11_hsm.h"
@@ -78,30 +79,44 @@ static struct err vault_check(const struct keyd_settings *s)
     return s->vault_kv_version > 2 ? FAIL(INPUT, "[vault] kv_version is 0, 1 or 2") : OK;
 }
 
+/* As long as the process: a key manager's. */
+static fallible open_lists(const struct keyd_settings *s, struct crl_watch **out)
+{
+    static struct crl_watch *lists;
+    const struct crl_watch_config config = { .file = s->crl,
+                                             .grace_seconds = (int64_t)s->crl_grace_minutes * 60 };
+
+    if (!lists)
+        TRY(crl_watch_open(&config, &lists));
+    *out = lists;
+    return OK;
+}
+
 static struct err open_vault(const struct keyd_settings *s, const char *folder,
                              struct seal_hsm *hsm, struct keystore **out)
 {
-    const struct vault_config config = { .url = s->vault_url,
-                                         .ca_file = s->vault_ca,
-                                         .certificate = s->vault_certificate,
-                                         .key = s->vault_key,
-                                         .token_file = s->vault_token_file,
-                                         .role_id_file = s->vault_role_id_file,
-                                         .secret_id_file = s->vault_secret_id_file,
-                                         .secret_id_wrapped = s->vault_wrapped,
-                                         .approle_mount = s->vault_approle_mount,
-                                         .name_space = s->vault_namespace,
-                                         .transit_mount = s->vault_transit,
-                                         .http2 = s->vault_http2,
-                                         .mount = s->vault_mount,
-                                         .prefix = s->vault_prefix,
-                                         .kv_version = (unsigned)s->vault_kv_version,
-                                         .allow_plain_http = s->vault_plain };
+    struct vault_config config = { .url = s->vault_url,
+                                   .ca_file = s->vault_ca,
+                                   .certificate = s->vault_certificate,
+                                   .key = s->vault_key,
+                                   .token_file = s->vault_token_file,
+                                   .role_id_file = s->vault_role_id_file,
+                                   .secret_id_file = s->vault_secret_id_file,
+                                   .secret_id_wrapped = s->vault_wrapped,
+                                   .approle_mount = s->vault_approle_mount,
+                                   .name_space = s->vault_namespace,
+                                   .transit_mount = s->vault_transit,
+                                   .http2 = s->vault_http2,
+                                   .mount = s->vault_mount,
+                                   .prefix = s->vault_prefix,
+                                   .kv_version = (unsigned)s->vault_kv_version,
+                                   .allow_plain_http = s->vault_plain };
     char address[KEYD_PATH_MAX];
     struct keystore *vault = NULL;
 
     (void)folder;
     (void)hsm;
+    TRY(open_lists(s, &config.crl));
     TRY(vault_open(&config, &vault));
     TRY(keyd_watch_store(vault, out));
     /* These two lines are what operators of the original system look for, word by word. */
@@ -146,9 +161,11 @@ static void may_read_folder_of(struct access *a, const char *path, char folder[K
 
 static void vault_grant(const struct keyd_settings *s, struct access *a)
 {
-    static char folders[5][KEYD_PATH_MAX];
-    const char *const files[] = { s->vault_token_file, s->vault_role_id_file,
-                                  s->vault_secret_id_file, s->vault_certificate, s->vault_key };
+    static char folders[6][KEYD_PATH_MAX];
+    const char *const files[] = {
+        s->vault_token_file,  s->vault_role_id_file, s->vault_secret_id_file,
+        s->vault_certificate, s->vault_key,          s->crl
+    };
 
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
         may_read_folder_of(a, files[i], folders[i]);
@@ -175,18 +192,19 @@ static struct err open_kmip(const struct keyd_settings *s, const char *folder, s
                             struct keystore **out)
 {
     char port[16];
-    const struct kmip_config config = { .host = s->kmip_host,
-                                        .port = port,
-                                        .ca_file = s->kmip_ca,
-                                        .certificate = s->kmip_certificate,
-                                        .key = s->kmip_key,
-                                        .prefix = s->kmip_prefix,
-                                        .version = s->kmip_version };
+    struct kmip_config config = { .host = s->kmip_host,
+                                  .port = port,
+                                  .ca_file = s->kmip_ca,
+                                  .certificate = s->kmip_certificate,
+                                  .key = s->kmip_key,
+                                  .prefix = s->kmip_prefix,
+                                  .version = s->kmip_version };
     struct keystore *kmip = NULL;
 
     (void)folder;
     (void)hsm;
     snprintf(port, sizeof port, "%u", (unsigned)s->kmip_port);
+    TRY(open_lists(s, &config.crl));
     TRY(kmip_open(&config, &kmip));
     TRY(keyd_watch_store(kmip, out));
     if (!failed((*out)->health(*out)))
@@ -196,11 +214,13 @@ static struct err open_kmip(const struct keyd_settings *s, const char *folder, s
 
 static void kmip_grant(const struct keyd_settings *s, struct access *a)
 {
-    static char ca[KEYD_PATH_MAX], certificate[KEYD_PATH_MAX], key[KEYD_PATH_MAX];
+    static char ca[KEYD_PATH_MAX], certificate[KEYD_PATH_MAX], key[KEYD_PATH_MAX],
+        crl[KEYD_PATH_MAX];
 
     may_read_folder_of(a, s->kmip_ca, ca);
     may_read_folder_of(a, s->kmip_certificate, certificate);
     may_read_folder_of(a, s->kmip_key, key);
+    may_read_folder_of(a, s->crl, crl);
     may_resolve(a);
 }
 

@@ -372,9 +372,12 @@ static fallible keep_texts(struct kmip *k, const struct kmip_config *config)
     k->prefix = strdup(config->prefix);
     if (!k->host || !k->port || !k->ca || !k->certificate || !k->key || !k->prefix)
         return FAIL(SYSTEM, "out of memory");
-    k->tls = (struct tls_stream_config){
-        .host = k->host, .port = k->port, .ca = k->ca, .certificate = k->certificate, .key = k->key
-    };
+    k->tls = (struct tls_stream_config){ .host = k->host,
+                                         .port = k->port,
+                                         .ca = k->ca,
+                                         .certificate = k->certificate,
+                                         .key = k->key,
+                                         .crl = config->crl };
     return OK;
 }
 

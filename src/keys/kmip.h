@@ -13,11 +13,14 @@
 
 #include "keys/keystore.h"
 
+struct crl_watch;
+
 struct kmip_config {
     const char *host, *port;
     const char *ca_file, *certificate, *key; /* PEM; the key's mode 0600 */
     const char *prefix;
-    const char *version; /* "1.2" to "2.0"; "auto" asks the server at the first use */
+    struct crl_watch *crl; /* by which servers are refused; NULL: none */
+    const char *version;   /* "1.2" to "2.0"; "auto" asks the server at the first use */
 };
 
 /* "1.2" and so on; FAIL_INPUT. */

@@ -21,6 +21,7 @@ struct kmip {
     pthread_mutex_t lock;
     struct tls_stream *idle[KMIP_IDLE_MAX];
     size_t idle_count;
+    unsigned edition; /* of the revocation lists that their servers passed */
 };
 
 /* One operation of the keystore: its calls share the time. */

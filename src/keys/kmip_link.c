@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "http/crl_watch.h"
 #include "keys/kmip_internal.h"
 
 #include <time.h>
@@ -16,6 +17,16 @@ struct kmip_call kmip_call_of(struct kmip *k, int64_t us)
     return (struct kmip_call){ .k = k, .until = clock_monotonic_us() + us };
 }
 
+/* Under the lock: what an older list admitted is verified anew. */
+static void drop_older(struct kmip *k)
+{
+    unsigned edition = k->tls.crl ? crl_watch_edition(k->tls.crl) : 0;
+
+    if (edition != k->edition)
+        kmip_drop_idle(k);
+    k->edition = edition;
+}
+
 /* A connection that was used before and still is good, or NULL. */
 static struct tls_stream *take_idle(struct kmip *k)
 {
@@ -23,6 +34,7 @@ static struct tls_stream *take_idle(struct kmip *k)
         struct tls_stream *s = NULL;
 
         pthread_mutex_lock(&k->lock);
+        drop_older(k);
         if (k->idle_count)
             s = k->idle[--k->idle_count];
         pthread_mutex_unlock(&k->lock);

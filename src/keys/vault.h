@@ -14,6 +14,8 @@
 
 #include "keys/keystore.h"
 
+struct crl_watch;
+
 struct vault_config {
     const char *url;               /* https://HOST:PORT; of a cluster's nodes, between blanks */
     const char *ca_file;           /* PEM; NULL: the system's store */
@@ -27,6 +29,7 @@ struct vault_config {
     const char *mount, *prefix;
     const char *transit_mount; /* for keys that stay inside (vault_transit.h); NULL: none */
     unsigned kv_version;       /* 1 or 2; 0: ask the server at the first use */
+    struct crl_watch *crl;     /* by which servers are refused; NULL: none */
     bool allow_plain_http;     /* http:// is allowed, to loopback addresses only */
 };
 

@@ -84,6 +84,7 @@ static fallible open_clients(struct vault *v, const struct vault_config *config)
     struct http_client_config http = { .ca_file = config->ca_file,
                                        .certificate = config->certificate,
                                        .key = config->key,
+                                       .crl = config->crl,
                                        .plain_loopback = config->allow_plain_http,
                                        .tls12 = true,
                                        .http2 = config->http2,

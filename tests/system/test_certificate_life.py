@@ -263,3 +263,19 @@ def test_revoked_servers_are_refused(lasting):
         until(lambda name=name: refused(name), 20, f"{name} is still trusted", system)
     revoke_server(system, "cms")
     until(lambda: refused("cms"), 20, "cms is still trusted", system)
+
+
+@pytest.mark.skipif(not dev_system.bao(), reason="no OpenBao")
+def test_a_revoked_key_manager_is_refused():
+    """By keyd, whose list is a file: it has no way to cmsd."""
+    system = dev_system.System("vault", options=("--no-fuse",))
+    try:
+        system.up()
+        create = ("key", "create", "--algorithm", "AES", "--length", "256")
+        system.warder(*create)
+        (leaf,) = x509.load_pem_x509_certificates((system.dir / "etc/tls/openbao.pem").read_bytes())[:1]
+        system.warder("certificate", "revoke", f"{leaf.serial_number:x}")
+        until(lambda: dev_system.subprocess.run([dev_system.WARDER, *create], env=system.env, capture_output=True, timeout=60).returncode != 0, 30,
+              "keyd trusts Vault", system)
+    finally:
+        system.down()

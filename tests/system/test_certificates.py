@@ -137,6 +137,17 @@ def test_a_request_for_more_is_refused(system, extensions, status, code):
     assert answer.status == status and (status == 200 or answer.code == code), answer.body
 
 
+def test_requests_have_limits(system):
+    """L16, L47: of names, of extensions, of bytes, of keys, each with its own word."""
+    many = [x509.DNSName(f"n{i}.example.com") for i in range(65)]
+    assert ask(system, csr_with(x509.SubjectAlternativeName(many))).code in ("csr_san_refused", "csr_invalid")
+    more = [x509.UnrecognizedExtension(x509.ObjectIdentifier(f"1.2.3.{i}"), b"\5\0") for i in range(200)]
+    assert ask(system, csr_with(*more)).code in ("csr_extension_refused", "csr_invalid")
+    assert ask(system, b"-----BEGIN CERTIFICATE REQUEST-----\n" + b"A" * 17000).status == 413
+    assert ask(system, make_csr("nginx", [], fixture.rsa_key(8192))[1]).code in ("csr_key_refused", "csr_invalid")
+    assert ask(system, make_csr("nginx")[1]).status == 200
+
+
 def test_usages_beyond_the_type_are_refused(system):
     assert ask(system, csr_with(EKU([OID.SERVER_AUTH]), name="skcuser"), "TLS-Client").code == "usage_not_granted"
     assert ask(system, csr_with(EKU([OID.CLIENT_AUTH]), name="web"), "TLS-Server").code == "usage_not_granted"
