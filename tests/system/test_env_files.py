@@ -90,6 +90,16 @@ def test_the_authentication_service(seed):
         assert ADMIN[1].encode() not in pathlib.Path(f"/proc/{pid}/{part}").read_bytes()
 
 
+def test_its_certificate_is_kept(seed):
+    """The keeper of certificates takes the folder as it is, and a certificate of the longest life is left alone."""
+    tls = seed.place("aas") / "etc/tls"
+    config = write_env(seed.made / "keep.conf")
+    config.write_text(f"[services]\ncms = https://localhost:{seed.ports['cms']}\n[tls]\nca = {tls}/ca.pem\n")
+    before = (tls / "aasd.pem").read_bytes()
+    seed.run("certificate", "keep", tls, "--config", config, "--crl", seed.made / "crl.der", "--once")
+    assert (tls / "aasd.pem").read_bytes() == before and (seed.made / "crl.der").stat().st_size > 0
+
+
 def test_a_first_token_ends_when_aas_is_trusted(seed):
     token = seed.run("cms", "authtoken", "--dir", seed.place("cms")).strip()
     roles = claims_of(token)["roles"]
