@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /* attestation_verify, refusal_verify, bearer_verify: of any text, and of any payload by the right
- * key; attestation_issue of any decision. The first byte chooses. */
+ * key; attestation_issue of any decision; jwt_verify_foreign, revocation_list_read and
+ * jwks_parse_foreign of the same. The first byte chooses. */
 #include <assert.h>
 
 #include "access/bearer.h"
+#include "access/revocation.h"
 #include "signer.h"
 #include "token/attestation.h"
 
@@ -56,10 +58,42 @@ static void issue(struct span decision)
     assert(failed(e) ? fault == JWT_MALFORMED : a.issued == NOW && a.expires == NOW + 600);
 }
 
+static void foreign(struct span text, bool ours)
+{
+    owned(json_free) json_t *claims = NULL;
+    enum jwt_fault fault = JWT_MALFORMED;
+
+    struct err e = jwt_verify_foreign(text, signer_keys(), "https://idp.example", "warder", NOW,
+                                      &claims, &fault);
+    assert(failed(e) ? fault != JWT_GOOD : ours && json_object_get(claims, "sub"));
+}
+
+static void revocations(struct span text, bool ours)
+{
+    owned(revocation_list_free) struct revocation_list *list = NULL;
+
+    if (!failed(revocation_list_read(text, signer_keys(), NOW, &list)))
+        assert(ours && revocation_list_ends(list) > 0);
+}
+
+static void key_set(struct span text)
+{
+    owned(jwks_free) struct jwks *keys = NULL;
+
+    if (failed(jwks_parse_foreign(text, &keys)))
+        return;
+    const struct key *k = jwks_single(keys);
+    assert(jwks_count(keys) <= JWKS_KEYS_MAX && (!k || jwks_algorithm(keys, k)));
+}
+
 static void each(struct span text, uint8_t which, bool ours)
 {
     if (which == 'b')
         bearer(text, ours);
+    else if (which == 'f')
+        foreign(text, ours);
+    else if (which == 'v')
+        revocations(text, ours);
     else
         attestation(text, which == 'r', ours);
 }
@@ -75,8 +109,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         issue(payload);
         return 0;
     }
+    if (data[0] == 'j') {
+        key_set(payload);
+        return 0;
+    }
     each(payload, data[0], false);
-    signer_sign(data[0] == 'r' ? REFUSAL_TYP : ATTESTATION_TYP, payload, &jws);
+    signer_sign(data[0] == 'r'   ? REFUSAL_TYP
+                : data[0] == 'v' ? REVOCATIONS_TYP
+                                 : ATTESTATION_TYP,
+                payload, &jws);
     each(buf_span(&jws), data[0], true);
     return 0;
 }

@@ -40,6 +40,65 @@ static void test_good(void **state)
     assert_int_equal(verdict_on(*state, ((struct fixture *)*state)->key, "JWT", c, NOW), JWT_GOOD);
 }
 
+static enum jwt_fault foreign_verdict(const struct fixture *f, const char *claims)
+{
+    struct buf text owned(buf_done) = buf_of(JOSE_TEXT_MAX);
+    owned(json_free) json_t *read = NULL;
+    enum jwt_fault fault = JWT_MALFORMED;
+
+    assert_false(failed(jwt_sign_text(f->key, "at+jwt", span_str(claims), &text)));
+    struct err e = jwt_verify_foreign(buf_span(&text), f->keys, "idp", "us", NOW, &read, &fault);
+    assert_int_equal(failed(e), fault != JWT_GOOD);
+    assert_int_equal(read != NULL, fault == JWT_GOOD);
+    for (size_t len = 0; len < text.len; len++) {
+        owned(json_free) json_t *none = NULL;
+        enum jwt_fault why = JWT_GOOD;
+        assert_true(failed(jwt_verify_foreign(span_head(buf_span(&text), len), f->keys, "idp", "us",
+                                              NOW, &none, &why)));
+        assert_int_not_equal(why, JWT_GOOD);
+    }
+    return fault;
+}
+
+/* What other issuers leave out, and what they must not (L14). */
+static void test_foreign(void **state)
+{
+    static const struct {
+        const char *claims;
+        bool good;
+    } cases[] = {
+        { "{\"iss\":\"idp\",\"sub\":\"a\",\"aud\":\"us\",\"iat\":1795435200,\"exp\":1795435300}",
+          true },
+        { "{\"iss\":\"idp\",\"sub\":\"a\",\"aud\":[\"us\"],\"iat\":1795435200,\"exp\":1795435300}",
+          true },
+        { "{\"iss\":\"idp\",\"sub\":\"a\",\"aud\":[\"us\",\"x\"],\"iat\":1795435200,\"exp\":"
+          "1795435300}",
+          false },
+        { "{\"iss\":\"idp\",\"sub\":\"a\",\"aud\":[\"us\",\"x\"],\"azp\":\"us\",\"iat\":1795435200,"
+          "\"exp\":1795435300}",
+          true },
+        { "{\"iss\":\"idp\",\"sub\":\"a\",\"aud\":\"us\",\"azp\":\"x\",\"iat\":1795435200,\"exp\":"
+          "1795435300}",
+          false },
+        { "{\"iss\":\"idp2\",\"sub\":\"a\",\"aud\":\"us\",\"iat\":1795435200,\"exp\":1795435300}",
+          false },
+        { "{\"iss\":\"idp\",\"aud\":\"us\",\"iat\":1795435200,\"exp\":1795435300}", false },
+        { "{\"iss\":\"idp\",\"sub\":\"\",\"aud\":\"us\",\"iat\":1795435200,\"exp\":1795435300}",
+          false },
+        { "{\"iss\":\"idp\",\"sub\":\"a\",\"iat\":1795435200,\"exp\":1795435300}", false },
+        { "{\"iss\":\"idp\",\"sub\":\"a\",\"aud\":\"us\",\"exp\":1795435300}", false },
+        { "{\"iss\":\"idp\",\"sub\":\"a\",\"aud\":\"us\",\"iat\":1795435200}", false },
+        { "{\"iss\":\"idp\",\"sub\":\"a\",\"aud\":\"us\",\"iat\":1795435000,\"exp\":1795435100}",
+          false },
+        { "{\"iss\":\"idp\",\"sub\":\"a\",\"aud\":\"us\",\"iat\":1795435200,\"nbf\":1795435290,"
+          "\"exp\":1795435300}",
+          false },
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        assert_int_equal(foreign_verdict(*state, cases[i].claims) == JWT_GOOD, cases[i].good);
+}
+
 static void test_audience_list(void **state)
 {
     const struct fixture *f = *state;
@@ -159,13 +218,10 @@ static void test_ids_differ(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good),
-        cmocka_unit_test(test_audience_list),
-        cmocka_unit_test(test_required_claims),
-        cmocka_unit_test(test_times),
-        cmocka_unit_test(test_wrong_parties),
-        cmocka_unit_test(test_forgeries),
-        cmocka_unit_test(test_every_prefix_fails),
+        cmocka_unit_test(test_good),          cmocka_unit_test(test_foreign),
+        cmocka_unit_test(test_audience_list), cmocka_unit_test(test_required_claims),
+        cmocka_unit_test(test_times),         cmocka_unit_test(test_wrong_parties),
+        cmocka_unit_test(test_forgeries),     cmocka_unit_test(test_every_prefix_fails),
         cmocka_unit_test(test_ids_differ),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
