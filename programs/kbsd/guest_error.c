@@ -70,26 +70,26 @@ void guest_refuse(struct http_exchange *x, const struct operation_answer *a, boo
     guest_answer_error(x, status_of(a), name_of(a->code, handshake), detail);
 }
 
-/* Those that the original looks at: there a path decides, whatever the method. */
-static bool method_known(const char *method)
+static bool has(struct span path, struct span part)
 {
-    static const char *const known[] = { "GET", "POST", "PUT", "DELETE" };
-
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (!strcmp(method, known[i]))
-            return true;
-    return false;
+    return span_find(path, part) < path.len;
 }
 
+/* Of paths that a route takes by another method the server says so itself. */
 bool guest_foreign_error(struct http_exchange *x, int status)
 {
     struct span path = http_path(x);
+    bool get = !strcmp(http_method(x), "GET"), resource = has(path, SPAN(PATH "resource/"));
 
-    if (span_find(path, SPAN(PATH)) == path.len || !method_known(http_method(x)))
+    if (!has(path, SPAN(PATH)))
         return false;
-    if (status == 413)
+    if (status == 413) {
         http_answer(x, 413, "text/plain; charset=utf-8", SPAN("payload reached size limit"));
-    else if (!strcmp(http_method(x), "GET") && span_find(path, SPAN(PATH "resource/")) < path.len)
+        return true;
+    }
+    if (has(path, SPAN(PATH "auth")) || has(path, SPAN(PATH "attest")) || (resource && !get))
+        return false;
+    if (resource)
         guest_answer_error(x, 401, "PluginInternalError", "Plugin internal error");
     else
         guest_answer_error(x, 404, "PluginNotFound", "no such plugin");

@@ -393,12 +393,16 @@ def test_oversized_anything(kbs):
 
 
 @pytest.mark.parametrize("method, path, status, name", [
-    ("GET", "auth", 404, "PluginNotFound"), ("GET", "attest", 404, "PluginNotFound"), ("GET", "nebula-ca/x", 404, "PluginNotFound"),
+    ("GET", "auth", 405, None), ("PUT", "attest", 405, None), ("GET", "nebula-ca/x", 404, "PluginNotFound"),
     ("POST", "resource-policy", 404, "PluginNotFound"), ("GET", "resource/a/b", 401, "PluginInternalError"), ("GET", "resource/a/b/c/d", 401, "PluginInternalError"),
-    ("GET", "resource/a/b/c", 401, "TokenNotFound"), ("POST", "resource/a/b/c", 404, "PluginNotFound"), ("GET", "token-certificate-chain", 404, "PluginNotFound"),
+    ("GET", "resource/a/b/c", 401, "TokenNotFound"), ("POST", "resource/a/b/c", 405, None), ("GET", "token-certificate-chain", 404, "PluginNotFound"),
 ])
 def test_paths_of_the_protocol(kbs, method, path, status, name):
-    refused(kbs.call(method, f"/kbs/v0/{path}", {} if method == "POST" else None), status, name)
+    r = kbs.call(method, f"/kbs/v0/{path}", None if method == "GET" else {})
+    if name:
+        refused(r, status, name)
+    else:
+        assert (r.status, r.code_word) == (status, "method_not_allowed")
 
 
 def test_a_resource_that_is_not_there(kbs, simulator):
