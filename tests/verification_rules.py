@@ -17,7 +17,7 @@ Made of the sources by `tests/verification_rules.py --write`; a test compares it
 that rule and nothing else, and want this check to fail.
 """
 TITLES = {"quote_checks.c": "Intel SGX and TDX quotes", "snp_checks.c": "AMD SEV-SNP reports", "tpm_checks.h": "TPM 2.0 quotes",
-          "azure_verify.c": "Azure vTPM", "cc_log.c": "Event log of a TD", "result.c": "The frame, and bundles"}
+          "azure_verify.c": "Azure vTPM", "cc_log.c": "Event log of a TD", "sample_verify.c": "Sample evidence", "result.c": "The frame, and bundles"}
 DEFINITION = re.compile(r"^(?:static |fallible |void |bool |const |struct |enum )+[^;=]*?(\w+)(?:\(|\[\] = \{)|^\} (\w+)\[\] = \{")  # or a table of cases
 # Checks that a function records by counting on from another's place.
 COUNTED = {"CHECK_ROOT_CRL_VALIDITY": "crl_check", "CHECK_PCK_CRL_VALIDITY": "crl_check", "CHECK_TCB_INFO_FORMAT": "document_check",

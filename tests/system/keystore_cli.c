@@ -63,7 +63,8 @@ static fallible wrap(struct keystore *k, const struct line *l, struct buf *out)
 
     TRY(file_read(word_of(l, 4), &der));
     TRY(key_from_spki(buf_span(&der), &recipient));
-    return k->wrap_to(k, &l->ref, &l->spec, recipient, NULL, out);
+    json_t *header owned(json_free) = json_pack("{s:s}", "typ", "warder-key+jwe");
+    return k->wrap_to(k, &l->ref, &l->spec, recipient, header, out);
 }
 
 static fallible tend(struct keystore *k, struct buf *out)

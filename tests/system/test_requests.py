@@ -127,7 +127,7 @@ def test_bodies(target):
 def test_queries(target):
     found, count = [], 0
     for method, path, operation in request_cases.operations(target.service):
-        if method != "GET" and target.service != "cms":
+        if (method != "GET" and target.service != "cms") or path == "/cms/v1/renewals":  # for who shows a certificate
             continue
         for case in request_cases.query_cases(target.service, operation):
             query = urllib.parse.quote(case.body, safe="=&")
