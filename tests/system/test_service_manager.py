@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 import dev_system
+from agent_fixture import CONFINED
 
 pytestmark = pytest.mark.sanitize
 
@@ -26,7 +27,7 @@ def test_ready_and_stopping(system, name, tmp_path):
     heard.settimeout(60)
     with open(system.dir / f"log/{name}.log", "ab") as log:
         process = subprocess.Popen([dev_system.BUILD / "programs" / name / name, "--config", system.dir / f"etc/{name}.conf"],
-                                   env={**system.env, "NOTIFY_SOCKET": str(tmp_path / "notify")}, stdout=log, stderr=log)
+                                   env={**CONFINED, "NOTIFY_SOCKET": str(tmp_path / "notify")}, stdout=log, stderr=log)
     try:
         assert heard.recv(4096).startswith(b"READY=1"), system.logs()
         process.send_signal(signal.SIGTERM)
