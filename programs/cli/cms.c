@@ -33,18 +33,8 @@ static int setup(int argc, char **argv)
 {
     struct cms_env env owned(cms_env_done) = { 0 };
     struct dev d = { 0 };
-    const char *dir = authority.dir, *file = NULL, *output = NULL, *address = "0.0.0.0";
-    bool no_start = false;
-    const struct option_row rows[] = {
-        { "env", 0, OPTION_TEXT, "FILE", "the cms.env, mode 0600", &file },
-        { "dir", 0, OPTION_TEXT, "DIR", "folder of the authority (default /opt/cms)", &dir },
-        { "address", 0, OPTION_TEXT, "ADDRESS", "where it listens (default 0.0.0.0: everywhere)",
-          &address },
-        { "no-start", 0, OPTION_FLAG, NULL, "write the files and start nothing", &no_start },
-        { "quiet", 'q', OPTION_FLAG, NULL, "say nothing while it goes well", &d.quiet },
-        OUTPUT_OPTION(output),
-        { 0 },
-    };
+    struct service_setup given = { .env_help = "the cms.env, mode 0600",
+                                   .dir_help = "folder of the authority (default /opt/cms)" };
     const struct command_help help = {
         "warder cms setup", "", "set up a certification authority from a cms.env, and start it",
         "Makes the root CA where there is none, and CMS's own certificate for SAN_LIST. It can be\n"
@@ -52,20 +42,14 @@ static int setup(int argc, char **argv)
     };
     int rc;
 
-    if (!verb_options(argc, argv, rows, &help, 0, NULL, &rc))
+    if (!service_setup_options(&authority, argc, argv, &help, &d, &given, &rc))
         return rc;
-    if (!file) {
-        fprintf(stderr, "warder: cms setup needs --env FILE\n");
-        return EXIT_USAGE;
-    }
-    if (!output_is_json(output, &d.json))
-        return EXIT_USAGE;
-    rc = cms_env_load(file, &env);
+    rc = cms_env_load(given.env, &env);
     if (rc)
         return rc;
-    struct err e = service_place(&d, dir, folders);
-    return failed(e) ? print_failure(e, dir, "say where it shall be with --dir")
-                     : run_setup(&d, &env, address, !no_start);
+    struct err e = service_place(&d, given.dir, folders);
+    return failed(e) ? print_failure(e, given.dir, "say where it shall be with --dir")
+                     : run_setup(&d, &env, given.address, !given.no_start);
 }
 
 static int start(int argc, char **argv)

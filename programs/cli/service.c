@@ -140,6 +140,34 @@ bool service_folder(const struct local_service *s, int argc, char **argv,
     return *rc == EXIT_OK;
 }
 
+bool service_setup_options(const struct local_service *s, int argc, char **argv,
+                           const struct command_help *help, struct dev *d,
+                           struct service_setup *setup, int *rc)
+{
+    const char *output = NULL;
+    const struct option_row rows[] = {
+        { "env", 0, OPTION_TEXT, "FILE", setup->env_help, &setup->env },
+        { "dir", 0, OPTION_TEXT, "DIR", setup->dir_help, &setup->dir },
+        { "address", 0, OPTION_TEXT, "ADDRESS", "where it listens (default 0.0.0.0: everywhere)",
+          &setup->address },
+        { "no-start", 0, OPTION_FLAG, NULL, "write the files and start nothing", &setup->no_start },
+        { "quiet", 'q', OPTION_FLAG, NULL, "say nothing while it goes well", &d->quiet },
+        OUTPUT_OPTION(output),
+        { 0 },
+    };
+
+    setup->dir = s->dir;
+    setup->address = "0.0.0.0";
+    if (!verb_options(argc, argv, rows, help, 0, NULL, rc))
+        return false;
+    *rc = EXIT_USAGE;
+    if (!setup->env) {
+        fprintf(stderr, "warder: %s setup needs --env FILE\n", s->verb);
+        return false;
+    }
+    return output_is_json(output, &d->json);
+}
+
 int service_verb_start(const struct local_service *s, int argc, char **argv)
 {
     char name[64], summary[64];

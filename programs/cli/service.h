@@ -35,6 +35,16 @@ int service_report(const struct local_service *s, const struct dev *d, bool star
 bool service_folder(const struct local_service *s, int argc, char **argv,
                     const struct command_help *help, const struct option_row *more, struct dev *d,
                     int *rc);
+/* What the set-up of one program from an env file takes; the words of its help are given. */
+struct service_setup {
+    const char *env_help, *dir_help;
+    const char *env, *dir, *address;
+    bool no_start;
+};
+/* False: over, with the exit status. */
+bool service_setup_options(const struct local_service *s, int argc, char **argv,
+                           const struct command_help *help, struct dev *d,
+                           struct service_setup *setup, int *rc);
 int service_verb_start(const struct local_service *s, int argc, char **argv);
 int service_verb_stop(const struct local_service *s, int argc, char **argv);
 int service_verb_status(const struct local_service *s, int argc, char **argv);

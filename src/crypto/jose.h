@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * A small profile of JOSE on EVP, compact serialization only (RFC 7515, 7516, 7518):
- * JWS with ES256, ES384, PS384 (and, of other issuers, RS256); JWE with ECDH-ES+A256KW (P-256, P-384, P-521) or RSA-OAEP-256,
- * content A256GCM. The algorithm comes from the key, never from the header alone (RFC 8725
+ * JWS with ES256, ES384, PS384 (and, of other issuers, RS256); JWE with ECDH-ES+A256KW (P-256,
+ * P-384, P-521) or RSA-OAEP-256, content A256GCM. The algorithm comes from the key, never from the header alone (RFC 8725
  * section 3.1; lesson L35): a header that names another is refused, so are "none", "crit", "zip",
  * "b64", "jku", "x5u" and "jwk" members (but a JWE's "epk" is read).
  */
